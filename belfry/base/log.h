@@ -1,0 +1,45 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace belfry {
+
+enum class LogLevel { kDebug, kInfo, kWarning, kError };
+
+/// Writes one line to the log: time, level, message. Goes to stderr, and to the file given to `log_to_file`.
+/// Safe to call from any thread.
+void log_message(LogLevel level, std::string_view message);
+
+/// Messages below `level` are dropped. Default: kInfo.
+void set_log_level(LogLevel level);
+
+/// Also appends every message to `path` (its folder is made if missing) until the next call; "" stops.
+/// Throws DataError when the file cannot be opened.
+void log_to_file(const std::string& path);
+
+/// Sends every message to `sink` instead of stderr; an empty function restores stderr. For programs that have their
+/// own log, for tests, and for the progress bar, which must clear its line first.
+void set_log_sink(std::function<void(LogLevel, std::string_view)> sink);
+
+template <typename... Args>
+void log_debug(fmt::format_string<Args...> format, Args&&... args) {
+  log_message(LogLevel::kDebug, fmt::format(format, std::forward<Args>(args)...));
+}
+template <typename... Args>
+void log_info(fmt::format_string<Args...> format, Args&&... args) {
+  log_message(LogLevel::kInfo, fmt::format(format, std::forward<Args>(args)...));
+}
+template <typename... Args>
+void log_warning(fmt::format_string<Args...> format, Args&&... args) {
+  log_message(LogLevel::kWarning, fmt::format(format, std::forward<Args>(args)...));
+}
+template <typename... Args>
+void log_error(fmt::format_string<Args...> format, Args&&... args) {
+  log_message(LogLevel::kError, fmt::format(format, std::forward<Args>(args)...));
+}
+
+}  // namespace belfry
