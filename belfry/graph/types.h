@@ -11,8 +11,8 @@ namespace belfry {
 using DType = c10::ScalarType;
 
 inline constexpr DType kFloat32 = DType::Float, kFloat64 = DType::Double, kFloat16 = DType::Half,
-                       kBFloat16 = DType::BFloat16, kInt8 = DType::Char, kInt16 = DType::Short, kInt32 = DType::Int,
-                       kInt64 = DType::Long, kUInt8 = DType::Byte, kBool = DType::Bool,
+                       kBFloat16 = DType::BFloat16, kInt8 = DType::Char, kInt16 = DType::Short,
+                       kInt32 = DType::Int, kInt64 = DType::Long, kUInt8 = DType::Byte, kBool = DType::Bool,
                        kComplex64 = DType::ComplexFloat, kComplex128 = DType::ComplexDouble;
 
 /// Sizes of a symbolic tensor; kDynamic stands for a size that only a run knows.
@@ -24,7 +24,8 @@ std::string to_string(const Shape& shape);
 /// "float32": TensorFlow's and numpy's word.
 std::string to_string(DType dtype);
 
-/// True when a value of shape `given` may stand where `expected` is written: same rank, equal or dynamic sizes.
+/// True when a value of shape `given` may stand where `expected` is written: same rank, equal or dynamic
+/// sizes.
 bool compatible(const Shape& expected, const Shape& given);
 
 /// The signature of one input of a tower function.

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "belfry/graph/tensor.h"
+
+namespace belfry {
+
+/// The value of one operator argument given by name: a number, a string, a list, a dtype, a constant, or a
+/// symbolic tensor. What an argument accepts is said by the operator's schema; a value that does not fit is
+/// an error when the node is built.
+class Attribute {
+ public:
+  using Value = std::variant<std::monostate, bool, int64_t, double, std::string, std::vector<int64_t>,
+                             std::vector<double>, DType, at::Tensor, Tensor, std::vector<Tensor>>;
+
+  Attribute() = default;  // None
+  Attribute(bool value) : value_(value) {}
+  Attribute(int value) : value_(int64_t{value}) {}
+  Attribute(int64_t value) : value_(value) {}
+  Attribute(double value) : value_(value) {}
+  Attribute(const char* value) : value_(std::string(value)) {}
+  Attribute(std::string value) : value_(std::move(value)) {}
+  Attribute(std::vector<int64_t> value) : value_(std::move(value)) {}
+  Attribute(std::vector<double> value) : value_(std::move(value)) {}
+  Attribute(std::initializer_list<int64_t> value) : value_(std::vector<int64_t>(value)) {}
+  Attribute(DType value) : value_(value) {}
+  Attribute(at::Tensor value) : value_(std::move(value)) {}
+  Attribute(Tensor value) : value_(value) {}
+  Attribute(std::vector<Tensor> value) : value_(std::move(value)) {}
+
+  const Value& value() const { return value_; }
+
+ private:
+  Value value_;
+};
+
+using Attributes = std::vector<std::pair<std::string, Attribute>>;
+
+}  // namespace belfry

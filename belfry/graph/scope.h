@@ -1,0 +1,78 @@
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "belfry/graph/tensor.h"
+
+namespace belfry {
+
+namespace internal {
+struct BuildContext;
+
+/// Restores the thread's scopes when a guard ends.
+class ScopeGuard {
+ public:
+  ScopeGuard(const ScopeGuard&) = delete;
+  ScopeGuard& operator=(const ScopeGuard&) = delete;
+
+ protected:
+  ScopeGuard();
+  ~ScopeGuard();
+
+ private:
+  std::unique_ptr<BuildContext> saved_;
+};
+}  // namespace internal
+
+/// Puts `name`/ in front of the names of nodes built while the guard lives. The name is made unique
+/// ("conv0_1"), as in TensorFlow; a name that ends in '/' re-enters that scope as it is, from the root; ""
+/// returns to the root.
+class NameScope : internal::ScopeGuard {
+ public:
+  explicit NameScope(const std::string& name);
+};
+
+/// What get_variable does about a name that exists, or does not.
+enum class Reuse {
+  kInherit,  ///< as the surrounding scope; the outermost is kCreate
+  kCreate,   ///< creates; a name that exists is an error
+  kReuse,    ///< finds; a name that does not exist is an error
+  kAuto,     ///< finds or creates
+};
+
+/// Puts `name`/ in front of the names of variables and, like NameScope, of nodes. Under kReuse inner scopes
+/// reuse too.
+class VariableScope : internal::ScopeGuard {
+ public:
+  struct Options {
+    Reuse reuse = Reuse::kInherit;
+  };
+  explicit VariableScope(const std::string& name);
+  VariableScope(const std::string& name, Options options);
+};
+
+/// Nodes built while the guard lives run after `tensors`. Adds to those of an outer guard.
+class ControlDependencies : internal::ScopeGuard {
+ public:
+  explicit ControlDependencies(const std::vector<Tensor>& tensors);
+};
+
+/// Nodes and variables built while the guard lives belong to `device`.
+class DeviceScope : internal::ScopeGuard {
+ public:
+  explicit DeviceScope(c10::Device device);
+};
+
+/// "tower-pred/conv0", without a slash at the end; "" at the root.
+const std::string& current_name_scope();
+/// "conv0": the prefix of variables created now.
+const std::string& current_variable_scope();
+/// kCreate, kReuse or kAuto.
+Reuse current_reuse();
+c10::Device current_device();
+
+}  // namespace belfry

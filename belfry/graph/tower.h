@@ -1,0 +1,148 @@
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "belfry/graph/collection.h"
+#include "belfry/graph/scope.h"
+#include "belfry/graph/tensor.h"
+#include "belfry/graph/variable.h"
+
+namespace belfry {
+
+/// The context in which a tower function is called: whether it trains, under which name, on which device.
+/// Layers that behave differently in training ask it. Enter it with a guard object, once; towers do not nest.
+///
+/// In a tower that does not train, what the function adds to kSummaries, kMovingSummaries and kUpdateOps is
+/// dropped when the guard ends.
+class TowerContext {
+ public:
+  struct Options {
+    bool is_training = true;
+    c10::Device device = c10::kCPU;
+    /// Variables are created (or found) under this variable scope too; "" for none.
+    std::string variable_scope;
+    /// Index of this training tower, and how many there are.
+    int index = 0;
+    int total = 1;
+  };
+
+  /// `name` becomes the name scope of the tower, exactly; "" builds at the root. Throws UsageError when a
+  /// tower is already open in this thread.
+  TowerContext(const std::string& name, Options options);
+  ~TowerContext();
+  TowerContext(const TowerContext&) = delete;
+  TowerContext& operator=(const TowerContext&) = delete;
+
+  const std::string& name() const { return name_; }
+  bool is_training() const { return options_.is_training; }
+  c10::Device device() const { return options_.device; }
+  const std::string& variable_scope() const { return options_.variable_scope; }
+  int index() const { return options_.index; }
+  bool is_main_training_tower() const { return options_.is_training && options_.index == 0; }
+  /// Whether this tower creates variables of its own, rather than reusing another's.
+  bool has_own_variables() const;
+  /// Members that were added to a collection in this tower so far.
+  std::vector<Tensor> collection_in_tower(const std::string& key) const { return collections_.added(key); }
+
+ private:
+  std::string name_;
+  Options options_;
+  bool reuses_;
+  CollectionGuard collections_;
+  std::optional<VariableScope> variable_scope_;
+  std::optional<NameScope> name_scope_;
+  std::optional<DeviceScope> device_scope_;
+  TowerContext* outer_;
+};
+
+/// The tower open in this thread, or null.
+const TowerContext* current_tower_context_or_null();
+/// As above; throws UsageError, naming `who` asked, when there is none.
+const TowerContext& current_tower_context(const std::string& who = "current_tower_context");
+
+/// The inputs of a tower function, by name. An inference graph may give only some of them.
+class TowerInputs {
+ public:
+  TowerInputs(std::initializer_list<std::pair<std::string, Tensor>> inputs) : inputs_(inputs) {}
+  explicit TowerInputs(std::vector<std::pair<std::string, Tensor>> inputs) : inputs_(std::move(inputs)) {}
+
+  bool has(const std::string& name) const;
+  /// Throws UsageError, listing the names given, when there is no such input.
+  Tensor operator[](const std::string& name) const;
+  /// The first N inputs in the order of the signature, to be taken apart: `auto [image, label] =
+  /// in.get<2>();` An input that was not given is none.
+  template <size_t N>
+  std::array<Tensor, N> get() const {
+    std::array<Tensor, N> result;
+    for (size_t i = 0; i < N && i < inputs_.size(); ++i) result[i] = inputs_[i].second;
+    return result;
+  }
+  const std::vector<std::pair<std::string, Tensor>>& items() const { return inputs_; }
+
+ private:
+  std::vector<std::pair<std::string, Tensor>> inputs_;
+};
+
+/// What one call of a tower function left behind: its inputs, its outputs, and its tensors by name.
+class TowerTensorHandle {
+ public:
+  TowerTensorHandle(const TowerContext& tower, Graph& graph, TowerInputs inputs, Tensor output)
+      : name_(tower.name()),
+        is_training_(tower.is_training()),
+        variable_scope_(tower.variable_scope()),
+        graph_(&graph),
+        inputs_(std::move(inputs)),
+        output_(output) {}
+
+  const std::string& name() const { return name_; }
+  bool is_training() const { return is_training_; }
+  const TowerInputs& inputs() const { return inputs_; }
+  /// What the function returned.
+  Tensor output() const { return output_; }
+  /// The tensor "prob" of this tower ("tower-pred/prob:0"), else an input of that name, else a tensor or
+  /// variable of that full name in the graph. Throws UsageError when none is found.
+  Tensor tensor(const std::string& name) const;
+
+ private:
+  std::string name_;
+  bool is_training_;
+  std::string variable_scope_;
+  Graph* graph_;
+  TowerInputs inputs_;
+  Tensor output_;
+};
+
+/// A function that builds one tower, and its calls. It may be called any number of times, under different
+/// towers: to train, and again to predict.
+class TowerFunc {
+ public:
+  using Function = std::function<Tensor(const TowerInputs&)>;
+  /// Input names must be unique and hold none of ':', '/' and ' '.
+  TowerFunc(Function function, std::vector<TensorSpec> signature);
+
+  /// Calls the function in the current TowerContext (an error outside one). Inputs are put in the order of
+  /// the signature; missing ones are none; an unknown name, or a dtype or shape that does not fit, is a
+  /// UsageError.
+  Tensor operator()(const TowerInputs& inputs);
+
+  const std::vector<TensorSpec>& signature() const { return signature_; }
+  /// One handle for each call so far.
+  const std::vector<TowerTensorHandle>& towers() const { return towers_; }
+  /// The handle of the tower of that name, or null.
+  const TowerTensorHandle* find_tower(const std::string& name) const;
+
+ private:
+  Function function_;
+  std::vector<TensorSpec> signature_;
+  std::vector<TowerTensorHandle> towers_;
+};
+
+}  // namespace belfry

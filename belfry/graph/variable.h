@@ -1,0 +1,77 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "belfry/graph/collection.h"
+#include "belfry/graph/tensor.h"
+
+namespace belfry {
+
+/// Builds the nodes that compute a variable's first value.
+using Initializer = std::function<Tensor(const Shape& shape, DType dtype)>;
+/// Builds a scalar loss from a variable, e.g. l2_regularizer(1e-4); null: none.
+using Regularizer = std::function<Tensor(const Tensor& variable)>;
+
+/// What a graph knows of a variable. The values live in sessions.
+struct VariableRecord {
+  Tensor tensor;         ///< the node that reads it; its name is the variable's
+  Tensor initial_value;  ///< runs once, when a session initialises the variable
+  bool trainable = true;
+};
+
+/// A handle on a variable of a graph; usable wherever a Tensor is: it reads the value without a copy.
+class Variable {
+ public:
+  Variable() = default;
+  explicit Variable(const VariableRecord* record) : record_(record) {}
+
+  bool defined() const { return record_ != nullptr; }
+  /// The name in checkpoints: "conv0/W".
+  const std::string& name() const { return record_->tensor.op_name(); }
+  const Shape& shape() const { return record_->tensor.shape(); }
+  DType dtype() const { return record_->tensor.dtype(); }
+  bool trainable() const { return record_->trainable; }
+  /// The nodes that compute its first value.
+  Tensor initial_value() const { return record_->initial_value; }
+  Tensor tensor() const { return record_->tensor; }
+  operator Tensor() const { return record_->tensor; }
+
+  friend bool operator==(const Variable&, const Variable&) = default;
+
+ private:
+  const VariableRecord* record_ = nullptr;
+};
+
+struct VariableOptions {
+  DType dtype = kFloat32;
+  /// Default: glorot uniform for floats, zero for the rest, as in TensorFlow.
+  Initializer initializer;
+  bool trainable = true;
+  /// Adds its loss to kRegularizationLosses when the variable is created.
+  Regularizer regularizer;
+  /// Where the variable is listed, besides kTrainableVariables if trainable.
+  std::vector<std::string> collections = {kGlobalVariables};
+  /// Order of the dimensions in memory, outermost first; empty: as in `shape`. A hint for kernels that never
+  /// shows in names, shapes or checkpoints: a convolution keeps its [H, W, I, O] weights as {3, 0, 1, 2},
+  /// output channel first.
+  std::vector<int64_t> memory_order;
+};
+
+/// Creates the variable `name` under the current variable scope, or finds it when the scope reuses (Reuse
+/// says which). Sizes must be static. Throws UsageError when the name exists and the scope does not reuse,
+/// when it is missing and the scope reuses, or when an existing one has another shape or dtype.
+Variable get_variable(const std::string& name, const Shape& shape, const VariableOptions& options = {});
+
+/// The variable that `tensor` reads; not defined when it is not one.
+Variable as_variable(const Tensor& tensor);
+
+/// Members of a collection that are variables: `variables_in(graph, kTrainableVariables)`.
+std::vector<Variable> variables_in(const Graph& graph, const std::string& collection);
+/// Shorthand for kTrainableVariables of the default graph.
+std::vector<Variable> trainable_variables();
+/// Shorthand for kGlobalVariables of the default graph: what a checkpoint holds.
+std::vector<Variable> global_variables();
+
+}  // namespace belfry

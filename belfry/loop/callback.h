@@ -1,0 +1,80 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "belfry/runtime/session.h"
+
+namespace belfry {
+
+class Trainer;
+
+/// Something to do at given moments of training. Override the hooks; each is named by when it runs. In the
+/// order in which the trainer calls them:
+///
+///     setup_graph                      once; nodes may be added only here
+///     before_train                     once, the session is ready
+///       before_epoch                   for each epoch
+///         before_run -> after_run      for each step: ask for tensors, get their values from the very same
+///         run trigger_step                 after each step
+///       after_epoch                    right after the last step of an epoch
+///       trigger_epoch                  then; calls trigger() unless overridden
+///     after_train                      once, also when training failed or was stopped
+///
+/// All are called from the training thread. Callbacks run in the order of registration.
+class Callback {
+ public:
+  virtual ~Callback() = default;
+
+  /// For messages: "ModelSaver".
+  virtual std::string name() const = 0;
+
+  virtual void setup_graph() {}
+  virtual void before_train() {}
+  virtual void before_epoch() {}
+  /// The tensors to fetch with the coming step; all the callbacks' fetches run together with the step.
+  virtual std::vector<Tensor> before_run() { return {}; }
+  /// The values of what before_run asked for, in its order. Called only if it asked for something.
+  virtual void after_run(const std::vector<at::Tensor>& values) { (void)values; }
+  virtual void trigger_step() {}
+  virtual void after_epoch() {}
+  virtual void trigger_epoch() { trigger(); }
+  /// What the callback does when a trigger (PeriodicTrigger, or the end of an epoch) fires.
+  virtual void trigger() {}
+  virtual void after_train() {}
+
+  /// False for callbacks that every process of a distributed training must run.
+  virtual bool chief_only() const { return true; }
+
+  /// The trainer it is registered with. Requires: registered.
+  Trainer& trainer() const;
+
+ protected:
+  friend class Trainer;
+  /// Called before setup_graph; callbacks that hold others override it to pass it on.
+  virtual void attach(Trainer& trainer) { trainer_ = &trainer; }
+
+ private:
+  Trainer* trainer_ = nullptr;
+};
+
+using Callbacks = std::vector<std::shared_ptr<Callback>>;
+
+/// `callbacks(ModelSaver(), MinSaver("val-error"))`: a list of callbacks from callbacks or shared pointers to
+/// them.
+template <typename... Ts>
+Callbacks callbacks(Ts&&... items) {
+  auto share = []<typename T>(T&& item) -> std::shared_ptr<Callback> {
+    if constexpr (std::is_convertible_v<T&&, std::shared_ptr<Callback>>) {
+      return std::forward<T>(item);
+    } else {
+      return std::make_shared<std::remove_cvref_t<T>>(std::forward<T>(item));
+    }
+  };
+  return {share(std::forward<Ts>(items))...};
+}
+
+}  // namespace belfry

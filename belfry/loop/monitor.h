@@ -1,0 +1,59 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "belfry/loop/callback.h"
+
+namespace belfry {
+
+/// The numbers behind a histogram summary are given to monitors as they are; writers choose the buckets.
+
+/// Receives what training wants to show: scalars, histograms and images. TFEventWriter, JSONWriter and
+/// ScalarPrinter are monitors. Monitors are callbacks, and are called after all others.
+class Monitor : public Callback {
+ public:
+  /// `step` is the global step the value belongs to.
+  virtual void put_scalar(const std::string& tag, double value, int64_t step) = 0;
+  /// `values`: any shape, float.
+  virtual void put_histogram(const std::string& tag, const at::Tensor& values, int64_t step) {
+    (void)tag, (void)values, (void)step;
+  }
+  /// `images`: uint8 [N, H, W, C], C is 1, 3 or 4.
+  virtual void put_image(const std::string& tag, const at::Tensor& images, int64_t step) {
+    (void)tag, (void)images, (void)step;
+  }
+};
+
+/// All the monitors of a trainer, and the history of their scalars.
+class Monitors {
+ public:
+  void add(std::shared_ptr<Monitor> monitor) { monitors_.push_back(std::move(monitor)); }
+
+  /// Give a value to every monitor, at the trainer's current global step.
+  void put_scalar(const std::string& tag, double value);
+  void put_histogram(const std::string& tag, const at::Tensor& values);
+  void put_image(const std::string& tag, const at::Tensor& images);
+
+  /// The newest value put under `tag`, with the global step it was put at.
+  struct Latest {
+    double value;
+    int64_t step;
+  };
+  std::optional<Latest> latest(const std::string& tag) const;
+  /// Every value put under `tag`, oldest first.
+  const std::vector<Latest>& history(const std::string& tag) const;
+
+ private:
+  friend class Trainer;
+  Trainer* trainer_ = nullptr;
+  std::vector<std::shared_ptr<Monitor>> monitors_;
+  std::map<std::string, std::vector<Latest>> history_;
+};
+
+}  // namespace belfry

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "belfry/graph/graph.h"
+#include "belfry/graph/tensor.h"
+#include "belfry/graph/variable.h"
+
+namespace belfry {
+
+/// A tensor of a session's graph, by handle or by name.
+class Fetch {
+ public:
+  Fetch(Tensor tensor) : tensor_(tensor) {}
+  Fetch(const Variable& variable) : tensor_(variable.tensor()) {}
+  Fetch(const char* name) : name_(name) {}
+  Fetch(std::string name) : name_(std::move(name)) {}
+
+  /// The tensor meant. Throws UsageError for a name that `graph` does not have, or a tensor of another graph.
+  Tensor resolve(const Graph& graph) const;
+
+ private:
+  Tensor tensor_;
+  std::string name_;
+};
+
+using Feeds = std::vector<std::pair<Fetch, at::Tensor>>;
+
+class Plan;
+class VariableStore;
+
+/// A prepared run: feeds and fetches are fixed, the order of work is planned once. Cheap to copy.
+/// Any number of threads may call one at the same time. It keeps the session's variables alive, and refers to
+/// the session's graph, which must outlive it.
+class Callable {
+ public:
+  Callable() = default;
+
+  /// Runs with one value for each feed, in the order given to make_callable; returns one for each fetch
+  /// (undefined for operations without a value). Results never share memory with variables. Throws UsageError
+  /// for a wrong number of values, or a value whose dtype or shape does not fit its placeholder; errors of
+  /// kernels name the node.
+  std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& feeds = {}) const;
+
+  const std::vector<Tensor>& feeds() const;
+  const std::vector<Tensor>& fetches() const;
+  /// The steps that a call takes, one a line.
+  std::string describe() const;
+
+ private:
+  friend class Session;
+  explicit Callable(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {}
+  std::shared_ptr<const Plan> plan_;
+};
+
+/// Holds the values of one graph's variables and runs the graph. The graph must outlive it. All members may
+/// be called from several threads; two runs that write the same variable at the same time leave either value.
+class Session {
+ public:
+  explicit Session(const Graph& graph);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  const Graph& graph() const { return *graph_; }
+
+  /// Runs what the fetches need, and nothing else. A placeholder that is needed and not fed is an error that
+  /// names it and the fetch that needs it.
+  std::vector<at::Tensor> run(const std::vector<Fetch>& fetches, const Feeds& feeds = {});
+  at::Tensor run(const Fetch& fetch, const Feeds& feeds = {});
+
+  /// Plans a run once, to be called many times.
+  Callable make_callable(const std::vector<Fetch>& feeds, const std::vector<Fetch>& fetches);
+
+  /// Gives every variable that has no value yet its initial value, in the order of creation.
+  void initialize_variables();
+  bool is_initialized(const Variable& variable) const;
+
+  /// A copy of the variable's value, of its logical shape and contiguous. Throws UsageError when it has none
+  /// yet.
+  at::Tensor value(const Variable& variable) const;
+  /// Sets the value. Throws UsageError, with both shapes and dtypes, when it does not fit; nothing is changed
+  /// then.
+  void set_value(const Variable& variable, const at::Tensor& value);
+
+ private:
+  struct PlanCache;
+  const Graph* graph_;
+  std::shared_ptr<VariableStore> store_;
+  std::unique_ptr<PlanCache> plans_;
+};
+
+}  // namespace belfry
