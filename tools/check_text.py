@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 RULES = [
-    (re.compile(r"(?<![\w.}/~-])/(?:work|tmp|root|home/\w+|Users/\w+)(?:/|\b)(?!\w)"), "path of one machine"),
+    (re.compile(r"(?<![\w.}/~<-])/(?:work|tmp|root|home/\w+|Users/\w+)(?:/|\b)(?!\w)"), "path of one machine"),
     (re.compile(r"\bhttps?://(?!localhost\b|127\.0\.0\.1)(?:[\w-]+(?=[:/\s\"')]|$)|\d+\.\d+\.\d+\.\d+|"
                 r"[\w.-]+\.(?:internal|local|lan|corp|intranet)\b)"), "host that only one network knows"),
     (re.compile(r"^(?:<{7}|>{7}|={7})(?: |$)"), "merge conflict"),
