@@ -1,5 +1,7 @@
 #include "tests/support/python.h"
 
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <filesystem>
 #include <stdexcept>
@@ -11,9 +13,13 @@ namespace {
 constexpr const char* kPython = ".env/python/bin/python3";
 
 std::string quoted(const std::string& word) {
-  std::string out = "'";
-  for (char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
+  std::string out("'");
+  for (char c : word) {
+    if (c == '\'') out.append("'\\'");
+    out.push_back(c);
+  }
+  out.push_back('\'');
+  return out;
 }
 
 }  // namespace
@@ -23,8 +29,8 @@ bool python_available() {
 }
 
 std::string run_python(const std::string& script, const std::vector<std::string>& arguments) {
-  std::string command = std::string("TF_CPP_MIN_LOG_LEVEL=3 ") + kPython + " -W ignore " + quoted(script);
-  for (const std::string& argument : arguments) command += " " + quoted(argument);
+  std::string command = fmt::format("TF_CPP_MIN_LOG_LEVEL=3 {} -W ignore {}", kPython, quoted(script));
+  for (const std::string& argument : arguments) command.append(" ").append(quoted(argument));
   FILE* pipe = popen(command.c_str(), "r");
   if (!pipe) throw std::runtime_error("cannot start " + command);
   std::string out;
