@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <atomic>
 #include <concepts>
 #include <cstdint>
 #include <iterator>
@@ -140,17 +141,18 @@ class ProxyDataFlow : public DataFlow {
   AnyDataFlow source_;
 };
 
-/// The random state of a dataflow: one generator for each pass, all derived from one seed. Copies share it.
+/// The random state of a dataflow: one generator for each pass, all derived from one seed. Copies share it. Safe to use from
+/// any thread.
 class PassRng {
  public:
-  explicit PassRng(uint64_t seed) : seed_(seed), pass_(std::make_shared<uint64_t>(0)) {}
+  explicit PassRng(uint64_t seed) : seed_(seed), pass_(std::make_shared<std::atomic<uint64_t>>(0)) {}
   /// The generator of a new pass.
   Rng next_pass() { return Rng(seed_, (*pass_)++); }
   void reset() { *pass_ = 0; }
 
  private:
   uint64_t seed_;
-  std::shared_ptr<uint64_t> pass_;
+  std::shared_ptr<std::atomic<uint64_t>> pass_;
 };
 
 }  // namespace belfry

@@ -14,6 +14,8 @@
 
 namespace belfry {
 
+enum class NodeKind : int;
+struct NodeData;
 class Variable;
 struct VariableRecord;
 
@@ -71,7 +73,7 @@ class Graph {
   const Node& add(std::string_view op, const std::vector<Tensor>& inputs, const Attributes& attributes = {},
                   const std::string& name = "");
   /// Adds a node that is not a plain call, of known outputs.
-  const Node& add_special(int kind, std::string_view op, const std::vector<Tensor>& inputs,
+  const Node& add_special(NodeKind kind, std::string_view op, const std::vector<Tensor>& inputs,
                           const Attributes& attributes, const std::string& name,
                           std::vector<std::pair<DType, Shape>> outputs);
   /// A name that no node or scope has yet, as TensorFlow makes them: "conv0", "conv0_1".
@@ -79,7 +81,8 @@ class Graph {
   VariableRecord& add_variable(std::unique_ptr<VariableRecord> record);
 
  private:
-  const Node& append(std::unique_ptr<Node> node);
+  const Node& append(NodeData data);
+  std::string node_name(std::string_view op, const std::string& name);
   void check_inputs(std::string_view who, const std::vector<Tensor>& inputs) const;
 
   std::vector<std::unique_ptr<Node>> nodes_;

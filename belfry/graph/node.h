@@ -16,7 +16,7 @@ namespace belfry {
 /// What the executor does with a node. Every operator of the dispatcher (ATen's, Belfry's own, a user's) is
 /// kCall; the others are the few operators that only a graph can have. Their schemas are registered as
 /// `belfry::…` too.
-enum class NodeKind {
+enum class NodeKind : int {
   kCall,
   kPlaceholder,  ///< takes its value from the feeds; its input 0, if any, is the default
   kConstant,     ///< argument "value"
@@ -35,26 +35,32 @@ struct Argument {
   std::vector<int> inputs;  ///< kInput: one index into Node::inputs(); kInputList: any number
 };
 
+/// Dtype and shape of one output of a node; DType::Undefined where the node only has an effect.
+struct NodeOutput {
+  DType dtype = DType::Undefined;
+  Shape shape;
+};
+
+/// What a node is made of.
+struct NodeData {
+  NodeKind kind = NodeKind::kCall;
+  std::string name;
+  c10::OperatorHandle op;
+  std::vector<Argument> arguments;
+  std::vector<Tensor> inputs;
+  std::vector<const Node*> control_inputs;
+  std::vector<NodeOutput> outputs;
+  c10::Device device = c10::kCPU;
+  std::optional<uint64_t> seed;  ///< of a random node, where SeedScope gave one
+};
+
 /// An operator applied to tensors. Immutable once built; owned by its graph. Nodes are built after their
 /// inputs, so the order of their ids is a topological order.
 class Node {
  public:
-  struct Output {
-    DType dtype = DType::Undefined;
-    Shape shape;
-  };
-  struct Data {
-    NodeKind kind = NodeKind::kCall;
-    std::string name;
-    c10::OperatorHandle op;
-    std::vector<Argument> arguments;
-    std::vector<Tensor> inputs;
-    std::vector<const Node*> control_inputs;
-    std::vector<Output> outputs;
-    c10::Device device = c10::kCPU;
-  };
+  using Output = NodeOutput;
 
-  Node(Graph* graph, int64_t id, Data data) : graph_(graph), id_(id), data_(std::move(data)) {}
+  Node(Graph* graph, int64_t id, NodeData data) : graph_(graph), id_(id), data_(std::move(data)) {}
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
@@ -78,6 +84,7 @@ class Node {
   const std::vector<int>& mutated_inputs() const { return mutated_inputs_; }
   /// True for operators that draw random numbers: each session gives such a node its own generator.
   bool is_random() const { return is_random_; }
+  std::optional<uint64_t> seed() const { return data_.seed; }
 
   Graph& graph() const { return *graph_; }
   int64_t id() const { return id_; }
@@ -86,7 +93,7 @@ class Node {
   friend class Graph;
   Graph* graph_;
   int64_t id_;
-  Data data_;
+  NodeData data_;
   std::vector<int> mutated_inputs_;
   bool is_random_ = false;
 };

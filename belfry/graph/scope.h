@@ -2,6 +2,7 @@
 
 #include <c10/core/Device.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -65,6 +66,12 @@ class ControlDependencies : internal::ScopeGuard {
 class DeviceScope : internal::ScopeGuard {
  public:
   explicit DeviceScope(c10::Device device);
+};
+
+/// Random nodes built while the guard lives draw from a generator of this seed, whatever the graph's seed is.
+class SeedScope : internal::ScopeGuard {
+ public:
+  explicit SeedScope(uint64_t seed);
 };
 
 /// "tower-pred/conv0", without a slash at the end; "" at the root.

@@ -60,7 +60,6 @@ class TowerContext {
   std::optional<VariableScope> variable_scope_;
   std::optional<NameScope> name_scope_;
   std::optional<DeviceScope> device_scope_;
-  TowerContext* outer_;
 };
 
 /// The tower open in this thread, or null.

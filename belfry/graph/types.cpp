@@ -15,19 +15,32 @@ std::string to_string(const Shape& shape) {
 
 std::string to_string(DType dtype) {
   switch (dtype) {
-    case kFloat32: return "float32";
-    case kFloat64: return "float64";
-    case kFloat16: return "float16";
-    case kBFloat16: return "bfloat16";
-    case kInt8: return "int8";
-    case kInt16: return "int16";
-    case kInt32: return "int32";
-    case kInt64: return "int64";
-    case kUInt8: return "uint8";
-    case kBool: return "bool";
-    case kComplex64: return "complex64";
-    case kComplex128: return "complex128";
-    default: return c10::toString(dtype);
+    case kFloat32:
+      return "float32";
+    case kFloat64:
+      return "float64";
+    case kFloat16:
+      return "float16";
+    case kBFloat16:
+      return "bfloat16";
+    case kInt8:
+      return "int8";
+    case kInt16:
+      return "int16";
+    case kInt32:
+      return "int32";
+    case kInt64:
+      return "int64";
+    case kUInt8:
+      return "uint8";
+    case kBool:
+      return "bool";
+    case kComplex64:
+      return "complex64";
+    case kComplex128:
+      return "complex128";
+    default:
+      return c10::toString(dtype);
   }
 }
 

@@ -1,0 +1,236 @@
+#include "belfry/graph/graph.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "belfry/base/error.h"
+#include "belfry/graph/internal/arguments.h"
+#include "belfry/graph/internal/build_context.h"
+#include "belfry/graph/node.h"
+#include "belfry/graph/shape_inference.h"
+#include "belfry/graph/variable.h"
+
+namespace belfry {
+namespace {
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+/// "aten::add.Tensor" -> "add"
+std::string short_name(std::string_view op) {
+  const size_t colon = op.rfind(':');
+  if (colon != std::string_view::npos) op.remove_prefix(colon + 1);
+  return std::string(op.substr(0, op.find('.')));
+}
+
+/// Number of single-character edits between two names, to suggest what was meant.
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+bool writes_in_place(const c10::Argument& argument) {
+  return argument.alias_info() && argument.alias_info()->isWrite();
+}
+
+}  // namespace
+
+Graph::Graph() = default;
+Graph::~Graph() = default;
+
+Tensor Graph::find_tensor(std::string_view name) const {
+  int index = 0;
+  const size_t colon = name.rfind(':');
+  if (colon != std::string_view::npos) {
+    const std::string_view digits = name.substr(colon + 1);
+    if (digits.empty() || digits.size() > 6 ||
+        !std::all_of(digits.begin(), digits.end(), [](unsigned char c) { return std::isdigit(c); }))
+      return {};
+    index = std::stoi(std::string(digits));
+    name = name.substr(0, colon);
+  }
+  auto found = by_name_.find(name);
+  if (found == by_name_.end() || index >= static_cast<int>(found->second->outputs().size())) return {};
+  return found->second->output(index);
+}
+
+Tensor Graph::tensor(std::string_view name) const {
+  if (Tensor found = find_tensor(name)) return found;
+  const std::string_view wanted = name.substr(0, name.rfind(':'));
+  std::vector<std::pair<size_t, std::string_view>> near;
+  for (const auto& [key, node] : by_name_) {
+    const size_t slash = key.rfind('/');
+    const std::string_view last = std::string_view(key).substr(slash == std::string::npos ? 0 : slash + 1);
+    near.emplace_back(std::min(edit_distance(key, wanted), edit_distance(last, wanted) + 1), key);
+  }
+  std::sort(near.begin(), near.end());
+  std::string suggestions;
+  for (size_t i = 0; i < std::min<size_t>(near.size(), 3); ++i)
+    suggestions += fmt::format("{}'{}'", i ? ", " : "", near[i].second);
+  throw UsageError(fmt::format(
+      "[Graph] expected the name of a tensor, got '{}', which the graph does not have; closest: {}", name,
+      suggestions.empty() ? "none, the graph is empty" : suggestions));
+}
+
+VariableRecord* Graph::find_variable(std::string_view name) const {
+  auto found = variables_by_name_.find(name);
+  return found == variables_by_name_.end() ? nullptr : found->second;
+}
+
+void Graph::add_to_collection(const std::string& key, Tensor tensor) {
+  collections_[key].push_back(tensor);
+}
+
+const std::vector<Tensor>& Graph::collection(const std::string& key) const {
+  static const std::vector<Tensor> empty;
+  auto found = collections_.find(key);
+  return found == collections_.end() ? empty : found->second;
+}
+
+void Graph::truncate_collection(const std::string& key, size_t size) {
+  auto found = collections_.find(key);
+  if (found != collections_.end() && found->second.size() > size) found->second.resize(size);
+}
+
+std::string Graph::unique_name(const std::string& name, bool mark) {
+  const std::string key = lower(name);
+  auto found = names_in_use_.find(key);
+  if (found == names_in_use_.end()) {
+    if (mark) names_in_use_[key] = 1;
+    return name;
+  }
+  int count = found->second;
+  std::string candidate;
+  do {
+    candidate = fmt::format("{}_{}", key, count++);
+  } while (names_in_use_.contains(candidate));
+  if (mark) {
+    found->second = count;
+    names_in_use_[candidate] = 1;
+  }
+  return fmt::format("{}_{}", name, count - 1);
+}
+
+void Graph::check_inputs(std::string_view who, const std::vector<Tensor>& inputs) const {
+  for (const Tensor& input : inputs) {
+    if (&input.graph() != this) {
+      const Node* newest = nodes_.empty() ? nullptr : nodes_.back().get();
+      throw UsageError(
+          fmt::format("[{}] expected tensors of the default graph (whose newest node is '{}'), got '{}' of "
+                      "another graph (of {} nodes)",
+                      who, newest ? newest->name() : "none", input.name(), input.graph().nodes().size()));
+    }
+    if (!input.has_value()) {
+      throw UsageError(fmt::format("[{}] expected a tensor, got the operation '{}', which has no value", who,
+                                   input.op_name()));
+    }
+  }
+}
+
+const Node& Graph::append(NodeData data) {
+  if (finalized_) {
+    throw UsageError(
+        fmt::format("[{}] the graph is final: build nodes before training starts (callbacks: in setup_graph)",
+                    data.name));
+  }
+  const auto& context = internal::build_context();
+  data.device = context.device;
+  if (data.kind != NodeKind::kVariable) data.control_inputs = context.control_inputs;
+  auto node = std::make_unique<Node>(this, static_cast<int64_t>(nodes_.size()), std::move(data));
+  for (const Argument& argument : node->data_.arguments)
+    node->is_random_ |= argument.kind == Argument::Kind::kGenerator;
+  if (node->is_random_) node->data_.seed = context.seed;
+  by_name_[node->name()] = node.get();
+  nodes_.push_back(std::move(node));
+  return *nodes_.back();
+}
+
+std::string Graph::node_name(std::string_view op, const std::string& name) {
+  if (!name.empty() && name.back() == '/') return unique_name(name.substr(0, name.size() - 1));
+  return unique_name(
+      internal::join_scope(internal::build_context().name_scope, name.empty() ? short_name(op) : name));
+}
+
+const Node& Graph::add(std::string_view op, const std::vector<Tensor>& inputs, const Attributes& attributes,
+                       const std::string& name) {
+  const auto& scope = internal::build_context().name_scope;
+  const std::string who = internal::join_scope(scope, name.empty() ? short_name(op) : name);
+  auto call = internal::bind_call(op, inputs, attributes, internal::build_context().device);
+  check_inputs(who, call.inputs);
+  std::vector<int> mutated;
+  const auto& schema = call.op.schema();
+  for (size_t i = 0; i < call.arguments.size(); ++i) {
+    if (!writes_in_place(schema.arguments()[i])) continue;
+    for (int index : call.arguments[i].inputs) {
+      const Tensor& target = call.inputs.at(index);
+      if (target.node().kind() != NodeKind::kVariable) {
+        throw UsageError(fmt::format("[{}] expected a variable for '{}', which {} writes in place, got {}",
+                                     who, schema.arguments()[i].name(), op, describe(target)));
+      }
+      mutated.push_back(index);
+    }
+  }
+  std::vector<Node::Output> outputs;
+  try {
+    outputs = infer_outputs(call.op, call.arguments, call.inputs);
+  } catch (const UsageError& e) {
+    throw UsageError(fmt::format("[{} {}] {}", op, who, e.what()));
+  }
+  if (outputs.empty()) outputs.emplace_back();  // an operation without a value
+  NodeData data{.kind = NodeKind::kCall,
+                  .name = node_name(op, name),
+                  .op = call.op,
+                  .arguments = std::move(call.arguments),
+                  .inputs = std::move(call.inputs),
+                  .control_inputs = {},
+                  .outputs = std::move(outputs)};
+  const Node& node = append(std::move(data));
+  nodes_.back()->mutated_inputs_ = std::move(mutated);
+  return node;
+}
+
+const Node& Graph::add_special(NodeKind kind, std::string_view op, const std::vector<Tensor>& inputs,
+                               const Attributes& attributes, const std::string& name,
+                               std::vector<std::pair<DType, Shape>> outputs) {
+  auto call = internal::bind_call(op, inputs, attributes, internal::build_context().device);
+  if (kind == NodeKind::kGroup) {
+    for (const Tensor& input : call.inputs) {
+      if (&input.graph() != this) check_inputs(name, {input});
+    }
+  } else {
+    check_inputs(internal::join_scope(internal::build_context().name_scope, name), call.inputs);
+  }
+  NodeData data{.kind = kind,
+                  .name = node_name(op, name),
+                  .op = call.op,
+                  .arguments = std::move(call.arguments),
+                  .inputs = std::move(call.inputs),
+                  .control_inputs = {},
+                  .outputs = {}};
+  for (auto& [dtype, shape] : outputs) data.outputs.push_back({dtype, std::move(shape)});
+  if (data.outputs.empty()) data.outputs.emplace_back();
+  return append(std::move(data));
+}
+
+VariableRecord& Graph::add_variable(std::unique_ptr<VariableRecord> record) {
+  variables_.push_back(std::move(record));
+  VariableRecord& added = *variables_.back();
+  variables_by_name_[added.tensor.op_name()] = &added;
+  return added;
+}
+
+}  // namespace belfry

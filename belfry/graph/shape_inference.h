@@ -1,0 +1,19 @@
+#pragma once
+
+#include <vector>
+
+#include "belfry/graph/node.h"
+
+namespace belfry {
+
+/// Dtypes and shapes of what `op` returns for these arguments; for an operator that returns a list, of its
+/// members.
+///
+/// The operator is evaluated on tensors without data, twice, with two different sizes for every dynamic
+/// dimension; the output dimensions that differ are dynamic. Operators that have no kernel for such tensors
+/// have a rule (internal/shape_rules.h), or run on small zeros. Errors of the operator come out as UsageError
+/// with the shapes given.
+std::vector<Node::Output> infer_outputs(const c10::OperatorHandle& op, const std::vector<Argument>& arguments,
+                                        const std::vector<Tensor>& inputs);
+
+}  // namespace belfry
