@@ -1,8 +1,8 @@
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -12,6 +12,7 @@
 #include "belfry/loop/monitor.h"
 #include "belfry/runtime/predictor.h"
 #include "belfry/runtime/session.h"
+#include "belfry/runtime/session_init.h"
 
 namespace belfry {
 
@@ -26,26 +27,20 @@ class StopTraining : public std::exception {
   std::string reason_;
 };
 
-/// Gives a session its first values, from a checkpoint for instance. See checkpoint/session_init.h.
-class SessionInit {
- public:
-  virtual ~SessionInit() = default;
-  /// Called after the variables have their initial values.
-  virtual void init(Session& session) const = 0;
-};
-
 /// How often, and from where, the loop runs.
 struct LoopOptions {
   int64_t steps_per_epoch = 0;  ///< may be 0 to run the callbacks only
   int64_t starting_epoch = 1;
   int64_t max_epoch = 99999;  ///< the last epoch, counted from 1
+  /// Steps of the first epoch that an earlier run has done already; the first epoch has only the rest.
+  int64_t starting_step = 0;
 };
 
 /// What `Trainer::train` needs.
 struct TrainOptions {
   Callbacks callbacks;
   std::vector<std::shared_ptr<Monitor>> monitors;
-  std::shared_ptr<const SessionInit> session_init;  ///< null: initial values
+  AnySessionInit session_init;  ///< nothing: initial values
   LoopOptions loop;
   /// Folder for checkpoints, event files, the log; "" where callbacks name theirs.
   std::string log_dir;
@@ -60,21 +55,28 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// setup_callbacks, initialize and main_loop, in this order; call these instead for finer control.
+  /// setup_callbacks, initialize and main_loop, in this order; call these instead for finer control. A
+  /// trainer trains once.
   void train(const TrainOptions& options);
 
-  /// Registers MaintainStepCounter, `options.callbacks`, then the monitors, and lets them set up their part
-  /// of the graph.
+  /// Adds a callback in front of those that setup_callbacks registers. Returns false, and leaves it out, when
+  /// it is for the chief only and this is not the chief. Throws UsageError after setup_callbacks.
+  bool register_callback(std::shared_ptr<Callback> callback);
+  /// Registers the counter of global_step, `options.callbacks`, then the monitors, and lets them set up their
+  /// part of the graph, each under a name scope of its own name (monitors: under none).
   void setup_callbacks(const TrainOptions& options);
   /// Makes the session, initialises its variables, then applies `init`; the graph is final from here on.
   void initialize(const SessionInit* init);
   /// Runs the loop. Returns after the last epoch, or when StopTraining was thrown or request_stop called; any
-  /// other exception ends training too (after_train runs) and is thrown again.
+  /// other exception ends training too (after_train runs) and is thrown again. What one callback throws in
+  /// after_train is logged, and the others' after_train still runs.
   void main_loop(const LoopOptions& options);
 
-  /// Ask the loop to stop after the current step. Safe from any thread and from a signal handler.
-  void request_stop() { stop_requested_.store(true, std::memory_order_relaxed); }
-  bool stop_requested() const { return stop_requested_.load(std::memory_order_relaxed); }
+  /// Asks the loop to stop after the current step, and whatever waits with stop_token() to wait no more. Safe
+  /// from any thread; from a signal handler use StopOnSignal.
+  void request_stop() { stop_.request_stop(); }
+  bool stop_requested() const { return stop_.stop_requested(); }
+  std::stop_token stop_token() const { return stop_.get_token(); }
 
   Graph& graph() { return graph_; }
   /// Requires: initialize() was called.
@@ -118,7 +120,7 @@ class Trainer {
   std::string log_dir_;
   LoopOptions loop_;
   int64_t epoch_num_ = 0, global_step_ = 0, local_step_ = 0;
-  std::atomic<bool> stop_requested_{false};
+  std::stop_source stop_;
 };
 
 /// The variable "global_step" (int64, not trainable) of the default graph; created on first use. It exists

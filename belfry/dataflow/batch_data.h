@@ -1,0 +1,30 @@
+#pragma once
+
+#include "belfry/dataflow/dataflow.h"
+
+namespace belfry {
+
+struct BatchDataOptions {
+  /// Whether datapoints that are left over at the end of a pass make a smaller last batch, or are dropped.
+  bool remainder = false;
+};
+
+/// Stacks each `batch_size` datapoints into one: a component of shape [H, W, C] becomes [N, H, W, C] in new
+/// memory, scalars become [N].
+///
+/// Throws DataError, naming the component, when the datapoints of a batch differ in the number of components,
+/// or a component differs in shape or dtype.
+class BatchData : public ProxyDataFlow {
+ public:
+  /// Throws UsageError when `batch_size` is not positive, and, where the source's size is known and there is
+  /// no remainder, when it is greater than that size: no batch would ever come.
+  BatchData(AnyDataFlow source, int64_t batch_size, BatchDataOptions options = {});
+  DataIterator iterator() override;
+  std::optional<int64_t> size() const override;
+
+ private:
+  int64_t batch_size_;
+  BatchDataOptions options_;
+};
+
+}  // namespace belfry

@@ -1,0 +1,46 @@
+#include "belfry/dataflow/data_from_tensors.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "belfry/base/error.h"
+
+namespace belfry {
+
+DataFromTensors::DataFromTensors(std::vector<at::Tensor> tensors) : tensors_(std::move(tensors)) {
+  if (tensors_.empty()) throw UsageError("[DataFromTensors] expected at least one tensor, got none");
+  for (size_t i = 0; i < tensors_.size(); ++i) {
+    if (!tensors_[i].defined() || tensors_[i].dim() == 0) {
+      throw UsageError(
+          fmt::format("[DataFromTensors] expected tensor {} to have rows, got a scalar or nothing", i));
+    }
+    if (tensors_[i].size(0) != tensors_[0].size(0)) {
+      throw UsageError(
+          fmt::format("[DataFromTensors] expected tensor {} to have {} rows as tensor 0 has, got [{}]", i,
+                      tensors_[0].size(0), fmt::join(tensors_[i].sizes(), ", ")));
+    }
+  }
+}
+
+DataIterator DataFromTensors::iterator() {
+  return DataIterator([tensors = tensors_, row = int64_t{0}]() mutable -> std::optional<Datapoint> {
+    if (row == tensors[0].size(0)) return std::nullopt;
+    Datapoint datapoint;
+    datapoint.reserve(tensors.size());
+    for (const at::Tensor& tensor : tensors) datapoint.push_back(tensor.select(0, row));
+    ++row;
+    return datapoint;
+  });
+}
+
+DataFromTensors DataFromTensors::slice(int64_t begin, int64_t end) const {
+  if (begin < 0 || begin > end || end > *size()) {
+    throw UsageError(
+        fmt::format("[DataFromTensors] expected rows within [0, {}), got [{}, {})", *size(), begin, end));
+  }
+  std::vector<at::Tensor> rows;
+  for (const at::Tensor& tensor : tensors_) rows.push_back(tensor.slice(0, begin, end));
+  return DataFromTensors(std::move(rows));
+}
+
+}  // namespace belfry

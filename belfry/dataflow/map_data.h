@@ -1,0 +1,45 @@
+#pragma once
+
+#include <functional>
+
+#include "belfry/dataflow/dataflow.h"
+
+namespace belfry {
+
+/// Makes a new datapoint from one; nullopt drops it. It must not write into the tensors it is given, unless
+/// it knows that they are not shared.
+using MapFunction = std::function<std::optional<Datapoint>(Datapoint)>;
+using MapComponentFunction = std::function<std::optional<at::Tensor>(at::Tensor)>;
+
+/// Applies a function to each datapoint.
+///
+/// An exception of the function reaches the consumer as the same kind of Error (a DataError stays one, what
+/// is not Belfry's becomes Error), with the index of the datapoint in the source's pass before the original
+/// message. `size()` stays the source's, so it is too large when the function drops datapoints.
+class MapData : public ProxyDataFlow {
+ public:
+  /// Throws UsageError when `function` is empty.
+  MapData(AnyDataFlow source, MapFunction function);
+  DataIterator iterator() override;
+
+ private:
+  std::shared_ptr<const MapFunction> function_;
+};
+
+/// Applies a function to component `index` of each datapoint and keeps the others; nullopt drops the
+/// datapoint. Exceptions: as in MapData. A datapoint without that component is a DataError.
+class MapDataComponent : public MapData {
+ public:
+  /// Throws UsageError when `function` is empty or `index` negative.
+  MapDataComponent(AnyDataFlow source, MapComponentFunction function, int64_t index = 0);
+};
+
+/// Keeps the components named by `indices`, in that order: {2, 0} makes {c2, c0} of {c0, c1, c2}. A datapoint
+/// without one of them is a DataError.
+class SelectComponent : public MapData {
+ public:
+  /// Throws UsageError when an index is negative.
+  SelectComponent(AnyDataFlow source, std::vector<int64_t> indices);
+};
+
+}  // namespace belfry

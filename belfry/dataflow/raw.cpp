@@ -1,0 +1,65 @@
+#include "belfry/dataflow/raw.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/ops/rand.h>
+#include <fmt/format.h>
+
+#include "belfry/base/error.h"
+
+namespace belfry {
+namespace {
+
+Datapoint draw(const std::vector<FakeComponent>& components, const at::Generator& generator) {
+  Datapoint datapoint;
+  datapoint.reserve(components.size());
+  for (const FakeComponent& c : components) {
+    at::Tensor unit = at::rand(c.shape, generator, at::TensorOptions(at::kDouble));
+    at::Tensor value = unit.mul_(c.high - c.low).add_(c.low);
+    if (at::isIntegralType(c.dtype, /*includeBool=*/true)) value.floor_();
+    datapoint.push_back(value.to(c.dtype));
+  }
+  return datapoint;
+}
+
+}  // namespace
+
+DataFromList::DataFromList(std::vector<Datapoint> list)
+    : list_(std::make_shared<const std::vector<Datapoint>>(std::move(list))) {}
+
+DataIterator DataFromList::iterator() {
+  return DataIterator([list = list_, index = size_t{0}]() mutable -> std::optional<Datapoint> {
+    if (index == list->size()) return std::nullopt;
+    return (*list)[index++];
+  });
+}
+
+DataFromFunction::DataFromFunction(std::function<Next()> start_pass, std::optional<int64_t> size)
+    : start_pass_(std::move(start_pass)), size_(size) {
+  if (!start_pass_) throw UsageError("[DataFromFunction] expected a function, got an empty one");
+}
+
+DataIterator DataFromFunction::iterator() {
+  Next next = start_pass_();
+  if (!next) throw UsageError("[DataFromFunction] expected a function for the new pass, got an empty one");
+  return DataIterator(std::move(next));
+}
+
+FakeData::FakeData(std::vector<FakeComponent> components, FakeDataOptions options)
+    : components_(std::move(components)), options_(options), rng_(options.seed) {
+  if (options_.size < 0)
+    throw UsageError(fmt::format("[FakeData] expected size >= 0, got {}", options_.size));
+}
+
+DataIterator FakeData::iterator() {
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(rng_.next_pass().bits());
+  Datapoint fixed;
+  if (!options_.random) fixed = draw(components_, generator);
+  return DataIterator([components = components_, generator = std::move(generator), fixed = std::move(fixed),
+                       random = options_.random, left = options_.size]() mutable -> std::optional<Datapoint> {
+    if (left == 0) return std::nullopt;
+    --left;
+    return random ? draw(components, generator) : fixed;
+  });
+}
+
+}  // namespace belfry

@@ -1,0 +1,207 @@
+#include <ATen/core/LegacyTypeDispatch.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/alias.h>
+#include <ATen/ops/zeros_like.h>
+#include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <optional>
+
+#include "belfry/base/error.h"
+#include "belfry/graph/graph.h"
+#include "belfry/runtime/internal/plan.h"
+
+namespace belfry {
+namespace {
+
+/// Switches this thread between running below autograd and recording for it.
+class AutogradMode {
+ public:
+  AutogradMode() { below_.emplace(); }
+  void record(bool on) {
+    if (on && below_) {
+      below_.reset();
+    } else if (!on && !below_) {
+      below_.emplace();
+    }
+  }
+
+ private:
+  c10::AutoGradMode enabled_{true};
+  std::optional<at::AutoDispatchBelowADInplaceOrView> below_;
+};
+
+c10::IValue take(const Source& source, std::vector<c10::IValue>& frame) {
+  switch (source.kind) {
+    case Source::Kind::kNone:
+      return {};
+    case Source::Kind::kConstant:
+      return *source.constant;
+    case Source::Kind::kVariable:
+      return initialized_value(*source.cell);
+    case Source::Kind::kSlot:
+      return source.last_use ? std::move(frame[source.slot]) : frame[source.slot];
+  }
+  return {};
+}
+
+void push(c10::Stack& stack, const Step::Arg& arg, std::vector<c10::IValue>& frame) {
+  switch (arg.kind) {
+    case Step::Arg::Kind::kSource:
+      stack.push_back(arg.sources.empty() ? arg.constant : take(arg.sources[0], frame));
+      break;
+    case Step::Arg::Kind::kList: {
+      c10::List<at::Tensor> list;
+      list.reserve(arg.sources.size());
+      for (const Source& source : arg.sources) list.push_back(take(source, frame).toTensor());
+      stack.emplace_back(std::move(list));
+      break;
+    }
+    case Step::Arg::Kind::kOptionalList: {
+      c10::List<std::optional<at::Tensor>> list;
+      list.reserve(arg.sources.size());
+      for (const Source& source : arg.sources) {
+        c10::IValue value = take(source, frame);
+        list.push_back(value.isNone() ? std::nullopt : std::optional(std::move(value).toTensor()));
+      }
+      stack.emplace_back(std::move(list));
+      break;
+    }
+  }
+}
+
+std::string describe_inputs(const Node& node) {
+  std::string text;
+  for (const Tensor& input : node.inputs()) text += (text.empty() ? "" : ", ") + describe(input);
+  return text;
+}
+
+}  // namespace
+
+void Plan::check_feed(size_t index, const at::Tensor& value) const {
+  const Tensor& feed = feeds_[index];
+  if (!value.defined())
+    throw UsageError(fmt::format("[Session] expected a value for '{}', got none", feed.name()));
+  if (value.scalar_type() != feed.dtype()) {
+    throw UsageError(fmt::format("[Session] expected {} for '{}', got {}", to_string(feed.dtype()),
+                                 feed.name(), to_string(value.scalar_type())));
+  }
+  const Shape& expected = feed.shape();
+  const auto given = value.sizes();
+  bool fits = expected.size() == given.size();
+  for (size_t d = 0; fits && d < expected.size(); ++d)
+    fits = expected[d] == kDynamic || expected[d] == given[d];
+  if (!fits) {
+    throw UsageError(fmt::format("[Session] expected shape {} for '{}', got {}", to_string(expected),
+                                 feed.name(), to_string(given.vec())));
+  }
+}
+
+std::vector<at::Tensor> Plan::run(const std::vector<at::Tensor>& feeds) const {
+  if (feeds.size() != feeds_.size()) {
+    throw UsageError(
+        fmt::format("[Session] expected {} values to feed, got {}", feeds_.size(), feeds.size()));
+  }
+  const c10::InferenceMode normal_tensors(false);  // whatever mode the caller is in
+  AutogradMode autograd;
+  Frame frame(num_slots_);
+  for (size_t i = 0; i < feeds.size(); ++i) {
+    check_feed(i, feeds[i]);
+    const c10::Device device = feeds_[i].node().device();
+    at::Tensor value = feeds[i].device() == device ? feeds[i] : feeds[i].to(device);
+    if (has_gradients_ && value.is_inference()) value = value.clone();  // autograd refuses tensors made in inference mode
+    frame[feed_slots_[i]] = std::move(value);
+  }
+  c10::Stack stack;
+  for (const Step& step : steps_) {
+    autograd.record(step.recorded || step.kind != Step::Kind::kCall);
+    execute(step, frame, stack);
+  }
+  autograd.record(false);
+  std::vector<at::Tensor> results;
+  results.reserve(fetches_.size());
+  for (const Source& source : fetch_sources_) results.push_back(fetch(source, frame));
+  return results;
+}
+
+void Plan::execute(const Step& step, Frame& frame, c10::Stack& stack) const {
+  try {
+    switch (step.kind) {
+      case Step::Kind::kLeaf:
+        frame[step.outputs[0]] =
+            take(step.args[0].sources[0], frame).toTensor().detach().set_requires_grad(true);
+        return;
+      case Step::Kind::kAlias:
+        frame[step.outputs[0]] = at::alias(take(step.args[0].sources[0], frame).toTensor());
+        return;
+      case Step::Kind::kGradients:
+        execute_gradients(step, frame);
+        return;
+      case Step::Kind::kCall:
+        break;
+    }
+    stack.clear();
+    for (const Step::Arg& arg : step.args) push(stack, arg, frame);
+    step.node->op().callBoxed(&stack);
+    for (VariableStore::Cell* cell : step.mutated) cell->value.unsafeGetTensorImpl()->bump_version();
+    if (step.returns_list) {
+      const c10::List<at::Tensor> list = stack[0].toTensorList();
+      if (list.size() != step.outputs.size()) {
+        throw UsageError(fmt::format("expected {} tensors as when the graph was built, got {}",
+                                     step.outputs.size(), list.size()));
+      }
+      for (size_t i = 0; i < step.outputs.size(); ++i) {
+        if (step.outputs[i] >= 0) frame[step.outputs[i]] = list.get(i);
+      }
+    } else {
+      for (size_t i = 0; i < step.outputs.size(); ++i) {
+        if (step.outputs[i] >= 0) frame[step.outputs[i]] = std::move(stack[i]);
+      }
+    }
+    stack.clear();
+  } catch (const c10::Error& e) {
+    stack.clear();
+    throw UsageError(fmt::format("[{} {}] {} (inputs as built: {})", step.node->op_name(), step.node->name(),
+                                 e.what_without_backtrace(), describe_inputs(*step.node)));
+  }
+}
+
+void Plan::execute_gradients(const Step& step, Frame& frame) const {
+  const at::Tensor loss = take(step.args[0].sources[0], frame).toTensor();
+  const c10::IValue grad_loss = take(step.args[1].sources[0], frame);
+  torch::autograd::variable_list xs;
+  for (const Source& source : step.args[2].sources) xs.push_back(take(source, frame).toTensor());
+  torch::autograd::variable_list given;
+  if (!grad_loss.isNone()) given.push_back(grad_loss.toTensor());
+  std::vector<at::Tensor> gradients;
+  if (loss.requires_grad()) {
+    gradients = torch::autograd::grad({loss}, xs, given, /*retain_graph=*/step.keep_recording,
+                                      /*create_graph=*/step.differentiable, /*allow_unused=*/true);
+  } else {
+    gradients.resize(xs.size());
+  }
+  for (size_t i = 0; i < xs.size(); ++i) {
+    if (step.outputs[i] < 0) continue;
+    // An operator on the way may have no derivative (floor, comparison): the gradient is zero then.
+    frame[step.outputs[i]] = gradients[i].defined() ? gradients[i] : at::zeros_like(xs[i]);
+  }
+}
+
+at::Tensor Plan::fetch(const Source& source, Frame& frame) const {
+  c10::IValue value = take(source, frame);
+  if (value.isNone()) return {};
+  at::Tensor tensor = std::move(value).toTensor();
+  if (!tensor.defined()) return tensor;
+  if (tensor.requires_grad()) tensor = tensor.detach();
+  // Memory with another owner may be a variable's, which the next step overwrites.
+  if (tensor.storage().use_count() > 1) {
+    for (const VariableStore::Cell* cell : variables_) {
+      if (cell->value.defined() && cell->value.is_alias_of(tensor))
+        return tensor.clone(at::MemoryFormat::Contiguous);
+    }
+  }
+  return tensor;
+}
+
+}  // namespace belfry

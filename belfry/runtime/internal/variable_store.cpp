@@ -1,0 +1,74 @@
+#include "belfry/runtime/internal/variable_store.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Context.h>
+#include <ATen/ops/empty.h>
+#include <fmt/format.h>
+
+#include <random>
+
+#include "belfry/base/error.h"
+#include "belfry/graph/graph.h"
+
+namespace belfry {
+namespace {
+
+/// FNV-1a: the same on every platform, unlike std::hash, so that seeded runs can be repeated anywhere.
+uint64_t hash_name(std::string_view name, uint64_t seed) {
+  uint64_t hash = 0xcbf29ce484222325u ^ (seed * 0x9e3779b97f4a7c15u);
+  for (unsigned char c : name) hash = (hash ^ c) * 0x100000001b3u;
+  return hash;
+}
+
+uint64_t seed_of(const Node& node) {
+  if (node.seed()) return *node.seed();
+  if (auto seed = node.graph().seed()) return hash_name(node.name(), *seed);
+  std::random_device entropy;
+  return (uint64_t{entropy()} << 32) | entropy();
+}
+
+at::Generator make_generator(c10::Device device, uint64_t seed) {
+  if (device.is_cpu()) return at::detail::createCPUGenerator(seed);
+  at::Generator generator = at::globalContext().defaultGenerator(device).clone();
+  generator.set_current_seed(seed);
+  return generator;
+}
+
+}  // namespace
+
+VariableStore::Cell& VariableStore::cell(const Node& variable) {
+  std::lock_guard lock(mutex_);
+  auto& cell = cells_[&variable];
+  if (!cell) cell.reset(new Cell{&variable, {}});
+  return *cell;
+}
+
+const at::Generator& VariableStore::generator(const Node& node) {
+  std::lock_guard lock(mutex_);
+  auto found = generators_.find(&node);
+  if (found == generators_.end()) {
+    found = generators_.emplace(&node, make_generator(node.device(), seed_of(node))).first;
+  }
+  return found->second;
+}
+
+at::Tensor allocate_value(const Node& variable) {
+  const Shape& shape = variable.outputs()[0].shape;
+  const auto options = at::TensorOptions().dtype(variable.outputs()[0].dtype).device(variable.device());
+  const auto order = variable.attribute("memory_order").toIntVector();
+  if (order.empty()) return at::empty(shape, options);
+  Shape physical(shape.size()), logical(shape.size());
+  for (size_t i = 0; i < order.size(); ++i) {
+    physical[i] = shape.at(order[i]);
+    logical[order[i]] = static_cast<int64_t>(i);
+  }
+  return at::empty(physical, options).permute(logical);
+}
+
+void throw_uninitialized(const Node& variable) {
+  throw UsageError(
+      fmt::format("[Session] the variable '{}' has no value yet: call initialize_variables(), or restore it",
+                  variable.name()));
+}
+
+}  // namespace belfry

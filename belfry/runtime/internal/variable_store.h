@@ -1,0 +1,45 @@
+#pragma once
+
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include "belfry/graph/node.h"
+
+namespace belfry {
+
+/// The state of a session: values of variables and generators of random nodes. Cells are made on first use
+/// and stay where they are, so plans keep pointers to them.
+class VariableStore {
+ public:
+  struct Cell {
+    const Node* variable;
+    at::Tensor value;  ///< undefined until initialised; from then on the same memory for good
+  };
+
+  Cell& cell(const Node& variable);
+  /// The generator of a random node: seeded by the node's own seed, or the graph's together with the node's
+  /// name, or the system's entropy.
+  const at::Generator& generator(const Node& node);
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<const Node*, std::unique_ptr<Cell>> cells_;
+  std::unordered_map<const Node*, at::Generator> generators_;
+};
+
+/// Memory for a variable's value: its logical shape over the memory order that it asks for.
+at::Tensor allocate_value(const Node& variable);
+
+/// The value of `cell`. Throws UsageError when the variable is not initialised.
+inline const at::Tensor& initialized_value(const VariableStore::Cell& cell) {
+  void throw_uninitialized(const Node& variable);
+  if (!cell.value.defined()) [[unlikely]]
+    throw_uninitialized(*cell.variable);
+  return cell.value;
+}
+
+}  // namespace belfry

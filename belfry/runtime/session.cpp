@@ -1,0 +1,133 @@
+#include "belfry/runtime/session.h"
+
+#include <ATen/core/LegacyTypeDispatch.h>
+#include <fmt/format.h>
+
+#include <map>
+#include <mutex>
+
+#include "belfry/base/error.h"
+#include "belfry/graph/node.h"
+#include "belfry/runtime/internal/plan.h"
+#include "belfry/runtime/internal/variable_store.h"
+
+namespace belfry {
+namespace {
+
+std::vector<Tensor> resolve_all(const Graph& graph, const std::vector<Fetch>& fetches) {
+  std::vector<Tensor> tensors;
+  tensors.reserve(fetches.size());
+  for (const Fetch& fetch : fetches) tensors.push_back(fetch.resolve(graph));
+  return tensors;
+}
+
+void check_variable(const Graph& graph, const Variable& variable) {
+  if (!variable.defined()) throw UsageError("[Session] expected a variable, got none");
+  if (&variable.tensor().graph() != &graph) {
+    throw UsageError(fmt::format(
+        "[Session] expected a variable of the session's graph, got '{}' of another graph", variable.name()));
+  }
+}
+
+}  // namespace
+
+Tensor Fetch::resolve(const Graph& graph) const {
+  if (!name_.empty()) return graph.tensor(name_);
+  if (&tensor_.graph() != &graph) {
+    throw UsageError(fmt::format(
+        "[Session] expected a tensor of the session's graph, got '{}' of another graph", tensor_.name()));
+  }
+  return tensor_;
+}
+
+std::vector<at::Tensor> Callable::operator()(const std::vector<at::Tensor>& feeds) const {
+  if (!plan_) throw UsageError("[Callable] expected one that a session made, got an empty one");
+  return plan_->run(feeds);
+}
+const std::vector<Tensor>& Callable::feeds() const {
+  return plan_->feeds();
+}
+const std::vector<Tensor>& Callable::fetches() const {
+  return plan_->fetches();
+}
+std::string Callable::describe() const {
+  return plan_->describe();
+}
+
+struct Session::PlanCache {
+  using Key = std::pair<std::vector<Tensor>, std::vector<Tensor>>;
+  std::mutex mutex;
+  std::map<Key, std::shared_ptr<const Plan>> plans;
+};
+
+Session::Session(const Graph& graph)
+    : graph_(&graph), store_(std::make_shared<VariableStore>()), plans_(std::make_unique<PlanCache>()) {}
+Session::~Session() = default;
+
+Callable Session::make_callable(const std::vector<Fetch>& feeds, const std::vector<Fetch>& fetches) {
+  PlanCache::Key key(resolve_all(*graph_, feeds), resolve_all(*graph_, fetches));
+  std::lock_guard lock(plans_->mutex);
+  auto found = plans_->plans.find(key);
+  if (found == plans_->plans.end()) {
+    auto plan = std::make_shared<const Plan>(store_, key.first, key.second);
+    found = plans_->plans.emplace(std::move(key), std::move(plan)).first;
+  }
+  return Callable(found->second);
+}
+
+std::vector<at::Tensor> Session::run(const std::vector<Fetch>& fetches, const Feeds& feeds) {
+  std::vector<Fetch> names;
+  std::vector<at::Tensor> values;
+  for (const auto& [name, value] : feeds) {
+    names.push_back(name);
+    values.push_back(value);
+  }
+  return make_callable(names, fetches)(values);
+}
+
+at::Tensor Session::run(const Fetch& fetch, const Feeds& feeds) {
+  return run(std::vector<Fetch>{fetch}, feeds)[0];
+}
+
+void Session::initialize_variables() {
+  for (const auto& record : graph_->variables()) {
+    const Variable variable(record.get());
+    if (is_initialized(variable)) continue;
+    const Plan plan(store_, {}, {variable.initial_value()});
+    set_value(variable, plan.run({})[0]);
+  }
+}
+
+bool Session::is_initialized(const Variable& variable) const {
+  check_variable(*graph_, variable);
+  return store_->cell(variable.tensor().node()).value.defined();
+}
+
+at::Tensor Session::value(const Variable& variable) const {
+  check_variable(*graph_, variable);
+  at::AutoDispatchBelowADInplaceOrView no_autograd;
+  return initialized_value(store_->cell(variable.tensor().node())).clone(at::MemoryFormat::Contiguous);
+}
+
+void Session::set_value(const Variable& variable, const at::Tensor& value) {
+  check_variable(*graph_, variable);
+  if (!value.defined() || value.scalar_type() != variable.dtype() ||
+      value.sizes().vec() != variable.shape()) {
+    throw UsageError(fmt::format(
+        "[Session] expected {} {} for the variable '{}', got {}", to_string(variable.dtype()),
+        to_string(variable.shape()), variable.name(),
+        value.defined() ? to_string(value.scalar_type()) + " " + to_string(value.sizes().vec()) : "none"));
+  }
+  at::AutoDispatchBelowADInplaceOrView no_autograd;
+  auto& cell = store_->cell(variable.tensor().node());
+  if (cell.value.defined()) {
+    cell.value.copy_(value);
+    cell.value.unsafeGetTensorImpl()->bump_version();
+  } else {
+    at::Tensor memory = allocate_value(variable.tensor().node());
+    memory.copy_(value);
+    cell.value = std::move(memory);
+  }
+}
+
+}  // namespace belfry
