@@ -214,7 +214,7 @@ TEST_F(SessionTest, ACallableMayRunInManyThreads) {
   std::atomic<int> wrong = 0;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
-      for (int i = 0; i < 200; ++i) wrong += !at::equal(run({at::full({13}, t)})[0], at::full({13}, 3.0 * t));
+      for (int i = 0; i < 200; ++i) wrong += !at::equal(run({at::full({13}, 1.0 * t)})[0], at::full({13}, 3.0 * t));
     });
   }
   for (auto& thread : threads) thread.join();
