@@ -57,8 +57,7 @@ class Trainer::StepCounter : public Callback {
     increment_ = graph().add("aten::add_.Scalar", {step}, {{"other", 1}}, "global_step_incr").output();
   }
   void before_train() override {
-    if (trainer().global_step() != 0)
-      log_info("Start training with global_step={}", trainer().global_step());
+    if (trainer().global_step() != 0) log_info("Start training with global_step={}", trainer().global_step());
   }
   std::vector<Tensor> before_run() override { return {increment_}; }
   void after_run(const std::vector<at::Tensor>&) override { ++trainer().global_step_; }
