@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "belfry/input/input_source.h"
+#include "belfry/input/dataflow_input.h"
 
 namespace belfry {
 

@@ -49,6 +49,8 @@ class Monitors {
 
  private:
   friend class Trainer;
+  int64_t step() const;
+
   Trainer* trainer_ = nullptr;
   std::vector<std::shared_ptr<Monitor>> monitors_;
   std::map<std::string, std::vector<Latest>> history_;

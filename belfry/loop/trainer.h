@@ -65,8 +65,8 @@ class Trainer {
   /// Registers the counter of global_step, `options.callbacks`, then the monitors, and lets them set up their
   /// part of the graph, each under a name scope of its own name (monitors: under none).
   void setup_callbacks(const TrainOptions& options);
-  /// Makes the session, initialises its variables, then applies `init`; the graph is final from here on.
-  void initialize(const SessionInit* init);
+  /// Gives the variables their initial values, then applies `init`; the graph is final from here on.
+  void initialize(const AnySessionInit& init);
   /// Runs the loop. Returns after the last epoch, or when StopTraining was thrown or request_stop called; any
   /// other exception ends training too (after_train runs) and is thrown again. What one callback throws in
   /// after_train is logged, and the others' after_train still runs.
@@ -79,8 +79,8 @@ class Trainer {
   std::stop_token stop_token() const { return stop_.get_token(); }
 
   Graph& graph() { return graph_; }
-  /// Requires: initialize() was called.
-  Session& session();
+  /// The session of the training; its variables have values from initialize() on.
+  Session& session() { return *session_; }
   Monitors& monitors() { return monitors_; }
   const std::string& log_dir() const { return log_dir_; }
 
@@ -88,7 +88,8 @@ class Trainer {
   int64_t epoch_num() const { return epoch_num_; }
   /// How many steps the model has been trained for, over all runs; kept in the variable "global_step".
   int64_t global_step() const { return global_step_; }
-  /// Number of steps finished in the current epoch.
+  /// Index of the step under way in its epoch, from 0; it stays that of the last step until the next begins.
+  /// -1 before the first.
   int64_t local_step() const { return local_step_; }
   const LoopOptions& loop() const { return loop_; }
 
@@ -111,7 +112,13 @@ class Trainer {
   std::vector<at::Tensor> run_hooked(const std::vector<Tensor>& fetches, const Feeds& feeds = {});
 
  private:
-  void run_epoch();
+  class StepCounter;
+  void check(const LoopOptions& options) const;
+  void run_epochs();
+  /// False when it was asked to stop.
+  bool run_epoch();
+  void after_train();
+  void read_global_step();
 
   Graph graph_;
   std::unique_ptr<Session> session_;
@@ -119,7 +126,8 @@ class Trainer {
   Monitors monitors_;
   std::string log_dir_;
   LoopOptions loop_;
-  int64_t epoch_num_ = 0, global_step_ = 0, local_step_ = 0;
+  int64_t epoch_num_ = 0, global_step_ = 0, local_step_ = -1;
+  bool is_set_up_ = false;
   std::stop_source stop_;
 };
 
