@@ -1,0 +1,95 @@
+#pragma once
+
+#include <c10/core/Scalar.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "belfry/graph/tensor.h"
+
+namespace belfry {
+
+// An axis may count from the end: -1 is the last.
+
+/// The sizes of `x` at run time: int64 [rank].
+Tensor shape(const Tensor& x, const std::string& name = "");
+/// The number of elements of `x` at run time: int64 scalar.
+Tensor size(const Tensor& x, const std::string& name = "");
+
+/// The same elements in another shape. One size may be -1: what is left.
+Tensor reshape(const Tensor& x, const Shape& shape, const std::string& name = "");
+/// As above, to a shape computed in the graph (int64 or int32 [rank]). `static_shape` says what is known of
+/// it while building, kDynamic for the rest; empty: only the rank, from the size of `shape`.
+Tensor reshape(const Tensor& x, const Tensor& shape, const Shape& static_shape = {},
+               const std::string& name = "");
+/// [N, ...] to [N, product of the rest].
+Tensor batch_flatten(const Tensor& x, const std::string& name = "");
+/// Dimension i of the result is dimension permutation[i] of `x`. A view: no element moves.
+Tensor transpose(const Tensor& x, const std::vector<int64_t>& permutation, const std::string& name = "");
+/// Inserts a dimension of size 1 before dimension `axis` of the result.
+Tensor expand_dims(const Tensor& x, int64_t axis, const std::string& name = "");
+/// Drops dimensions `axes`, which must be of size 1.
+Tensor squeeze(const Tensor& x, const std::vector<int64_t>& axes, const std::string& name = "");
+/// Repeats dimensions of size 1; -1 keeps a size.
+Tensor broadcast_to(const Tensor& x, const Shape& shape, const std::string& name = "");
+/// Repeats all of `x`, multiples[i] times along dimension i.
+Tensor tile(const Tensor& x, const std::vector<int64_t>& multiples, const std::string& name = "");
+
+Tensor concat(const std::vector<Tensor>& tensors, int64_t axis, const std::string& name = "");
+/// Along a new dimension `axis`.
+Tensor stack(const std::vector<Tensor>& tensors, int64_t axis = 0, const std::string& name = "");
+/// `count` equal parts; the size must be a multiple.
+std::vector<Tensor> split(const Tensor& x, int64_t count, int64_t axis, const std::string& name = "");
+/// Parts of the given sizes.
+std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int64_t axis,
+                          const std::string& name = "");
+/// One tensor for each index of dimension `axis`, whose size must be static.
+std::vector<Tensor> unstack(const Tensor& x, int64_t axis = 0, const std::string& name = "");
+
+/// Elements begin[i] up to begin[i] + size[i] of each dimension; a size of -1 takes all that follow.
+Tensor slice(const Tensor& x, const std::vector<int64_t>& begin, const std::vector<int64_t>& size,
+             const std::string& name = "");
+/// The part of `x` at `index` of dimension `axis`, without that dimension.
+Tensor select(const Tensor& x, int64_t index, int64_t axis = 0, const std::string& name = "");
+/// Slices of `x` along `axis`, picked by `indices` (any shape), whose shape stands in place of that
+/// dimension.
+Tensor gather(const Tensor& x, const Tensor& indices, int64_t axis = 0, const std::string& name = "");
+/// Rows of `table` [V, D] for `ids` of any shape: [..., D].
+Tensor embedding_lookup(const Tensor& table, const Tensor& ids, const std::string& name = "");
+/// The elements of `x` where `mask` (bool, over the leading dimensions of `x`) holds, in order.
+Tensor boolean_mask(const Tensor& x, const Tensor& mask, const std::string& name = "");
+/// `x` where `condition` holds, else `y`; the three broadcast.
+Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y, const std::string& name = "");
+/// The same elements in opposite order along `axes`.
+Tensor reverse(const Tensor& x, const std::vector<int64_t>& axes, const std::string& name = "");
+
+enum class PadMode { kConstant, kReflect, kSymmetric };
+struct PadAttributes {
+  PadMode mode = PadMode::kConstant;
+  double value = 0;  ///< for kConstant
+};
+/// Adds paddings[i].first elements before, and paddings[i].second after, dimension i. kReflect and kSymmetric
+/// mirror without and with the border itself.
+Tensor pad(const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& paddings,
+           const PadAttributes& attributes = {}, const std::string& name = "");
+
+/// 1 at each index along a new last dimension of size `depth`, else 0. An index out of range gives zeros.
+Tensor one_hot(const Tensor& indices, int64_t depth, DType dtype = kFloat32, const std::string& name = "");
+
+/// Values, largest first, and indices (int64) of the `k` largest elements of the last dimension.
+std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, const std::string& name = "");
+
+Tensor zeros(const Shape& shape, DType dtype = kFloat32, const std::string& name = "");
+Tensor ones(const Shape& shape, DType dtype = kFloat32, const std::string& name = "");
+Tensor fill(const Shape& shape, const c10::Scalar& value, DType dtype = kFloat32,
+            const std::string& name = "");
+Tensor zeros_like(const Tensor& x, const std::string& name = "");
+Tensor ones_like(const Tensor& x, const std::string& name = "");
+/// start, start + delta, ... below `limit`; int64 when all three are whole numbers, else float32.
+Tensor range(const c10::Scalar& start, const c10::Scalar& limit, const c10::Scalar& delta = 1,
+             const std::string& name = "");
+/// 0, 1, ... below `limit`, an integer scalar computed in the graph: int64 [limit].
+Tensor range(const Tensor& limit, const std::string& name = "");
+
+}  // namespace belfry

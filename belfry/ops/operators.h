@@ -1,0 +1,26 @@
+#pragma once
+
+#include <c10/core/Scalar.h>
+
+#include "belfry/graph/tensor.h"
+
+namespace belfry {
+
+// Arithmetic on tensors and numbers, element by element. Shapes broadcast as in numpy; dtypes are promoted as
+// in PyTorch: a whole number keeps the tensor's dtype, a fraction turns integers into float32, and `/` is
+// true division.
+Tensor operator+(const Tensor& x, const Tensor& y);
+Tensor operator+(const Tensor& x, const c10::Scalar& y);
+Tensor operator+(const c10::Scalar& x, const Tensor& y);
+Tensor operator-(const Tensor& x, const Tensor& y);
+Tensor operator-(const Tensor& x, const c10::Scalar& y);
+Tensor operator-(const c10::Scalar& x, const Tensor& y);
+Tensor operator*(const Tensor& x, const Tensor& y);
+Tensor operator*(const Tensor& x, const c10::Scalar& y);
+Tensor operator*(const c10::Scalar& x, const Tensor& y);
+Tensor operator/(const Tensor& x, const Tensor& y);
+Tensor operator/(const Tensor& x, const c10::Scalar& y);
+Tensor operator/(const c10::Scalar& x, const Tensor& y);
+Tensor operator-(const Tensor& x);
+
+}  // namespace belfry

@@ -1,0 +1,14 @@
+#pragma once
+
+// Every function that adds nodes to the default graph.
+
+#include "belfry/ops/array.h"
+#include "belfry/ops/call.h"
+#include "belfry/ops/initializers.h"
+#include "belfry/ops/loss.h"
+#include "belfry/ops/math.h"
+#include "belfry/ops/nn.h"
+#include "belfry/ops/operators.h"
+#include "belfry/ops/random.h"
+#include "belfry/ops/reduce.h"
+#include "belfry/ops/state.h"
