@@ -46,7 +46,7 @@ Tensor build_or_reuse_placeholder(const TensorSpec& spec) {
   }
   GraphScope outside_of_all_scopes(graph);
   return graph
-      .add_special(NodeKind::kPlaceholder, "belfry::placeholder", {Tensor()},
+      .add_special(NodeKind::kPlaceholder, "belfry::placeholder", {},
                    {{"dtype", spec.dtype}, {"shape", spec.shape}}, spec.name, {{spec.dtype, spec.shape}})
       .output();
 }

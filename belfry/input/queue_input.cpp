@@ -68,6 +68,7 @@ void QueueInput::stop() {
 
 std::optional<Datapoint> QueueInput::next(std::stop_token stop) {
   if (!prefetcher_) throw UsageError("[QueueInput] expected reset_state before next, got no call of it");
+  if (stop.stop_requested()) return std::nullopt;
   std::optional<Datapoint> datapoint = prefetcher_->queue().pop(std::move(stop));
   if (datapoint) check(*datapoint);
   return datapoint;

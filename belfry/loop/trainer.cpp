@@ -8,6 +8,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
+#include "belfry/graph/node.h"
 #include "belfry/graph/scope.h"
 #include "belfry/graph/variable.h"
 
@@ -117,13 +118,13 @@ void Trainer::initialize(const AnySessionInit& init) {
     log_warning("This process is not the chief, its session_init is ignored.");
   }
   graph_.finalize();
+  read_global_step();
 }
 
 void Trainer::main_loop(const LoopOptions& options) {
   check(options);
   loop_ = options;
   epoch_num_ = options.starting_epoch - 1;
-  read_global_step();
   GraphScope as_default(graph_);
   try {
     run_epochs();

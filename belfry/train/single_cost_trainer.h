@@ -19,8 +19,9 @@ class SingleCostTrainer : public TowerTrainer {
   void setup_graph(TowerFunc get_cost, Shared<InputSource> input, const OptimizerFunc& get_optimizer);
 
  protected:
-  /// How the towers are placed and their gradients combined. Returns the operation that does one step.
-  virtual Tensor build_train_op(Optimizer& optimizer) = 0;
+  /// How the towers are placed and their gradients combined. Calls `get_optimizer` once, after the cost is
+  /// built. Returns the operation that does one step.
+  virtual Tensor build_train_op(const OptimizerFunc& get_optimizer) = 0;
   /// The cost of a new training tower without a name. Throws UsageError unless it is a scalar.
   Tensor build_cost();
   void run_step() override;
@@ -32,7 +33,7 @@ class SingleCostTrainer : public TowerTrainer {
 /// One tower, in this process, on the default device.
 class SimpleTrainer : public SingleCostTrainer {
  protected:
-  Tensor build_train_op(Optimizer& optimizer) override;
+  Tensor build_train_op(const OptimizerFunc& get_optimizer) override;
 };
 
 }  // namespace belfry

@@ -27,11 +27,7 @@ namespace belfry {
 ///     };
 class TowerTrainer : public Trainer {
  public:
-  ~TowerTrainer() override;
-
   TowerFunc* tower_func() override { return tower_func_ ? &*tower_func_ : nullptr; }
-  /// The towers that train, in the order of building.
-  std::vector<const TowerTensorHandle*> training_towers() const;
 
   /// A callable in inference mode. The first call for a device builds the tower function there once more,
   /// under the name "tower-pred-cpu" (or "tower-pred-0" for the first GPU) and with the variables of
@@ -58,6 +54,8 @@ class TowerTrainer : public Trainer {
   Feeds next_feeds();
 
  private:
+  const TowerTensorHandle& prediction_tower(c10::Device device);
+
   std::optional<TowerFunc> tower_func_;
   Shared<InputSource> input_;
 };

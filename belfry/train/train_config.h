@@ -30,17 +30,17 @@ struct TrainConfig {
   std::optional<Callbacks> extra_callbacks = {};
   /// Default: default_monitors().
   std::optional<std::vector<std::shared_ptr<Monitor>>> monitors = {};
-  /// First values of the variables; null: their initializers'.
-  Shared<const SessionInit> session_init = {};
+  /// First values of the variables; nothing: their initializers'.
+  AnySessionInit session_init = {};
   /// Folder of checkpoints, event files and statistics.
   std::string log_dir = "train_log";
-  /// Steps of the first epoch that an earlier run has done already.
-  int64_t starting_step = 0;
+  /// Go on at the step and epoch that global_step stands for once session_init has set it, instead of at
+  /// starting_epoch. An epoch that was begun is finished.
+  bool epoch_from_global_step = false;
 };
 
-/// A TrainConfig that goes on where the last run with the same log_dir ended: if `log_dir`/checkpoint exists,
-/// its newest checkpoint becomes the session_init, and its global_step says at which step of which epoch to
-/// go on. Throws DataError when that checkpoint is damaged.
+/// A TrainConfig that goes on where the last run with the same log_dir ended: the newest complete checkpoint
+/// there, if any, becomes the session_init, and its global_step says at which step of which epoch to go on.
 struct AutoResumeTrainConfig : TrainConfig {
   /// `always_resume`: also when `config` has a session_init or a starting_epoch of its own.
   explicit AutoResumeTrainConfig(TrainConfig config, bool always_resume = true);
