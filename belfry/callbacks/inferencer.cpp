@@ -1,7 +1,6 @@
 #include "belfry/callbacks/inferencer.h"
 
 #include <ATen/ops/logical_and.h>
-#include <ATen/ops/ne.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -96,7 +95,7 @@ void BinaryClassificationStats::on_fetches(const std::vector<at::Tensor>& values
         fmt::format("[BinaryClassificationStats] expected '{}' and '{}' of one shape, got {} and {}",
                     pred_tensor_name_, label_tensor_name_, values[0].sizes(), values[1].sizes()));
   }
-  const at::Tensor predicted = values[0] == 1, labelled = values[1] == 1;
+  const at::Tensor predicted = values[0].eq(1), labelled = values[1].eq(1);
   positive_ += count_true(labelled);
   predicted_positive_ += count_true(predicted);
   true_positive_ += count_true(at::logical_and(predicted, labelled));

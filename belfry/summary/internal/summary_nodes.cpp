@@ -29,9 +29,8 @@ at::Tensor to_byte_images(const at::Tensor& images, int64_t max_images) {
   const at::Tensor values = at::nan_to_num(pixels, 0, 0, 0);
   const at::Tensor low = at::amin(values, {1, 2, 3}, /*keepdim=*/true);
   const at::Tensor high = at::amax(values, {1, 2, 3}, /*keepdim=*/true);
-  const at::Tensor is_signed = low < 0;
-  const at::Tensor largest = at::maximum(low.abs(), high.abs()).clamp_min(1e-30);
-  const at::Tensor scaled = at::where(is_signed, values * (127 / largest) + 128, values * (255 / largest));
+  const at::Tensor unit = values.div(at::maximum(low.abs(), high.abs()).clamp_min(1e-30));  // largest is +-1
+  const at::Tensor scaled = at::where(low.lt(0), unit.mul(127).add(128), unit.mul(255));
   return at::where(finite, scaled, 0).clamp(0, 255).to(at::kByte);
 }
 
