@@ -6,8 +6,9 @@
 
 namespace belfry {
 
-/// Base of every exception that Belfry throws. The message reads `[who] expected …, got …`; the three derived kinds
-/// say who is to blame, so that a program can tell "fix your code" from "fix your file" from "file a bug".
+/// Base of every exception that Belfry throws. The message reads `[who] expected …, got …`; the three derived
+/// kinds say who is to blame, so that a program can tell "fix your code" from "fix your file" from "file a
+/// bug".
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -13,7 +13,8 @@ namespace {
 
 struct Log {
   std::mutex mutex;
-  std::shared_ptr<spdlog::logger> screen = make("screen", std::make_shared<spdlog::sinks::stderr_color_sink_st>());
+  std::shared_ptr<spdlog::logger> screen =
+      make("screen", std::make_shared<spdlog::sinks::stderr_color_sink_st>());
   std::shared_ptr<spdlog::logger> file;
   std::function<void(LogLevel, std::string_view)> sink;
   LogLevel level = LogLevel::kInfo;
@@ -34,10 +35,14 @@ struct Log {
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarning: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::err;
 }

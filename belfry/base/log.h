@@ -21,8 +21,8 @@ void set_log_level(LogLevel level);
 /// Throws DataError when the file cannot be opened.
 void log_to_file(const std::string& path);
 
-/// Sends every message to `sink` instead of stderr; an empty function restores stderr. For programs that have their
-/// own log, for tests, and for the progress bar, which must clear its line first.
+/// Sends every message to `sink` instead of stderr; an empty function restores stderr. For programs that have
+/// their own log, for tests, and for the progress bar, which must clear its line first.
 void set_log_sink(std::function<void(LogLevel, std::string_view)> sink);
 
 template <typename... Args>

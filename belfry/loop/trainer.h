@@ -12,6 +12,7 @@
 #include "belfry/loop/monitor.h"
 #include "belfry/runtime/predictor.h"
 #include "belfry/runtime/session.h"
+#include "belfry/runtime/session_init.h"
 
 namespace belfry {
 
@@ -26,14 +27,6 @@ class StopTraining : public std::exception {
   std::string reason_;
 };
 
-/// Gives a session its first values, from a checkpoint for instance. See checkpoint/session_init.h.
-class SessionInit {
- public:
-  virtual ~SessionInit() = default;
-  /// Called after the variables have their initial values.
-  virtual void init(Session& session) const = 0;
-};
-
 /// How often, and from where, the loop runs.
 struct LoopOptions {
   int64_t steps_per_epoch = 0;  ///< may be 0 to run the callbacks only
@@ -45,7 +38,7 @@ struct LoopOptions {
 struct TrainOptions {
   Callbacks callbacks;
   std::vector<std::shared_ptr<Monitor>> monitors;
-  std::shared_ptr<const SessionInit> session_init;  ///< null: initial values
+  AnySessionInit session_init;  ///< nothing: initial values
   LoopOptions loop;
   /// Folder for checkpoints, event files, the log; "" where callbacks name theirs.
   std::string log_dir;

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "belfry/graph/model_desc.h"
+#include "belfry/runtime/predictor.h"
+#include "belfry/runtime/session_init.h"
+
+namespace belfry {
+
+/// What to predict: a tower function, where its variables come from, what goes in and what comes out.
+struct PredictConfig {
+  /// The tower function: a ModelDesc, or a TowerFunc.
+  AnyModel model = {};
+  /// Where the variables' values come from; nothing: their initial values.
+  AnySessionInit session_init = {};
+  /// Names of tensors to feed: inputs of the signature, or any other tensor of the tower. Empty: every input
+  /// of the signature.
+  std::vector<std::string> inputs = {};
+  /// Names of tensors to compute.
+  std::vector<std::string> outputs = {};
+  c10::Device device = c10::kCPU;
+};
+
+/// Predicts with a clean graph of its own, built from the tower function in inference mode, without a name
+/// scope: the tensor named "prob" in the function is "prob" here. The function sees a placeholder for each
+/// input of its signature; only those that the outputs need must be listed in `inputs`.
+///
+/// Copies share graph and variables. Calls are safe from any number of threads.
+class OfflinePredictor : public Predictor {
+ public:
+  /// Builds the graph and initialises its session. Throws UsageError when the config is incomplete, names an
+  /// unknown tensor, or leaves out an input that an output needs; and what session_init throws. The model is
+  /// not used afterwards.
+  explicit OfflinePredictor(const PredictConfig& config);
+
+  using Predictor::operator();
+  std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& inputs) const override;
+  const std::vector<std::string>& input_names() const override;
+  const std::vector<std::string>& output_names() const override;
+
+  const Graph& graph() const;
+  Session& session() const;
+
+ private:
+  struct Engine;
+  std::shared_ptr<Engine> engine_;
+};
+
+}  // namespace belfry
