@@ -59,6 +59,19 @@ class BoundedQueue {
     return value;
   }
 
+  /// A value if one is queued right now, else nullopt, without waiting.
+  std::optional<T> try_pop() {
+    std::optional<T> value;
+    {
+      std::lock_guard lock(mutex_);
+      if (values_.empty()) return std::nullopt;
+      value.emplace(std::move(values_.front()));
+      values_.pop_front();
+    }
+    has_room_.notify_one();
+    return value;
+  }
+
   /// The producer is done; `error` is the reason if it failed. Only the first of several calls counts.
   void close(std::exception_ptr error = nullptr) {
     {

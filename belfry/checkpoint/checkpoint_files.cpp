@@ -22,14 +22,14 @@ namespace fs = std::filesystem;
 constexpr std::string_view kIndexSuffix = ".index";
 constexpr std::string_view kDataMark = ".data-";
 
-bool has_index(const std::string& prefix) {
-  return FileSystem::posix().exists(prefix + std::string(kIndexSuffix));
+bool has_index(const std::string& prefix, FileSystem& files) {
+  return files.exists(prefix + std::string(kIndexSuffix));
 }
 
 /// Why `prefix` is not a complete checkpoint; nothing when it is.
-std::optional<std::string> find_problem(const std::string& prefix) {
+std::optional<std::string> find_problem(const std::string& prefix, FileSystem& files) {
   try {
-    BundleReader bundle(prefix);
+    BundleReader bundle(prefix, files);
     for (const ArrayInfo& info : bundle.entries()) bundle.entry(info.name);
     return std::nullopt;
   } catch (const DataError& error) {
@@ -54,35 +54,38 @@ std::string prefix_of(const std::string& name) {
 }
 
 /// Where the checkpoint that the file `checkpoint` of `folder` calls `listed` is now.
-std::string locate(const std::string& folder, const std::string& listed) {
+std::string locate(const std::string& folder, const std::string& listed, FileSystem& files) {
   const fs::path path(listed);
   const std::string there = path.is_absolute() ? listed : (fs::path(folder) / path).string();
   const std::string here = (fs::path(folder) / path.filename()).string();
-  return !has_index(there) && has_index(here) ? here : there;
+  return !has_index(there, files) && has_index(here, files) ? here : there;
 }
 
-std::vector<std::string> listed_checkpoints(const std::string& folder) {
+std::vector<std::string> listed_checkpoints(const std::string& folder, FileSystem& files) {
   std::vector<std::string> result;
-  if (!FileSystem::posix().exists((fs::path(folder) / kCheckpointStateName).string())) return result;
+  if (!files.exists((fs::path(folder) / kCheckpointStateName).string())) return result;
   try {
-    const CheckpointState state = read_checkpoint_state(folder);
-    result.push_back(locate(folder, state.newest));
-    for (auto it = state.all.rbegin(); it != state.all.rend(); ++it) result.push_back(locate(folder, *it));
+    const CheckpointState state = read_checkpoint_state(folder, files);
+    result.push_back(locate(folder, state.newest, files));
+    for (auto it = state.all.rbegin(); it != state.all.rend(); ++it)
+      result.push_back(locate(folder, *it, files));
   } catch (const DataError& error) {
-    log_warning("[checkpoint] the list of checkpoints is of no use, looking at the files instead: {}", error.what());
+    log_warning("[checkpoint] the list of checkpoints is of no use, looking at the files instead: {}",
+                error.what());
   }
   return result;
 }
 
 }  // namespace
 
-bool is_complete_checkpoint(const std::string& prefix) {
-  return !find_problem(prefix);
+bool is_complete_checkpoint(const std::string& prefix, FileSystem& files) {
+  return !find_problem(prefix, files);
 }
 
-std::vector<CheckpointFile> checkpoints_in(const std::string& folder, const std::string& prefix) {
+std::vector<CheckpointFile> checkpoints_in(const std::string& folder, const std::string& prefix,
+                                           FileSystem& files) {
   std::vector<CheckpointFile> result;
-  for (std::string name : FileSystem::posix().list(folder)) {
+  for (std::string name : files.list(folder)) {
     if (!name.ends_with(kIndexSuffix)) continue;
     name.resize(name.size() - kIndexSuffix.size());
     if (auto step = step_of(name, prefix)) result.push_back({(fs::path(folder) / name).string(), *step});
@@ -91,10 +94,10 @@ std::vector<CheckpointFile> checkpoints_in(const std::string& folder, const std:
   return result;
 }
 
-std::vector<std::string> checkpoint_candidates(const std::string& folder) {
-  std::vector<std::string> result = listed_checkpoints(folder);
+std::vector<std::string> checkpoint_candidates(const std::string& folder, FileSystem& files) {
+  std::vector<std::string> result = listed_checkpoints(folder, files);
   const std::string prefix = result.empty() ? "model" : prefix_of(fs::path(result[0]).filename().string());
-  std::vector<CheckpointFile> found = checkpoints_in(folder, prefix);
+  std::vector<CheckpointFile> found = checkpoints_in(folder, prefix, files);
   for (auto it = found.rbegin(); it != found.rend(); ++it) result.push_back(it->path);
   std::vector<std::string> unique;
   for (std::string& path : result) {
@@ -103,10 +106,10 @@ std::vector<std::string> checkpoint_candidates(const std::string& folder) {
   return unique;
 }
 
-std::optional<std::string> latest_checkpoint(const std::string& folder) {
+std::optional<std::string> latest_checkpoint(const std::string& folder, FileSystem& files) {
   bool passed_over = false;
-  for (std::string& candidate : checkpoint_candidates(folder)) {
-    if (auto problem = find_problem(candidate)) {
+  for (std::string& candidate : checkpoint_candidates(folder, files)) {
+    if (auto problem = find_problem(candidate, files)) {
       log_warning("[latest_checkpoint] passing over {}: {}", candidate, *problem);
       passed_over = true;
       continue;
@@ -118,11 +121,13 @@ std::optional<std::string> latest_checkpoint(const std::string& folder) {
 }
 
 std::string resolve_checkpoint(const std::string& path) {
-  if (has_index(path)) return path;
+  FileSystem& files = FileSystem::posix();
+  if (has_index(path, files)) return path;
   const bool is_list = fs::path(path).filename() == kCheckpointStateName;
   if (is_list || fs::is_directory(path)) {
     const std::string folder = is_list ? folder_of(path) : path;
-    if (!fs::is_directory(folder)) throw DataError(folder, "expected a folder with checkpoints, got nothing there");
+    if (!fs::is_directory(folder))
+      throw DataError(folder, "expected a folder with checkpoints, got nothing there");
     if (auto latest = latest_checkpoint(folder)) return *latest;
     throw DataError(folder, "expected a complete checkpoint in this folder, found none");
   }
@@ -132,13 +137,13 @@ std::string resolve_checkpoint(const std::string& path) {
   } else if (size_t mark = path.rfind(kDataMark); mark != std::string::npos) {
     prefix.resize(mark);
   }
-  if (has_index(prefix)) return prefix;
+  if (has_index(prefix, files)) return prefix;
   throw DataError(path, fmt::format("expected a checkpoint, but there is no {}{}", prefix, kIndexSuffix));
 }
 
-void copy_checkpoint(const std::string& from, const std::string& to) {
-  BundleReader source(from);
-  BundleWriter target(to);
+void copy_checkpoint(const std::string& from, const std::string& to, FileSystem& files) {
+  BundleReader source(from, files);
+  BundleWriter target(to, files);
   std::vector<std::byte> bytes;
   for (const ArrayInfo& info : source.entries()) {
     source.entry(info.name);
@@ -153,8 +158,7 @@ void copy_checkpoint(const std::string& from, const std::string& to) {
   target.finish();
 }
 
-void remove_checkpoint(const std::string& prefix) {
-  FileSystem& files = FileSystem::posix();
+void remove_checkpoint(const std::string& prefix, FileSystem& files) {
   const std::string folder = folder_of(prefix);
   const std::string name = fs::path(prefix).filename().string();
   files.remove(prefix + std::string(kIndexSuffix));

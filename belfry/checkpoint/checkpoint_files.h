@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "belfry/base/file_system.h"
+
 namespace belfry {
 
 /// A TensorFlow checkpoint on disk: the prefix of its files, and the step in its name.
@@ -15,20 +17,23 @@ struct CheckpointFile {
 
 /// Whether `prefix` names a checkpoint all of whose files are there, with a readable index and as long as it
 /// says. The data's checksums are not verified.
-bool is_complete_checkpoint(const std::string& prefix);
+bool is_complete_checkpoint(const std::string& prefix, FileSystem& files = FileSystem::posix());
 
 /// The checkpoints `prefix`-<step> in `folder`, by step, complete or not.
-std::vector<CheckpointFile> checkpoints_in(const std::string& folder, const std::string& prefix = "model");
+std::vector<CheckpointFile> checkpoints_in(const std::string& folder, const std::string& prefix = "model",
+                                           FileSystem& files = FileSystem::posix());
 
 /// Where to look for the newest checkpoint of `folder`, best first: what its file `checkpoint` names, the
 /// others that it lists, newest first, then what else checkpoints_in finds. A listed path that is not there
 /// but has its files in `folder` (a folder copied from another machine) is taken from there. A `checkpoint`
 /// file that cannot be read gives a warning.
-std::vector<std::string> checkpoint_candidates(const std::string& folder);
+std::vector<std::string> checkpoint_candidates(const std::string& folder,
+                                               FileSystem& files = FileSystem::posix());
 
 /// The first of checkpoint_candidates that is complete, or none. Warns about those that it had to pass over,
 /// and says which it took.
-std::optional<std::string> latest_checkpoint(const std::string& folder);
+std::optional<std::string> latest_checkpoint(const std::string& folder,
+                                             FileSystem& files = FileSystem::posix());
 
 /// The prefix meant by a user's path: a prefix, its .index or .data file; or a folder or its file
 /// `checkpoint`, for which it is latest_checkpoint. Throws DataError when there is no such checkpoint.
@@ -36,9 +41,9 @@ std::string resolve_checkpoint(const std::string& path);
 
 /// Copies a checkpoint to another prefix, replacing what is there. Other processes see the old one or the
 /// new one.
-void copy_checkpoint(const std::string& from, const std::string& to);
+void copy_checkpoint(const std::string& from, const std::string& to, FileSystem& files = FileSystem::posix());
 
 /// Removes the files of a checkpoint, the index first: a half-removed one does not look complete.
-void remove_checkpoint(const std::string& prefix);
+void remove_checkpoint(const std::string& prefix, FileSystem& files = FileSystem::posix());
 
 }  // namespace belfry

@@ -82,7 +82,8 @@ void save_checkpoint(const std::string& path, const std::map<std::string, at::Te
   internal::NamedTensors dense;
   for (const auto& [name, tensor] : tensors) {
     const bool added = dense.emplace(variable_name(name), tensor.detach().cpu().contiguous()).second;
-    if (!added) throw UsageError(fmt::format("[save_checkpoint {}] expected each name once, got {} again", path, name));
+    if (!added)
+      throw UsageError(fmt::format("[save_checkpoint {}] expected each name once, got {} again", path, name));
   }
   if (path.ends_with(".npz")) return internal::write_npz(path, dense);
   if (path.ends_with(".safetensors")) return internal::write_safetensors(path, dense);

@@ -48,7 +48,8 @@ class CheckpointReader {
   /// `entries` may be in any order; names may end in ":0".
   CheckpointReader(std::string path, std::vector<CheckpointEntry> entries);
   /// A new contiguous CPU tensor of the entry's shape and dtype, which is not Undefined. `stored_name` is the
-  /// name given to the constructor. No memory may be taken before the shape was compared with the file's size.
+  /// name given to the constructor. No memory may be taken before the shape was compared with the file's
+  /// size.
   virtual at::Tensor read(const std::string& stored_name, const CheckpointEntry& entry) const = 0;
 
  private:

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "belfry/base/file_system.h"
 #include "belfry/graph/variable.h"
 #include "belfry/runtime/session.h"
 
@@ -23,6 +24,8 @@ struct SaverOptions {
   /// Refuse to save when a trainable variable has a NaN or an infinity, so that a training that went wrong
   /// does not push out the good checkpoints.
   bool check_finite = true;
+  /// Where files are written: tests put disks there that fail. The folder is locked on the real one only.
+  FileSystem* files = &FileSystem::posix();
 };
 
 /// Saves variables as TensorFlow checkpoints, a limited number of them, and restores them.
@@ -61,12 +64,12 @@ class Saver {
   std::vector<std::string> last_checkpoints() const;
 
  private:
-  struct Folder;
-  Folder& enter(const std::string& path_prefix);
+  class History;
+  History& history_of(const std::string& path_prefix);
   std::vector<Variable> variables_of(const Session& session) const;
 
   SaverOptions options_;
-  std::unique_ptr<Folder> folder_;
+  std::unique_ptr<History> history_;
 };
 
 }  // namespace belfry

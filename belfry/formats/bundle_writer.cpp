@@ -4,9 +4,11 @@
 #include <protozero/varint.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 
 #include "belfry/base/error.h"
+#include "belfry/base/log.h"
 #include "belfry/formats/crc32c.h"
 #include "belfry/formats/internal/bundle_proto.h"
 #include "belfry/formats/internal/table.h"
@@ -28,11 +30,26 @@ uint32_t crc_of_length(uint64_t length, uint32_t previous) {
   return narrow == length ? crc32c(bytes_of(narrow), previous) : crc32c(bytes_of(length), previous);
 }
 
+std::string data_path(const std::string& prefix, int num_shards) {
+  return fmt::format("{}.data-00000-of-{:05}", prefix, num_shards);
+}
+
+// The first number of shards for which there is no data file yet. Readers open only the shards that records
+// name, so those after the first need not exist.
+int free_shard_count(FileSystem& files, const std::string& prefix) {
+  int count = 1;
+  while (files.exists(data_path(prefix, count))) ++count;
+  return count;
+}
+
 }  // namespace
 
 BundleWriter::BundleWriter(std::string prefix, FileSystem& files)
-    : files_(files), prefix_(std::move(prefix)), data_(files, prefix_ + ".data-00000-of-00001") {
-  index_[""] = serialize(BundleHeader{});
+    : files_(files),
+      prefix_(std::move(prefix)),
+      num_shards_(free_shard_count(files, prefix_)),
+      data_(files, data_path(prefix_, num_shards_)) {
+  index_[""] = serialize(BundleHeader{.num_shards = num_shards_});
 }
 
 void BundleWriter::check_name(const std::string& name) const {
@@ -103,6 +120,22 @@ void BundleWriter::add_strings(const std::string& name, const std::vector<int64_
 void BundleWriter::finish() {
   data_.publish();
   write_file_atomically(files_, prefix_ + ".index", as_byte_span(build_table(index_)));
+  remove_old_data();
+}
+
+// The new checkpoint is there already, so a failure is no more than a waste of space.
+void BundleWriter::remove_old_data() {
+  const std::string folder = folder_of(prefix_);
+  const std::string data_name = std::filesystem::path(data_path(prefix_, num_shards_)).filename().string();
+  const std::string data_of_prefix = std::filesystem::path(prefix_).filename().string() + ".data-";
+  for (const std::string& name : files_.list(folder)) {
+    if (!name.starts_with(data_of_prefix) || name == data_name) continue;
+    try {
+      files_.remove(folder + "/" + name);
+    } catch (const DataError& e) {
+      log_warning("[BundleWriter] old data stays: {}", e.what());
+    }
+  }
 }
 
 }  // namespace belfry

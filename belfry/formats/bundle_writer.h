@@ -16,8 +16,9 @@ namespace belfry {
 ///
 /// Nothing is seen under the final names before finish(), which makes the data durable first and the index
 /// last: the checkpoint exists when its index does. An object that dies unfinished leaves no file behind.
-/// Give each checkpoint a prefix of its own: when one is written over another, a crash between the two
-/// renames leaves the new data with the old index, which readers refuse.
+///
+/// A checkpoint that exists is replaced in one step too: the new data goes to a file of another name
+/// (…-of-00002 where …-of-00001 is taken), which the new index says, and the old data is removed at the end.
 ///
 /// Every function throws DataError when the disk refuses; the object is then good for nothing but
 /// destruction.
@@ -37,6 +38,7 @@ class BundleWriter {
   void finish();
 
  private:
+  void remove_old_data();
   void check_name(const std::string& name) const;
   void append(ByteSpan bytes, uint32_t& crc);
   void add_to_index(const std::string& name, DataType dtype, const std::vector<int64_t>& shape,
@@ -44,6 +46,7 @@ class BundleWriter {
 
   FileSystem& files_;
   std::string prefix_;
+  int num_shards_;
   AtomicFile data_;
   uint64_t position_ = 0;
   std::map<std::string, std::string> index_;  // key -> serialized record

@@ -2,10 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "belfry/dataflow/dataflow.h"
@@ -17,10 +15,8 @@ namespace belfry {
 struct DatasetPredictorOptions {
   /// Predictions that run at the same time.
   int threads = 1;
-  /// Called after each result with the number of results so far and, where the dataflow knows it, the number
-  /// to come in all; from the thread that asks for the results. Default: a progress bar on a terminal, a log
-  /// line every few seconds elsewhere. nullptr: nothing.
-  std::function<void(int64_t done, std::optional<int64_t> total)> progress;
+  /// Shows a progress bar: on a terminal, else as lines of the log.
+  bool progress_bar = true;
 };
 
 /// Predicts every datapoint of a dataflow. Its components are the predictor's inputs, in order.

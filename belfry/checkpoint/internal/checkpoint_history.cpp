@@ -1,0 +1,122 @@
+#include "belfry/checkpoint/internal/checkpoint_history.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+
+#include "belfry/base/error.h"
+#include "belfry/base/log.h"
+#include "belfry/checkpoint/checkpoint_files.h"
+#include "belfry/formats/checkpoint_state.h"
+
+namespace belfry::internal {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kSecondsPerHour = 3600;
+
+double seconds_since_1970(fs::file_time_type time) {
+  const auto system_time = std::chrono::file_clock::to_sys(time);
+  return std::chrono::duration<double>(system_time.time_since_epoch()).count();
+}
+
+}  // namespace
+
+CheckpointHistory::CheckpointHistory(std::string folder, std::string name, FileSystem& files, double now)
+    : folder_(std::move(folder)), name_(std::move(name)), files_(files), last_preserved_(now) {
+  read_list();
+}
+
+std::vector<std::string> CheckpointHistory::checkpoints() const {
+  std::vector<std::string> paths;
+  for (const Entry& entry : entries_) {
+    if (is_ours(entry.name)) paths.push_back(folder_ + "/" + entry.name);
+  }
+  return paths;
+}
+
+bool CheckpointHistory::is_ours(const std::string& entry) const {
+  if (!entry.starts_with(name_)) return false;
+  const std::string rest = entry.substr(name_.size());
+  return rest.empty() ||
+         (rest.size() > 1 && rest[0] == '-' && rest.find_first_not_of("0123456789", 1) == std::string::npos);
+}
+
+void CheckpointHistory::read_list() {
+  if (!files_.exists(folder_ + "/" + kCheckpointStateName)) return;
+  CheckpointState state;
+  try {
+    state = read_checkpoint_state(folder_, files_);
+  } catch (const DataError& error) {
+    log_warning("[Saver] the list of earlier checkpoints is of no use, they will be kept: {}", error.what());
+    return;
+  }
+  entries_.clear();
+  const bool has_times = state.timestamps.size() == state.all.size();
+  for (size_t i = 0; i < state.all.size(); ++i) {
+    std::string name = state.all[i];
+    const std::string here = fs::path(name).filename().string();
+    if (fs::path(name).is_absolute() && files_.exists(folder_ + "/" + here + ".index")) name = here;
+    const std::string index = (fs::path(folder_) / (name + ".index")).string();
+    if (!files_.exists(index)) continue;
+    const double saved_at = has_times ? state.timestamps[i] : seconds_since_1970(files_.modified(index));
+    entries_.push_back({std::move(name), saved_at});
+  }
+  if (state.last_preserved_timestamp) last_preserved_ = *state.last_preserved_timestamp;
+}
+
+void CheckpointHistory::add(const std::string& entry, double now, Limits limits) {
+  read_list();  // another saver of this process may have written it
+  std::erase_if(entries_, [&](const Entry& other) { return other.name == entry; });
+  entries_.push_back({entry, now});
+  const std::vector<std::string> dropped = drop_old(limits);
+  write_list();
+  remove(dropped);
+}
+
+// The order of saving decides, not the clock, which may have been set back. Returns what is to be removed.
+std::vector<std::string> CheckpointHistory::drop_old(Limits limits) {
+  std::vector<std::string> dropped;
+  auto ours =
+      std::count_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return is_ours(e.name); });
+  const bool keep_all = limits.max_to_keep <= 0;
+  for (auto it = entries_.begin(); it != entries_.end() && ours > (keep_all ? 1 : limits.max_to_keep);) {
+    if (!is_ours(it->name)) {
+      ++it;
+      continue;
+    }
+    last_preserved_ = std::min(last_preserved_, it->saved_at);
+    if (!keep_all && it->saved_at - last_preserved_ < limits.keep_every_hours * kSecondsPerHour) {
+      dropped.push_back(it->name);
+    } else {
+      last_preserved_ = it->saved_at;
+    }
+    it = entries_.erase(it);
+    --ours;
+  }
+  return dropped;
+}
+
+void CheckpointHistory::write_list() const {
+  CheckpointState state;
+  for (const Entry& entry : entries_) {
+    state.all.push_back(entry.name);
+    state.timestamps.push_back(entry.saved_at);
+  }
+  state.newest = entries_.back().name;
+  state.last_preserved_timestamp = last_preserved_;
+  write_checkpoint_state(folder_, state, files_);
+}
+
+void CheckpointHistory::remove(const std::vector<std::string>& entries) const {
+  for (const std::string& entry : entries) {
+    try {
+      remove_checkpoint(folder_ + "/" + entry, files_);
+    } catch (const DataError& error) {
+      log_warning("[Saver] an old checkpoint could not be removed: {}", error.what());
+    }
+  }
+}
+
+}  // namespace belfry::internal

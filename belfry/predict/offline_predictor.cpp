@@ -1,0 +1,85 @@
+#include "belfry/predict/offline_predictor.h"
+
+#include <optional>
+#include <utility>
+
+#include "belfry/base/error.h"
+#include "belfry/graph/graph.h"
+#include "belfry/graph/node.h"
+
+namespace belfry {
+namespace {
+
+TowerInputs build_placeholders(const std::vector<TensorSpec>& signature) {
+  std::vector<std::pair<std::string, Tensor>> inputs;
+  for (const TensorSpec& spec : signature) {
+    const Node& node = default_graph().add_special(NodeKind::kPlaceholder, "belfry::placeholder", {},
+                                                   {{"dtype", spec.dtype}, {"shape", spec.shape}}, spec.name,
+                                                   {{spec.dtype, spec.shape}});
+    inputs.emplace_back(spec.name, node.output());
+  }
+  return TowerInputs(std::move(inputs));
+}
+
+std::vector<std::string> names_of(const std::vector<TensorSpec>& signature) {
+  std::vector<std::string> names;
+  for (const TensorSpec& spec : signature) names.push_back(spec.name);
+  return names;
+}
+
+std::vector<Tensor> find_all(const TowerTensorHandle& tower, const std::vector<std::string>& names) {
+  std::vector<Tensor> tensors;
+  for (const std::string& name : names) tensors.push_back(tower.tensor(name));
+  return tensors;
+}
+
+}  // namespace
+
+struct OfflinePredictor::Engine {
+  explicit Engine(const PredictConfig& config) {
+    if (!config.model.defined())
+      throw UsageError("[OfflinePredictor] expected a model in the config, got none");
+    if (config.outputs.empty()) throw UsageError("[OfflinePredictor] expected names of outputs, got none");
+    TowerFunc tower_func = config.model.tower_func();
+    {
+      GraphScope as_default(graph);
+      const TowerInputs inputs = build_placeholders(tower_func.signature());
+      TowerContext tower("", {.is_training = false, .device = config.device});
+      tower_func(inputs);
+    }
+    const TowerTensorHandle& tower = tower_func.towers().back();
+    const std::vector<std::string> inputs =
+        config.inputs.empty() ? names_of(tower_func.signature()) : config.inputs;
+    const std::vector<Tensor> input_tensors = find_all(tower, inputs),
+                              output_tensors = find_all(tower, config.outputs);
+    graph.finalize();
+    session.emplace(graph);
+    session->initialize_variables();
+    config.session_init.init(*session);
+    predictor.emplace(*session, input_tensors, output_tensors, inputs, config.outputs);
+  }
+
+  Graph graph;
+  std::optional<Session> session;
+  std::optional<OnlinePredictor> predictor;
+};
+
+OfflinePredictor::OfflinePredictor(const PredictConfig& config) : engine_(std::make_shared<Engine>(config)) {}
+
+std::vector<at::Tensor> OfflinePredictor::operator()(const std::vector<at::Tensor>& inputs) const {
+  return (*engine_->predictor)(inputs);
+}
+const std::vector<std::string>& OfflinePredictor::input_names() const {
+  return engine_->predictor->input_names();
+}
+const std::vector<std::string>& OfflinePredictor::output_names() const {
+  return engine_->predictor->output_names();
+}
+const Graph& OfflinePredictor::graph() const {
+  return engine_->graph;
+}
+Session& OfflinePredictor::session() const {
+  return *engine_->session;
+}
+
+}  // namespace belfry
