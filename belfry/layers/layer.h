@@ -1,7 +1,9 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "belfry/graph/scope.h"
@@ -27,9 +29,8 @@ class LayerScope {
 
  private:
   std::string kind_, name_;
-  Tensor input_;
   VariableScope scope_;
-  size_t record_;
+  std::optional<size_t> record_;  ///< none where the layer is listed already
   bool finished_ = false;
 };
 

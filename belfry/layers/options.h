@@ -2,13 +2,19 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "belfry/graph/tensor.h"
 
 namespace belfry {
+
+namespace internal {
+[[noreturn]] void throw_missing_option(const std::string& who, const char* option);
+}
 
 /// What a layer applies to its outcome: an operator (`relu`), a layer (`BNReLU`), or any function from a
 /// tensor to a tensor. nullptr: nothing.
@@ -26,17 +32,28 @@ class Activation {
   std::function<Tensor(const Tensor&)> function_;
 };
 
+// For layers: their options and inputs, checked. `who` ("Conv2D conv0") starts the messages of errors.
+
+/// An option that has no default. Throws UsageError when it is open.
+template <typename T>
+const T& required(const std::string& who, const char* option, const std::optional<T>& value) {
+  if (!value) internal::throw_missing_option(who, option);
+  return *value;
+}
+
+/// The dtype of the variables of a layer on `x`. Throws UsageError when `x` is not of floating point.
+DType variable_dtype(const std::string& who, const Tensor& x);
+
+/// The number of channels of an image tensor, in the format of an operator. Throws UsageError when `x` is not
+/// 4-D or the number is dynamic.
+int64_t image_channels(const std::string& who, const Tensor& x, const std::string& data_format);
+
 // Layers take TensorFlow's and tensorpack's words for padding and data format, and give operators theirs.
 
-/// "SAME" or "VALID", from these words in upper or lower case. Throws UsageError, starting with `who`, for
-/// another word.
+/// "SAME" or "VALID", from these words in upper or lower case. Throws UsageError for another word.
 std::string padding_for_ops(const std::string& who, const std::string& padding);
-/// "NHWC" or "NCHW", from these words or "channels_last" and "channels_first". Throws UsageError, starting
-/// with `who`, for another word.
+/// "NHWC" or "NCHW", from these words or "channels_last" and "channels_first". Throws UsageError for another
+/// word.
 std::string data_format_for_ops(const std::string& who, const std::string& data_format);
-
-/// The number of channels of an image tensor, in the format of an operator. Throws UsageError, starting with
-/// `who`, when `x` is not 4-D or the number is dynamic.
-int64_t image_channels(const std::string& who, const Tensor& x, const std::string& data_format);
 
 }  // namespace belfry

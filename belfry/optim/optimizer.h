@@ -25,8 +25,8 @@ class LearningRate {
   LearningRate(const Tensor& tensor) : tensor_(tensor) {}
   LearningRate(const Variable& variable) : tensor_(variable.tensor()) {}
 
-  /// The scalar; a number becomes a float32 constant of the default graph.
-  Tensor tensor() const;
+  /// The scalar; a number becomes a float32 constant `name` of the default graph.
+  Tensor tensor(const std::string& name) const;
 
  private:
   double value_ = 0;

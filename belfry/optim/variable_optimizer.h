@@ -28,8 +28,8 @@ class VariableOptimizer : public Optimizer {
   /// The slots of `variables`; a missing one is created with zeros, as "<variable>/<suffix>".
   std::vector<Tensor> slots(const std::vector<Variable>& variables, const std::string& name,
                             const std::string& suffix);
-  /// A scalar of the optimizer's own, "beta1_power" for instance.
-  static Variable create_scalar(const std::string& name, double value, DType dtype);
+  /// A float32 scalar of the optimizer's own, "beta1_power" for instance.
+  static Variable create_scalar(const std::string& name, double value);
 
  private:
   struct Slot {
