@@ -29,6 +29,8 @@ class HyperParamSetter : public Callback {
   /// The value to set now; none: leave it.
   virtual std::optional<double> get_value_to_set() = 0;
 
+  /// Sets the value and logs the change.
+  void set(double value);
   HyperParam& param() const { return *param_; }
 
  private:
@@ -68,7 +70,6 @@ class ScheduledHyperParamSetter : public HyperParamSetter {
   std::optional<double> get_value_to_set() override { return value_at(current_point()); }
 
  private:
-  void sort_schedule();
   int64_t current_point() const;
   /// What the schedule sets at exactly that point.
   std::optional<double> value_at(int64_t point) const;

@@ -17,8 +17,6 @@
 
 namespace belfry {
 
-using Inferencers = std::vector<Shared<Inferencer>>;
-
 struct InferenceRunnerOptions {
   /// Name scope of the tower; two runners of one trainer need different ones.
   std::string tower_name = "InferenceTower";
@@ -53,41 +51,11 @@ class InferenceRunner : public Callback {
 
  private:
   Shared<InputSource> input_;
-  bool is_sized_;
+  std::optional<int64_t> limit_;  ///< number of steps; none: to the end of the input
   Inferencers inferencers_;
   InferenceRunnerOptions options_;
   std::vector<Tensor> fetches_;
   Callable callable_;
-};
-
-struct DataParallelInferenceRunnerOptions {
-  std::string tower_name = "InferenceTower";
-  size_t prefetch = 16;
-  TowerFunc* tower_func = nullptr;
-};
-
-/// Like InferenceRunner, with several batches at the same time: one worker thread for each of `devices`, one
-/// tower for each different device. `{c10::kCPU, c10::kCPU}` runs two batches at a time on the CPU.
-/// Inferencers see the batches in the order of the data, so the result is that of an InferenceRunner.
-class DataParallelInferenceRunner : public Callback {
- public:
-  /// Throws UsageError when `devices` is empty.
-  DataParallelInferenceRunner(AnyDataFlow dataflow, Inferencers inferencers, std::vector<c10::Device> devices,
-                              DataParallelInferenceRunnerOptions options = {});
-
-  std::string name() const override { return "DataParallelInferenceRunner"; }
-  void setup_graph() override;
-  void before_train() override;
-  void trigger() override;
-  void after_train() override;
-
- private:
-  Shared<InputSource> input_;
-  Inferencers inferencers_;
-  std::vector<c10::Device> devices_;
-  DataParallelInferenceRunnerOptions options_;
-  std::vector<std::vector<Tensor>> fetches_;  ///< of the tower of each of devices_
-  std::vector<Callable> callables_;           ///< one for each of devices_
 };
 
 }  // namespace belfry

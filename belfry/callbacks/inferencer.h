@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "belfry/base/shared.h"
+
 namespace belfry {
 
 /// What to compute from the tensors of an inference tower over a whole dataset. An InferenceRunner calls,
@@ -29,6 +31,9 @@ class Inferencer {
   /// The scalars of the round by tag. Called after at least one batch.
   virtual std::map<std::string, double> after_inference() = 0;
 };
+
+/// `{ScalarStats("cross_entropy"), ClassificationError("error")}`
+using Inferencers = std::vector<Shared<Inferencer>>;
 
 /// The mean of scalar tensors over the dataset, tagged "validation_cross_entropy".
 ///

@@ -37,13 +37,12 @@ class MinSaver : public Callback {
 
  private:
   bool is_better(double value) const;
-  std::string folder() const;
+  std::string copy_path() const;
 
   std::string monitor_stat_;
   MinSaverOptions options_;
   bool maximum_;
   std::optional<double> best_;
-  int64_t last_step_ = -1;  ///< step of the newest value looked at
 };
 
 /// As MinSaver, for the largest value.

@@ -8,7 +8,8 @@
 
 namespace belfry {
 
-class EventFile;
+class EventFileWriter;
+class FileSystem;
 
 /// Writes scalars, histograms and images for TensorBoard: one new event file per run, flushed each epoch.
 ///
@@ -18,6 +19,8 @@ class TFEventWriter : public Monitor {
  public:
   /// `log_dir`: where to write; "": the trainer's. Without either it warns and writes nothing.
   explicit TFEventWriter(std::string log_dir = "");
+  /// Writes to other files than the system's, which must outlive the writer.
+  TFEventWriter(std::string log_dir, FileSystem& files);
   TFEventWriter(TFEventWriter&&) noexcept;
   ~TFEventWriter() override;
 
@@ -34,10 +37,12 @@ class TFEventWriter : public Monitor {
 
  private:
   /// Does something with the open file; turns a failure of the disk into the one warning.
-  void attempt(const std::function<void(EventFile&)>& action);
+  void attempt(const std::function<void(EventFileWriter&)>& action);
 
   std::string log_dir_;
-  std::unique_ptr<EventFile> file_;
+  std::unique_ptr<EventFileWriter> file_;
+  FileSystem* files_;
+  bool is_broken_ = false;  ///< until the next epoch
   bool warned_ = false;
 };
 
