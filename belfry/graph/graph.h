@@ -76,6 +76,9 @@ class Graph {
   /// After this, adding a node is an error: the mistake of building inside the training loop shows itself.
   void finalize() { finalized_ = true; }
   bool finalized() const { return finalized_; }
+  /// Allows nodes again, for who knows that the graph is still being built on purpose: a tower for prediction
+  /// asked for in the middle of training.
+  void reopen() { finalized_ = false; }
 
   // What the functions that add nodes are made of.
 
