@@ -4,6 +4,7 @@
 #include "belfry/layers/batch_norm.h"
 #include "belfry/layers/options.h"
 #include "belfry/ops/initializers.h"
+#include "belfry/ops/math.h"
 #include "belfry/ops/nn.h"
 
 namespace belfry {
@@ -12,7 +13,8 @@ Tensor internal::build_prelu(const std::string& who, const Tensor& x, const PReL
   const Tensor alpha = get_variable(
       "alpha", {},
       {.dtype = variable_dtype(who, x), .initializer = constant_initializer(options.init.value_or(0.001))});
-  return prelu(x, alpha);
+  // tensorpack's form: its gradient at 0 is the mean of both sides.
+  return ((1 + alpha) * x + (1 - alpha) * abs(x)) * 0.5;
 }
 
 Tensor internal::build_bn_relu(const std::string&, const Tensor& x, const BNReLUOptions&) {
