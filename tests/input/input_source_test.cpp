@@ -101,9 +101,8 @@ class DataFlowInputTest : public testing::TestWithParam<bool> {
   Graph graph;
   GraphScope as_default{graph};
 };
-INSTANTIATE_TEST_SUITE_P(FeedAndQueue, DataFlowInputTest, testing::Bool(), [](const auto& test) {
-  return test.param ? "QueueInput" : "FeedInput";
-});
+INSTANTIATE_TEST_SUITE_P(FeedAndQueue, DataFlowInputTest, testing::Bool(),
+                         [](const auto& test) { return test.param ? "QueueInput" : "FeedInput"; });
 
 TEST_P(DataFlowInputTest, TrainingInputRepeatsForEver) {
   auto input = make(Numbers(3), true);

@@ -97,13 +97,12 @@ class HookOrderTest : public testing::Test {
   void train(std::optional<Action> action = {}, int64_t starting_epoch = 1) {
     trainer.register_callback(std::make_shared<Recorder<Callback>>("input", lines));
     try {
-      trainer.train(
-          {.callbacks = callbacks(
-               Recorder<Callback>("first", lines, std::move(action)),
-               PeriodicTrigger(Recorder<Callback>("periodic", lines),
-                               {.every_k_steps = 2, .every_k_epochs = 2, .before_train = true})),
-           .monitors = {std::make_shared<RecorderMonitor>("monitor", lines)},
-           .loop = {.steps_per_epoch = 3, .starting_epoch = starting_epoch, .max_epoch = 2}});
+      trainer.train({.callbacks = callbacks(
+                         Recorder<Callback>("first", lines, std::move(action)),
+                         PeriodicTrigger(Recorder<Callback>("periodic", lines),
+                                         {.every_k_steps = 2, .every_k_epochs = 2, .before_train = true})),
+                     .monitors = {std::make_shared<RecorderMonitor>("monitor", lines)},
+                     .loop = {.steps_per_epoch = 3, .starting_epoch = starting_epoch, .max_epoch = 2}});
     } catch (const std::runtime_error&) {
       lines.push_back("thrown");
     }

@@ -109,7 +109,8 @@ TEST(TrainerTest, NodesOfACallbackAreNamedAfterIt) {
     void setup_graph() override { default_graph().add("aten::zeros", {}, {{"size", Shape{2}}}, "z"); }
   };
   TestTrainer trainer;
-  trainer.setup_callbacks({.callbacks = callbacks(Builds(), PeriodicTrigger(Builds(), {.every_k_steps = 1}))});
+  trainer.setup_callbacks(
+      {.callbacks = callbacks(Builds(), PeriodicTrigger(Builds(), {.every_k_steps = 1}))});
   EXPECT_TRUE(trainer.graph().find_tensor("Named/z"));
   EXPECT_TRUE(trainer.graph().find_tensor("Named_1/z"));
 }
