@@ -87,14 +87,15 @@ struct TerminalBar::State {
       return fmt::format("{}{}it[{},{}]{}", head, count, format_time(elapsed), format_rate(rate), tail);
     const double share = *total > 0 ? static_cast<double>(count) / static_cast<double>(*total) : 1;
     const double left = std::max<double>(0, static_cast<double>(*total - count)) / rate;
-    const std::string left_side = fmt::format("{}{:3.0f}%|", head, std::floor(share * 100));
+    const std::string left_side = fmt::format("{}{:3.0f}%", head, std::floor(share * 100));
     const std::string right_side =
-        fmt::format("|{}/{}[{}<{},{}]{}", count, *total, format_time(elapsed),
+        fmt::format("{}/{}[{}<{},{}]{}", count, *total, format_time(elapsed),
                     count >= *total ? "00:00" : format_time(left), format_rate(rate), tail);
-    const size_t used = left_side.size() + right_side.size() + 1;
-    const size_t width = columns > used ? std::min<size_t>(columns - used, 40) : 0;
+    const size_t used = left_side.size() + right_side.size() + 3;
+    if (columns <= used) return left_side + " " + right_side;
+    const size_t width = std::min<size_t>(columns - used, 40);
     const auto filled = static_cast<size_t>(std::clamp(share, 0.0, 1.0) * static_cast<double>(width));
-    return left_side + std::string(filled, '#') + std::string(width - filled, ' ') + right_side;
+    return left_side + "|" + std::string(filled, '#') + std::string(width - filled, ' ') + "|" + right_side;
   }
 
   void draw_on_terminal() { options.terminal(kClearLine + line(static_cast<size_t>(stderr_columns()))); }

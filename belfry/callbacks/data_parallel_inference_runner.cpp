@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <condition_variable>
 #include <exception>
+#include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <stop_token>
 #include <thread>
 #include <utility>
 
@@ -24,16 +27,21 @@ namespace {
 class BatchDealer {
  public:
   BatchDealer(InputSource& input, std::stop_token stop, size_t workers)
-      : input_(input), stop_(std::move(stop)), workers_(workers), running_(workers) {}
+      : input_(input),
+        workers_(workers),
+        running_(workers),
+        stop_when_asked_(std::move(stop), [this] { end(); }) {}
 
   /// A worker's life: runs batches until there are no more, or one has failed.
   void work(const Callable& callable) {
     try {
       while (auto batch = take()) put(batch->first, callable(batch->second));
     } catch (...) {
-      std::lock_guard lock(mutex_);
-      if (!error_) error_ = std::current_exception();
-      is_over_ = true;
+      {
+        std::lock_guard lock(mutex_);
+        if (!error_) error_ = std::current_exception();
+      }
+      end();
     }
     std::lock_guard lock(mutex_);
     --running_;
@@ -58,8 +66,8 @@ class BatchDealer {
 
   /// Lets the workers finish what they have in hand, and no more.
   void end() {
+    stop_.request_stop();
     std::lock_guard lock(mutex_);
-    is_over_ = true;
     changed_.notify_all();
   }
 
@@ -69,11 +77,12 @@ class BatchDealer {
     {
       // A slow batch must not let the results of the others pile up behind it.
       std::unique_lock lock(mutex_);
-      changed_.wait(lock,
-                    [&] { return is_over_ || taken_ - consumed_ < static_cast<int64_t>(4 * workers_); });
-      if (is_over_) return std::nullopt;
+      changed_.wait(lock, [&] {
+        return stop_.stop_requested() || taken_ - consumed_ < static_cast<int64_t>(4 * workers_);
+      });
     }
-    auto datapoint = input_.next(stop_);
+    if (stop_.stop_requested()) return std::nullopt;
+    auto datapoint = input_.next(stop_.get_token());
     if (!datapoint || stop_.stop_requested()) return std::nullopt;
     return std::pair(taken_++, std::move(*datapoint));
   }
@@ -85,7 +94,6 @@ class BatchDealer {
   }
 
   InputSource& input_;
-  std::stop_token stop_;
   size_t workers_;
 
   std::mutex input_mutex_;  ///< held while a batch is taken; taken before mutex_
@@ -94,10 +102,12 @@ class BatchDealer {
   std::mutex mutex_;  ///< guards what follows
   std::condition_variable changed_;
   size_t running_;
-  bool is_over_ = false;
   int64_t consumed_ = 0;
   std::map<int64_t, std::vector<at::Tensor>> results_;
   std::exception_ptr error_;
+
+  std::stop_source stop_;
+  std::stop_callback<std::function<void()>> stop_when_asked_;  ///< last: it may call end() at once
 };
 
 }  // namespace

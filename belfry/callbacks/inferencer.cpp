@@ -29,6 +29,9 @@ int64_t count_true(const at::Tensor& flags) {
 ScalarStats::ScalarStats(std::vector<std::string> names, std::string prefix)
     : names_(std::move(names)), prefix_(std::move(prefix)) {}
 
+ScalarStats::ScalarStats(std::initializer_list<std::string> names, std::string prefix)
+    : ScalarStats(std::vector<std::string>(names), std::move(prefix)) {}
+
 ScalarStats::ScalarStats(std::string name, std::string prefix)
     : ScalarStats(std::vector<std::string>{std::move(name)}, std::move(prefix)) {}
 

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <string>
 #include <vector>
@@ -43,6 +44,7 @@ class ScalarStats : public Inferencer {
  public:
   /// `prefix` "" gives the tag "cross_entropy".
   explicit ScalarStats(std::vector<std::string> names, std::string prefix = "validation");
+  explicit ScalarStats(std::initializer_list<std::string> names, std::string prefix = "validation");
   explicit ScalarStats(std::string name, std::string prefix = "validation");
 
   std::vector<std::string> get_fetches() const override { return names_; }

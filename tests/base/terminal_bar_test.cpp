@@ -42,7 +42,7 @@ TEST_F(TerminalBarTest, ShowsShareSpeedAndTimeLeft) {
   bar.set_postfix("cost=0.12");
   now += 5;
   bar.update(150);
-  EXPECT_THAT(screen, ElementsAre(std::string(kClear) + " 25%|########" + std::string(25, ' ') +
+  EXPECT_THAT(screen, ElementsAre(std::string(kClear) + " 25%|#########" + std::string(27, ' ') +
                                   "|150/600[00:05<00:15,30it/s] cost=0.12"));
 }
 
@@ -106,12 +106,12 @@ TEST_F(TerminalBarTest, WithoutATerminalItWritesLinesToTheLog) {
     bar.update(6);
   }
   EXPECT_THAT(log,
-              ElementsAre("Epoch 1:  25%||2/8[00:02<00:06,1it/s]", "Epoch 1: 100%||8/8[00:02<00:00,4it/s]"));
+              ElementsAre("Epoch 1:  25% 2/8[00:02<00:06,1it/s]", "Epoch 1: 100% 8/8[00:02<00:00,4it/s]"));
 }
 
 TEST_F(TerminalBarTest, NoIterationsAreFine) {
   { TerminalBar bar(0, on_log()); }
-  EXPECT_THAT(log, ElementsAre(HasSubstr("100%||0/0[00:00<00:00,")));
+  EXPECT_THAT(log, ElementsAre(HasSubstr("100% 0/0[00:00<00:00,")));
 }
 
 }  // namespace

@@ -56,7 +56,9 @@ class Batches : public Inferencer {
     sizes.push_back(batch_size);
     first.push_back(values[0][0].item<int64_t>());
   }
-  std::map<std::string, double> after_inference() override { return {{"batches", sizes.size()}}; }
+  std::map<std::string, double> after_inference() override {
+    return {{"batches", static_cast<double>(sizes.size())}};
+  }
 
   std::vector<int64_t> sizes, first;
 };

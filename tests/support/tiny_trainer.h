@@ -11,6 +11,7 @@
 
 #include "belfry/base/log.h"
 #include "belfry/graph/graph.h"
+#include "belfry/graph/node.h"
 #include "belfry/graph/tower.h"
 #include "belfry/input/input_source.h"
 #include "belfry/loop/trainer.h"
