@@ -2,13 +2,15 @@
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
-# The folder of LibTorch goes into the run path: it is not a system library.
-set_target_properties(belfry PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+get_target_property(_libtorch LibTorch::LibTorch IMPORTED_LOCATION)
+cmake_path(GET _libtorch PARENT_PATH _libtorch_folder)
+cmake_path(SET LibTorch_ROOT_DIR NORMALIZE "${_libtorch_folder}/../..")
+
+# LibTorch is no system library. INSTALL_RPATH_USE_LINK_PATH would leave out a folder inside the project, as .env is.
+set_target_properties(belfry PROPERTIES INSTALL_RPATH ${_libtorch_folder})
 install(TARGETS belfry EXPORT BelfryTargets FILE_SET HEADERS)
 
 set(_package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/Belfry)
-get_target_property(_libtorch LibTorch::LibTorch IMPORTED_LOCATION)
-cmake_path(SET LibTorch_ROOT_DIR NORMALIZE "${_libtorch}/../../..")
 configure_package_config_file(cmake/BelfryConfig.cmake.in ${PROJECT_BINARY_DIR}/BelfryConfig.cmake
   INSTALL_DESTINATION ${_package_folder})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/BelfryConfigVersion.cmake COMPATIBILITY SameMinorVersion)

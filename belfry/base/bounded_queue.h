@@ -6,6 +6,7 @@
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <utility>
 
 namespace belfry {
@@ -40,12 +41,13 @@ class BoundedQueue {
   }
 
   /// Waits for a value and takes it. At the end of a closed queue: rethrows the exception given to `close`,
-  /// on every call, else returns nullopt.
-  std::optional<T> pop() {
+  /// on every call, else returns nullopt. Also returns nullopt when it would have to wait and `stop` is
+  /// requested; the queue stays as it is.
+  std::optional<T> pop(std::stop_token stop = {}) {
     std::optional<T> value;
     {
       std::unique_lock lock(mutex_);
-      has_value_.wait(lock, [&] { return closed_ || !values_.empty(); });
+      if (!has_value_.wait(lock, stop, [&] { return closed_ || !values_.empty(); })) return std::nullopt;
       if (values_.empty()) {
         if (error_) std::rethrow_exception(error_);
         return std::nullopt;
@@ -107,7 +109,8 @@ class BoundedQueue {
 
   const size_t capacity_;
   mutable std::mutex mutex_;  // guards the members below
-  std::condition_variable has_room_, has_value_;
+  std::condition_variable has_room_;
+  std::condition_variable_any has_value_;  // the kind that a stop token can wake
   std::deque<T> values_;
   std::exception_ptr error_;
   bool closed_ = false;

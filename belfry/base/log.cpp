@@ -17,6 +17,7 @@ struct Log {
       make("screen", std::make_shared<spdlog::sinks::stderr_color_sink_st>());
   std::shared_ptr<spdlog::logger> file;
   std::function<void(LogLevel, std::string_view)> sink;
+  LogOverlay overlay;
   LogLevel level = LogLevel::kInfo;
 
   static std::shared_ptr<spdlog::logger> make(const std::string& name, spdlog::sink_ptr sink) {
@@ -57,11 +58,13 @@ void log_message(LogLevel level, std::string_view message) {
     log.file->log(to_spdlog(level), message);
     log.file->flush();
   }
+  if (log.overlay.clear) log.overlay.clear();
   if (log.sink) {
     log.sink(level, message);
   } else {
     log.screen->log(to_spdlog(level), message);
   }
+  if (log.overlay.redraw) log.overlay.redraw();
 }
 
 void set_log_level(LogLevel level) {
@@ -88,6 +91,12 @@ void set_log_sink(std::function<void(LogLevel, std::string_view)> sink) {
   Log& log = Log::get();
   std::lock_guard lock(log.mutex);
   log.sink = std::move(sink);
+}
+
+void set_log_overlay(LogOverlay overlay) {
+  Log& log = Log::get();
+  std::lock_guard lock(log.mutex);
+  log.overlay = std::move(overlay);
 }
 
 }  // namespace belfry

@@ -25,6 +25,16 @@ void log_to_file(const std::string& path);
 /// their own log, for tests, and for the progress bar, which must clear its line first.
 void set_log_sink(std::function<void(LogLevel, std::string_view)> sink);
 
+/// Something that keeps the terminal's last line to itself, like a progress bar.
+struct LogOverlay {
+  std::function<void()> clear, redraw;
+};
+
+/// Calls `clear` before and `redraw` after each line that goes to stderr or the sink; an empty overlay ends
+/// it. Both are called under the log's lock and must not log. Once this returns, the overlay from before is
+/// not called any more.
+void set_log_overlay(LogOverlay overlay);
+
 template <typename... Args>
 void log_debug(fmt::format_string<Args...> format, Args&&... args) {
   log_message(LogLevel::kDebug, fmt::format(format, std::forward<Args>(args)...));

@@ -58,6 +58,7 @@ class ParallelMap {
   void run() {
     while (true) {
       uint64_t ticket = 0;
+      bool is_end = false;
       Slot result{.filled = true, .datapoint = {}, .error = {}};
       {
         std::lock_guard source_lock(source_mutex_);
@@ -72,15 +73,16 @@ class ParallelMap {
         } catch (...) {
           result.error = std::current_exception();
         }
+        is_end = !result.datapoint && !result.error;
         std::lock_guard lock(mutex_);
         if (!result.datapoint) ended_ = true;
-        if (result.datapoint || result.error) ++issued_;
+        if (!is_end) ++issued_;
       }
-      if (result.datapoint) map(ticket, result);
-      const bool goes_on = result.datapoint || result.error;
-      if (goes_on) put(ticket, std::move(result));
+      if (result.datapoint)
+        map(ticket, result);  // which may drop the datapoint: the empty result is delivered too
+      if (!is_end) put(ticket, std::move(result));
       has_result_.notify_one();
-      if (!goes_on) return;
+      if (is_end) return;
     }
   }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <typeindex>
 #include <vector>
 
 #include "belfry/graph/attribute.h"
@@ -53,6 +54,20 @@ class Graph {
   void truncate_collection(const std::string& key, size_t size);
   const std::map<std::string, std::vector<Tensor>>& collections() const { return collections_; }
 
+  /// Data that a folder above keeps with the graph, one value of each type; made on first use.
+  template <typename T>
+  T& extension() {
+    std::shared_ptr<void>& value = extensions_[typeid(T)];
+    if (!value) value = std::make_shared<T>();
+    return *static_cast<T*>(value.get());
+  }
+  /// As above, but null when there is none yet.
+  template <typename T>
+  const T* find_extension() const {
+    auto found = extensions_.find(typeid(T));
+    return found == extensions_.end() ? nullptr : static_cast<const T*>(found->second.get());
+  }
+
   /// Seed from which every random node without a seed of its own derives one, together with its name. Without
   /// it each session draws its numbers from the system's entropy.
   void set_seed(uint64_t seed) { seed_ = seed; }
@@ -61,6 +76,9 @@ class Graph {
   /// After this, adding a node is an error: the mistake of building inside the training loop shows itself.
   void finalize() { finalized_ = true; }
   bool finalized() const { return finalized_; }
+  /// Allows nodes again, for who knows that the graph is still being built on purpose: a tower for prediction
+  /// asked for in the middle of training.
+  void reopen() { finalized_ = false; }
 
   // What the functions that add nodes are made of.
 
@@ -91,6 +109,7 @@ class Graph {
   std::vector<std::unique_ptr<VariableRecord>> variables_;
   std::map<std::string, VariableRecord*, std::less<>> variables_by_name_;
   std::map<std::string, std::vector<Tensor>> collections_;
+  std::map<std::type_index, std::shared_ptr<void>> extensions_;
   std::optional<uint64_t> seed_;
   bool finalized_ = false;
 };

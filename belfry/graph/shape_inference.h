@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "belfry/graph/node.h"
@@ -15,5 +16,9 @@ namespace belfry {
 /// with the shapes given.
 std::vector<Node::Output> infer_outputs(const c10::OperatorHandle& op, const std::vector<Argument>& arguments,
                                         const std::vector<Tensor>& inputs);
+
+/// What a kernel for tensors without data gives as the size of a dimension that only values decide: another
+/// number at each call, so that the two evaluations differ.
+int64_t unknown_size();
 
 }  // namespace belfry

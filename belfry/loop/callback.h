@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "belfry/base/shared.h"
 #include "belfry/runtime/session.h"
 
 namespace belfry {
@@ -51,10 +52,7 @@ class Callback {
 
   /// The trainer it is registered with. Requires: registered.
   Trainer& trainer() const;
-
- protected:
-  friend class Trainer;
-  /// Called before setup_graph; callbacks that hold others override it to pass it on.
+  /// Called by the trainer before setup_graph; callbacks that hold others override it to pass it on.
   virtual void attach(Trainer& trainer) { trainer_ = &trainer; }
 
  private:
@@ -63,18 +61,10 @@ class Callback {
 
 using Callbacks = std::vector<std::shared_ptr<Callback>>;
 
-/// `callbacks(ModelSaver(), MinSaver("val-error"))`: a list of callbacks from callbacks or shared pointers to
-/// them.
+/// `callbacks(ModelSaver(), MinSaver("val-error"))`: a list of callbacks from callbacks or pointers to them.
 template <typename... Ts>
 Callbacks callbacks(Ts&&... items) {
-  auto share = []<typename T>(T&& item) -> std::shared_ptr<Callback> {
-    if constexpr (std::is_convertible_v<T&&, std::shared_ptr<Callback>>) {
-      return std::forward<T>(item);
-    } else {
-      return std::make_shared<std::remove_cvref_t<T>>(std::forward<T>(item));
-    }
-  };
-  return {share(std::forward<Ts>(items))...};
+  return {Shared<Callback>(std::forward<Ts>(items))...};
 }
 
 }  // namespace belfry

@@ -12,15 +12,13 @@
 
 namespace belfry {
 
-/// The numbers behind a histogram summary are given to monitors as they are; writers choose the buckets.
-
 /// Receives what training wants to show: scalars, histograms and images. TFEventWriter, JSONWriter and
 /// ScalarPrinter are monitors. Monitors are callbacks, and are called after all others.
 class Monitor : public Callback {
  public:
   /// `step` is the global step the value belongs to.
   virtual void put_scalar(const std::string& tag, double value, int64_t step) = 0;
-  /// `values`: any shape, float.
+  /// `values`: any shape, float; writers choose the buckets.
   virtual void put_histogram(const std::string& tag, const at::Tensor& values, int64_t step) {
     (void)tag, (void)values, (void)step;
   }
@@ -51,6 +49,8 @@ class Monitors {
 
  private:
   friend class Trainer;
+  int64_t step() const;
+
   Trainer* trainer_ = nullptr;
   std::vector<std::shared_ptr<Monitor>> monitors_;
   std::map<std::string, std::vector<Latest>> history_;

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -32,6 +32,8 @@ struct LoopOptions {
   int64_t steps_per_epoch = 0;  ///< may be 0 to run the callbacks only
   int64_t starting_epoch = 1;
   int64_t max_epoch = 99999;  ///< the last epoch, counted from 1
+  /// Steps of the first epoch that an earlier run has done already; the first epoch has only the rest.
+  int64_t starting_step = 0;
 };
 
 /// What `Trainer::train` needs.
@@ -53,25 +55,32 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// setup_callbacks, initialize and main_loop, in this order; call these instead for finer control.
+  /// setup_callbacks, initialize and main_loop, in this order; call these instead for finer control. A
+  /// trainer trains once.
   void train(const TrainOptions& options);
 
-  /// Registers MaintainStepCounter, `options.callbacks`, then the monitors, and lets them set up their part
-  /// of the graph.
+  /// Adds a callback in front of those that setup_callbacks registers. Returns false, and leaves it out, when
+  /// it is for the chief only and this is not the chief. Throws UsageError after setup_callbacks.
+  bool register_callback(std::shared_ptr<Callback> callback);
+  /// Registers the counter of global_step, `options.callbacks`, then the monitors, and lets them set up their
+  /// part of the graph, each under a name scope of its own name (monitors: under none).
   void setup_callbacks(const TrainOptions& options);
-  /// Makes the session, initialises its variables, then applies `init`; the graph is final from here on.
-  void initialize(const SessionInit* init);
+  /// Gives the variables their initial values, then applies `init`; the graph is final from here on.
+  void initialize(const AnySessionInit& init);
   /// Runs the loop. Returns after the last epoch, or when StopTraining was thrown or request_stop called; any
-  /// other exception ends training too (after_train runs) and is thrown again.
+  /// other exception ends training too (after_train runs) and is thrown again. What one callback throws in
+  /// after_train is logged, and the others' after_train still runs.
   void main_loop(const LoopOptions& options);
 
-  /// Ask the loop to stop after the current step. Safe from any thread and from a signal handler.
-  void request_stop() { stop_requested_.store(true, std::memory_order_relaxed); }
-  bool stop_requested() const { return stop_requested_.load(std::memory_order_relaxed); }
+  /// Asks the loop to stop after the current step, and whatever waits with stop_token() to wait no more. Safe
+  /// from any thread; from a signal handler use StopOnSignal.
+  void request_stop() { stop_.request_stop(); }
+  bool stop_requested() const { return stop_.stop_requested(); }
+  std::stop_token stop_token() const { return stop_.get_token(); }
 
   Graph& graph() { return graph_; }
-  /// Requires: initialize() was called.
-  Session& session();
+  /// The session of the training; its variables have values from initialize() on.
+  Session& session() { return *session_; }
   Monitors& monitors() { return monitors_; }
   const std::string& log_dir() const { return log_dir_; }
 
@@ -79,7 +88,8 @@ class Trainer {
   int64_t epoch_num() const { return epoch_num_; }
   /// How many steps the model has been trained for, over all runs; kept in the variable "global_step".
   int64_t global_step() const { return global_step_; }
-  /// Number of steps finished in the current epoch.
+  /// Index of the step under way in its epoch, from 0; it stays that of the last step until the next begins.
+  /// -1 before the first.
   int64_t local_step() const { return local_step_; }
   const LoopOptions& loop() const { return loop_; }
 
@@ -102,7 +112,13 @@ class Trainer {
   std::vector<at::Tensor> run_hooked(const std::vector<Tensor>& fetches, const Feeds& feeds = {});
 
  private:
-  void run_epoch();
+  class StepCounter;
+  void check(const LoopOptions& options) const;
+  void run_epochs();
+  /// False when it was asked to stop.
+  bool run_epoch();
+  void after_train();
+  void read_global_step();
 
   Graph graph_;
   std::unique_ptr<Session> session_;
@@ -110,8 +126,9 @@ class Trainer {
   Monitors monitors_;
   std::string log_dir_;
   LoopOptions loop_;
-  int64_t epoch_num_ = 0, global_step_ = 0, local_step_ = 0;
-  std::atomic<bool> stop_requested_{false};
+  int64_t epoch_num_ = 0, global_step_ = 0, local_step_ = -1;
+  bool is_set_up_ = false;
+  std::stop_source stop_;
 };
 
 /// The variable "global_step" (int64, not trainable) of the default graph; created on first use. It exists

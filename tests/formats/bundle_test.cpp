@@ -6,45 +6,23 @@
 #include <leveldb/options.h>
 #include <leveldb/table.h>
 
-#include <fstream>
-#include <iterator>
 #include <numeric>
-#include <optional>
 #include <sstream>
 
 #include "belfry/base/error.h"
 #include "belfry/formats/bundle_reader.h"
 #include "belfry/formats/bundle_writer.h"
+#include "tests/formats/arrays.h"
 #include "tests/support/python.h"
 #include "tests/support/temp_dir.h"
 
 namespace belfry {
 namespace {
 
-std::string slurp(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
+using test::bytes_of, test::hex, test::slurp;
 
 std::string read(const BundleReader& reader, const std::string& name) {
-  const ArrayInfo& info = reader.entry(name);
-  std::string bytes(byte_size(info.dtype, info.shape).value(), '\0');
-  reader.read(name, std::as_writable_bytes(std::span(bytes)));
-  return bytes;
-}
-
-template <typename T>
-std::string bytes_of(const std::vector<T>& values) {
-  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
-}
-
-std::string hex(const std::string& bytes) {
-  std::string out;
-  for (unsigned char c : bytes) {
-    out += "0123456789abcdef"[c >> 4];
-    out += "0123456789abcdef"[c & 15];
-  }
-  return out;
+  return test::read_array(reader, name);
 }
 
 // Our checkpoint is written first, so that one run of Python writes TensorFlow's and reads ours.
@@ -191,13 +169,9 @@ TEST(Bundle, WriterRefusesWrongUse) {
 }
 
 TEST(Bundle, WriterNamesTheFileWhenTheFolderIsMissing) {
-  try {
-    BundleWriter writer("/nonexistent/model");
-    FAIL();
-  } catch (const DataError& e) {
-    EXPECT_THAT(e.what(), testing::HasSubstr("/nonexistent/model.data-00000-of-00001"));
-    EXPECT_THAT(e.what(), testing::HasSubstr("No such file"));
-  }
+  std::string message = test::message_of<DataError>([] { BundleWriter("/nonexistent/model"); });
+  EXPECT_THAT(message, testing::HasSubstr("/nonexistent/model.data-00000-of-00001"));
+  EXPECT_THAT(message, testing::HasSubstr("No such file"));
 }
 
 }  // namespace

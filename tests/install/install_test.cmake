@@ -17,3 +17,11 @@ run(${CMAKE_COMMAND} -G Ninja -S ${CMAKE_CURRENT_LIST_DIR}/consumer -B ${consume
     -D CMAKE_PREFIX_PATH=${prefix} -D CMAKE_CXX_COMPILER=${CXX} -D CMAKE_BUILD_TYPE=Release)
 run(${CMAKE_COMMAND} --build ${consumer})
 run(${consumer}/consumer)
+
+# The consumer names LibTorch itself; the library alone must find it too.
+file(GLOB library ${prefix}/lib*/libbelfry.so)
+file(GET_RUNTIME_DEPENDENCIES LIBRARIES ${library} UNRESOLVED_DEPENDENCIES_VAR missing
+     RESOLVED_DEPENDENCIES_VAR found)
+if(missing)
+  message(FATAL_ERROR "the installed library does not find ${missing}")
+endif()

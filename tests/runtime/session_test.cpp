@@ -24,8 +24,8 @@ using testing::HasSubstr;
 
 Tensor placeholder(const std::string& name, Shape shape, DType dtype = kFloat32) {
   return default_graph()
-      .add_special(NodeKind::kPlaceholder, "belfry::placeholder", {}, {{"dtype", dtype}, {"shape", shape}}, name,
-                   {{dtype, shape}})
+      .add_special(NodeKind::kPlaceholder, "belfry::placeholder", {}, {{"dtype", dtype}, {"shape", shape}},
+                   name, {{dtype, shape}})
       .output();
 }
 
@@ -124,9 +124,12 @@ TEST_F(SessionTest, ControlDependenciesRunFirst) {
 }
 
 TEST_F(SessionTest, MemoryOrderNeverShows) {
-  VariableOptions options{.initializer = [](const Shape&, DType) { return call("aten::arange", {}, {{"end", 24.0}}); }};
+  VariableOptions options{.initializer = [](const Shape&, DType) {
+    return call("aten::arange", {}, {{"end", 24.0}});
+  }};
   options.initializer = [](const Shape& shape, DType dtype) {
-    return call("aten::reshape", {call("aten::arange", {}, {{"end", 24}, {"dtype", dtype}})}, {{"shape", shape}});
+    return call("aten::reshape", {call("aten::arange", {}, {{"end", 24}, {"dtype", dtype}})},
+                {{"shape", shape}});
   };
   options.memory_order = {3, 0, 1, 2};
   const Variable v = get_variable("W", {1, 2, 3, 4}, options);
@@ -196,7 +199,9 @@ TEST_F(SessionTest, AnXWithoutAPathGetsNone) {
 
 TEST_F(SessionTest, AnIdentityHasItsOwnGradient) {
   const Tensor x = placeholder("x", {});
-  const Tensor y = default_graph().add_special(NodeKind::kIdentity, "belfry::identity", {x}, {}, "y", {{kFloat32, {}}}).output();
+  const Tensor y = default_graph()
+                       .add_special(NodeKind::kIdentity, "belfry::identity", {x}, {}, "y", {{kFloat32, {}}})
+                       .output();
   const Tensor loss = call("aten::add.Tensor", {call("aten::mul.Tensor", {y, y}), x});
   const auto grads = gradients(loss, {x, y});
   Session session(graph);
@@ -214,7 +219,8 @@ TEST_F(SessionTest, ACallableMayRunInManyThreads) {
   std::atomic<int> wrong = 0;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
-      for (int i = 0; i < 200; ++i) wrong += !at::equal(run({at::full({13}, 1.0 * t)})[0], at::full({13}, 3.0 * t));
+      for (int i = 0; i < 200; ++i)
+        wrong += !at::equal(run({at::full({13}, 1.0 * t)})[0], at::full({13}, 3.0 * t));
     });
   }
   for (auto& thread : threads) thread.join();

@@ -10,9 +10,9 @@
 namespace belfry {
 namespace {
 
-constexpr int64_t kRows = 1797, kPixels = 64, kTestEvery = 5, kTestRow = 4;
+constexpr int64_t kRows = 1797, kPixels = 64, kBlock = 10, kTestEvery = 5, kTestBlock = 4;
 constexpr uint64_t kMaxFileSize = 1 << 20;
-constexpr int64_t kMaxPixel = 16, kMaxLabel = 9;
+constexpr uint64_t kMaxPixel = 16, kMaxLabel = 9;
 
 // Reads the numbers of the file one after the other.
 class Parser {
@@ -21,12 +21,12 @@ class Parser {
       : file_(folder, "digits.csv", "1797 lines of 65 numbers"), text_(file_.read_rest(kMaxFileSize)) {}
 
   /// A number of at most `max`, followed by `separator`.
-  int64_t number(int64_t max, char separator) {
+  uint64_t number(uint64_t max, char separator) {
     const char* begin = data() + position_;
     const char* end = data() + text_.size();
-    int64_t value = -1;
+    uint64_t value = 0;  // unsigned: a sign is an error
     const auto [next, error] = std::from_chars(begin, end, value);
-    if (error != std::errc() || value < 0 || value > max) {
+    if (error != std::errc() || value > max) {
       file_.fail(position_, fmt::format("expected a number from 0 to {} in row {}", max, row_));
     }
     position_ += static_cast<size_t>(next - begin);
@@ -60,14 +60,14 @@ std::vector<at::Tensor> read(Split split, const std::string& folder) {
   std::vector<float> pixels;
   std::vector<int64_t> labels;
   for (int64_t row = 0; row < kRows; ++row) {
-    const bool is_test = row % kTestEvery == kTestRow;
+    const bool is_test = row / kBlock % kTestEvery == kTestBlock;
     const bool is_wanted = is_test == (split == Split::kTest);
     for (int64_t i = 0; i < kPixels; ++i) {
-      const int64_t pixel = parser.number(kMaxPixel, ',');
+      const uint64_t pixel = parser.number(kMaxPixel, ',');
       if (is_wanted) pixels.push_back(static_cast<float>(pixel) / kMaxPixel);
     }
-    const int64_t label = parser.number(kMaxLabel, '\n');
-    if (is_wanted) labels.push_back(label);
+    const uint64_t label = parser.number(kMaxLabel, '\n');
+    if (is_wanted) labels.push_back(static_cast<int64_t>(label));
   }
   parser.expect_end();
   const int64_t count = static_cast<int64_t>(labels.size());

@@ -7,9 +7,10 @@
 
 namespace belfry {
 
-/// The 1,797 handwritten digits that come with scikit-learn, in the order of the file: every fifth (rows 4,
-/// 9, 14, …) is for Split::kTest, 359 in all; the other 1,438 are for Split::kTrain. Datapoint: {image
-/// float32 [8, 8, 1] in [0, 1], label int64 scalar in [0, 10)}.
+/// The 1,797 handwritten digits that come with scikit-learn, in the order of the file: of each five blocks of
+/// ten rows the last (rows 40-49, 90-99, …) is for Split::kTest, 357 rows in all; the other 1,440 are for
+/// Split::kTrain. The file repeats the ten digits in blocks, so both parts hold each about equally often.
+/// Datapoint: {image float32 [8, 8, 1] in [0, 1], label int64 scalar in [0, 10)}.
 ///
 /// Reads `digits.csv` or `digits.csv.gz` from `folder`: a line for each digit, 64 numbers from 0 to 16 and
 /// the label, separated by commas. Throws DataError when the file is missing or is not that.

@@ -17,8 +17,15 @@ constexpr uint64_t kChunk = 1 << 20;
 
 // zlib's gz functions read a file that is not compressed as it is.
 struct DataFile::Stream {
-  gzFile file = nullptr;
+  explicit Stream(const std::string& path) : file(gzopen(path.c_str(), "rb")) {
+    if (!file) throw DataError(path, "cannot open: " + std::generic_category().message(errno));
+    gzbuffer(file, 1 << 17);
+  }
   ~Stream() { gzclose(file); }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  gzFile file;
 };
 
 DataFile::DataFile(const std::string& folder, const std::string& name, const std::string& expectation) {
@@ -29,10 +36,7 @@ DataFile::DataFile(const std::string& folder, const std::string& name, const std
     throw DataError(plain.string(),
                     fmt::format("expected this file or {}.gz, {}; found neither", name, expectation));
   }
-  gzFile file = gzopen(path_.c_str(), "rb");
-  if (!file) throw DataError(path_, "cannot open: " + std::generic_category().message(errno));
-  stream_ = std::make_unique<Stream>(Stream{file});
-  gzbuffer(file, 1 << 17);
+  stream_ = std::make_unique<Stream>(path_);
 }
 
 DataFile::~DataFile() = default;

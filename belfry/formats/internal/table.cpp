@@ -70,10 +70,12 @@ class TableReader {
   uint64_t varint(const char*& p, const char* end) const {
     const char* start = p;
     try {
-      return protozero::decode_varint(&p, end);
+      uint64_t value = protozero::decode_varint(&p, end);
+      // A longer code for the same number can only come from damage.
+      if (p - start == 1 || p[-1] != 0) return value;
     } catch (const protozero::exception&) {
-      fail(offset_of(start), "bad length");
     }
+    fail(offset_of(start), "bad length");
   }
 
   // The checked content of the block whose handle is at `p`.

@@ -8,17 +8,13 @@
 
 namespace belfry::internal {
 
-/// Computes the outputs' dtypes and sizes of an operator that the meta device does not know. Gets its
-/// arguments in schema order, tensors on the meta device with sizes; gives meta tensors. Throws UsageError
-/// for sizes that the operator would refuse.
+/// Computes the outputs of an operator, as tensors on the meta device, from its arguments in the schema's
+/// order, where tensors are on the meta device and have concrete sizes. Throws c10::Error on shapes that do
+/// not fit.
 using ShapeRule = std::vector<at::Tensor> (*)(const c10::Stack& arguments);
 
-/// The rule for an operator by its full name with overload ("aten::convolution", "aten::where.self"), or
-/// null.
+/// The rule of an operator of ATen ("aten::convolution", for all its overloads) that has no kernel for the
+/// meta device in C++, or null. Belfry's own operators have such kernels beside their real ones.
 ShapeRule find_shape_rule(std::string_view op_name);
-
-/// The size of a dimension that only data decides (nonzero, reshape to a computed shape): another at each
-/// call, so that inference, which compares two evaluations, sees a dynamic dimension.
-int64_t unknown_size();
 
 }  // namespace belfry::internal

@@ -11,6 +11,7 @@
 #include "belfry/base/error.h"
 #include "belfry/graph/graph.h"
 #include "belfry/runtime/internal/plan.h"
+#include "belfry/runtime/internal/reuse_memory.h"
 
 namespace belfry {
 namespace {
@@ -105,12 +106,14 @@ std::vector<at::Tensor> Plan::run(const std::vector<at::Tensor>& feeds) const {
   }
   const c10::InferenceMode normal_tensors(false);  // whatever mode the caller is in
   AutogradMode autograd;
+  const ReuseMemory reuse_memory;
   Frame frame(num_slots_);
   for (size_t i = 0; i < feeds.size(); ++i) {
     check_feed(i, feeds[i]);
     const c10::Device device = feeds_[i].node().device();
     at::Tensor value = feeds[i].device() == device ? feeds[i] : feeds[i].to(device);
-    if (has_gradients_ && value.is_inference()) value = value.clone();  // autograd refuses tensors made in inference mode
+    if (has_gradients_ && value.is_inference())
+      value = value.clone();  // autograd refuses tensors made in inference mode
     frame[feed_slots_[i]] = std::move(value);
   }
   c10::Stack stack;

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace belfry {
+
+/// A std::shared_ptr<Base> for parameters and options: it can also be made from an object of a class derived
+/// from Base, which is copied or moved into it. `.data = QueueInput(train)` and `.data = shared_input` both
+/// work.
+template <typename Base>
+class Shared : public std::shared_ptr<Base> {
+ public:
+  /// Null.
+  Shared() = default;
+  /// From whatever converts to a std::shared_ptr<Base>: a shared or a unique pointer, or nullptr.
+  template <std::convertible_to<std::shared_ptr<Base>> Pointer>
+  Shared(Pointer&& pointer) : std::shared_ptr<Base>(std::forward<Pointer>(pointer)) {}
+  /// From an object.
+  template <typename T>
+  requires std::derived_from<std::remove_cvref_t<T>, std::remove_const_t<Base>> Shared(T&& object)
+      : std::shared_ptr<Base>(std::make_shared<std::remove_cvref_t<T>>(std::forward<T>(object))) {}
+};
+
+}  // namespace belfry

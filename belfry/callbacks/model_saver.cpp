@@ -1,0 +1,40 @@
+#include "belfry/callbacks/model_saver.h"
+
+#include "belfry/base/error.h"
+#include "belfry/base/log.h"
+#include "belfry/loop/trainer.h"
+
+namespace belfry {
+
+ModelSaver::ModelSaver(ModelSaverOptions options) : options_(std::move(options)) {}
+
+void ModelSaver::setup_graph() {
+  if (options_.checkpoint_dir.empty()) options_.checkpoint_dir = trainer().log_dir();
+  if (options_.checkpoint_dir.empty()) {
+    throw UsageError("[ModelSaver] expected a checkpoint_dir, or a trainer with a log_dir, got neither");
+  }
+  saver_.emplace(SaverOptions{.variables = {},
+                              .collections = options_.var_collections,
+                              .max_to_keep = options_.max_to_keep,
+                              .keep_checkpoint_every_n_hours = options_.keep_checkpoint_every_n_hours,
+                              .check_finite = true});
+}
+
+void ModelSaver::trigger() {
+  try {
+    const std::string path = saver_->save(trainer().session(), options_.checkpoint_dir + "/model",
+                                          {.global_step = trainer().global_step()});
+    last_saved_step_ = trainer().global_step();
+    log_info("Model saved to {}.", path);
+  } catch (const DataError& e) {
+    log_error("[ModelSaver] {}; training goes on.", e.what());
+  } catch (const UsageError& e) {
+    log_error("[ModelSaver] {}; the checkpoints from before stay.", e.what());
+  }
+}
+
+void ModelSaver::after_train() {
+  if (trainer().stop_requested() && trainer().global_step() != last_saved_step_) trigger();
+}
+
+}  // namespace belfry

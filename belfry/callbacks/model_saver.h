@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "belfry/checkpoint/saver.h"
+#include "belfry/graph/collection.h"
+#include "belfry/loop/callback.h"
+
+namespace belfry {
+
+struct ModelSaverOptions {
+  /// Number of checkpoints to keep; older ones are removed. 0: all.
+  int max_to_keep = 10;
+  /// At most every so many hours a checkpoint that would be removed is kept for good instead.
+  double keep_checkpoint_every_n_hours = 0.5;
+  /// "": the trainer's log_dir. Made if missing.
+  std::string checkpoint_dir;
+  /// Collections of the variables to save.
+  std::vector<std::string> var_collections = {kGlobalVariables};
+};
+
+/// Saves the model as the checkpoint "model-<global_step>" at the end of each epoch (or when triggered), and
+/// once more after a training that was asked to stop.
+///
+/// A save that fails (a full disk, weights that are not finite) is logged as an error; training goes on and
+/// the checkpoints from before stay.
+class ModelSaver : public Callback {
+ public:
+  explicit ModelSaver(ModelSaverOptions options = {});
+
+  std::string name() const override { return "ModelSaver"; }
+  /// Throws UsageError when neither the options nor the trainer name a folder.
+  void setup_graph() override;
+  void trigger() override;
+  void after_train() override;
+
+ private:
+  ModelSaverOptions options_;
+  std::optional<Saver> saver_;
+  int64_t last_saved_step_ = -1;
+};
+
+}  // namespace belfry

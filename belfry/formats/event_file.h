@@ -1,0 +1,63 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "belfry/base/file_system.h"
+
+namespace belfry {
+
+class Histogram;
+
+/// Values for TensorBoard that belong to one step: a serialized Summary that grows.
+class Summary {
+ public:
+  void add_scalar(std::string_view tag, float value);
+  /// Non-finite values are left out, as Histogram says.
+  void add_histogram(std::string_view tag, const Histogram& histogram);
+  /// `png` is the file of a picture of that size; `channels` 1, 3 or 4.
+  void add_image(std::string_view tag, int height, int width, int channels, std::string_view png);
+
+  bool empty() const { return bytes_.empty(); }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+};
+
+/// Writes one event file that TensorBoard reads: `events.out.tfevents.<seconds>.<host>.<pid>.<n>`, a name
+/// that no other writer has. Every event goes to the system in one piece, so that a killed process leaves at
+/// most one partial record at the end, and never appends to an old file. Safe to use from several threads.
+///
+/// Every function throws DataError when the disk refuses. The record may then be half written: drop the
+/// writer and open a new one, which is a new file.
+class EventFileWriter {
+ public:
+  /// Creates `folder` when it is missing, and the file with its first event, the format's version.
+  explicit EventFileWriter(const std::string& folder, FileSystem& files = FileSystem::posix());
+  ~EventFileWriter();
+
+  const std::string& path() const { return path_; }
+
+  void write(const Summary& summary, int64_t step);
+  /// `graph_def` is a serialized GraphDef.
+  void write_graph(std::string_view graph_def);
+  /// Tells TensorBoard to forget what earlier runs in this folder wrote for `step` and later.
+  void write_session_start(int64_t step);
+
+  /// Makes everything written so far survive a loss of power. (The death of the process it survives anyway.)
+  void sync();
+
+ private:
+  void write_event(std::optional<int64_t> step, int field, std::string_view content);
+
+  std::mutex mutex_;
+  std::string path_;
+  std::unique_ptr<WritableFile> file_;
+};
+
+}  // namespace belfry

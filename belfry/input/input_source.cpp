@@ -1,0 +1,54 @@
+#include "belfry/input/input_source.h"
+
+#include <fmt/format.h>
+
+#include "belfry/base/error.h"
+#include "belfry/graph/graph.h"
+#include "belfry/graph/node.h"
+#include "belfry/graph/scope.h"
+#include "belfry/loop/trainer.h"
+
+namespace belfry {
+
+void InputSource::setup(const std::vector<TensorSpec>& signature) {
+  if (is_set_up_) throw UsageError(fmt::format("[{}] expected one setup, got a second one", name()));
+  signature_ = signature;
+  is_set_up_ = true;
+  on_setup();
+}
+
+std::optional<Datapoint> InputSource::next(std::stop_token stop) {
+  if (stop.stop_requested()) return std::nullopt;
+  return Datapoint();
+}
+
+Feeds InputSource::next_feeds(std::stop_token stop) {
+  std::optional<Datapoint> values = next(stop);
+  if (!values) {
+    throw StopTraining(stop.stop_requested() ? "it was asked to stop"
+                                             : fmt::format("the data of {} is at its end", name()));
+  }
+  const std::vector<Tensor> tensors = feed_tensors();
+  Feeds feeds;
+  for (size_t i = 0; i < tensors.size(); ++i) feeds.emplace_back(tensors[i], std::move(values->at(i)));
+  return feeds;
+}
+
+Tensor build_or_reuse_placeholder(const TensorSpec& spec) {
+  Graph& graph = default_graph();
+  if (const Tensor existing = graph.find_tensor(spec.name)) {
+    if (existing.node().kind() != NodeKind::kPlaceholder || existing.dtype() != spec.dtype ||
+        existing.shape() != spec.shape) {
+      throw UsageError(fmt::format("[placeholder {}] expected {} {}, got the node {}", spec.name,
+                                   to_string(spec.dtype), to_string(spec.shape), describe(existing)));
+    }
+    return existing;
+  }
+  GraphScope outside_of_all_scopes(graph);
+  return graph
+      .add_special(NodeKind::kPlaceholder, "belfry::placeholder", {},
+                   {{"dtype", spec.dtype}, {"shape", spec.shape}}, spec.name, {{spec.dtype, spec.shape}})
+      .output();
+}
+
+}  // namespace belfry

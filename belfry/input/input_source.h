@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "belfry/base/shared.h"
+#include "belfry/dataflow/dataflow.h"
+#include "belfry/graph/tensor.h"
+#include "belfry/loop/callback.h"
+#include "belfry/runtime/session.h"
+
+namespace belfry {
+
+/// Where the inputs of a tower function come from: symbolic tensors, and the values to feed to them with
+/// each step, if any. In the order of use:
+///
+///     input.setup(signature);                 // once; adds nodes to the default graph
+///     cost = tower_func(input.input_tensors());
+///     ...
+///     input.reset_state();                    // before the first step of a pass
+///     while (auto values = input.next()) ...  // one step each, feeding them to feed_tensors()
+///
+/// All methods are called from one thread at a time.
+class InputSource {
+ public:
+  virtual ~InputSource() = default;
+
+  /// For messages: "QueueInput".
+  virtual std::string name() const = 0;
+
+  /// Tells the source which inputs it must provide, and lets it build its part of the graph. Throws
+  /// UsageError when called twice.
+  void setup(const std::vector<TensorSpec>& signature);
+  /// The inputs of a tower, in the order of the signature. Requires: setup() was called. Called once for
+  /// each tower, inside its TowerContext.
+  virtual std::vector<Tensor> input_tensors() = 0;
+
+  /// The placeholders that `next` has values for, in its order; may be empty.
+  virtual std::vector<Tensor> feed_tensors() const { return {}; }
+  /// The values of the next step, one for each of feed_tensors(); nullopt when a finite source is at its
+  /// end, or as soon as `stop` is requested, also while it waits for data. Throws what went wrong in the data, in
+  /// whichever thread. Requires: reset_state() was called.
+  virtual std::optional<Datapoint> next(std::stop_token stop = {});
+  /// `next`, ready for a run. Throws StopTraining where `next` returns nullopt.
+  Feeds next_feeds(std::stop_token stop = {});
+
+  /// Starts a new pass. Called before training, and each time an evaluation begins.
+  virtual void reset_state() {}
+  /// Stops what works in the background; the next reset_state starts it again. Never waits for more than the
+  /// datapoint that is being produced.
+  virtual void stop() {}
+
+  /// Number of steps in one pass over the data; nullopt where it has no end or nobody knows.
+  virtual std::optional<int64_t> size() const = 0;
+
+  /// Callbacks that the source needs while training, besides the calls above.
+  virtual Callbacks callbacks() { return {}; }
+
+ protected:
+  /// Build nodes here.
+  virtual void on_setup() {}
+  const std::vector<TensorSpec>& signature() const { return signature_; }
+  bool is_set_up() const { return is_set_up_; }
+
+ private:
+  std::vector<TensorSpec> signature_;
+  bool is_set_up_ = false;
+};
+
+/// The placeholder for `spec` at the root of the default graph, named as it is; one that exists already with
+/// the same dtype and shape is used again. Throws UsageError when another node has that name.
+Tensor build_or_reuse_placeholder(const TensorSpec& spec);
+
+}  // namespace belfry

@@ -1,0 +1,81 @@
+#include "belfry/input/queue_input.h"
+
+#include <fmt/format.h>
+
+#include <exception>
+#include <thread>
+#include <utility>
+
+#include "belfry/base/bounded_queue.h"
+#include "belfry/base/error.h"
+#include "belfry/base/error_context.h"
+
+namespace belfry {
+
+/// The thread of one pass and its queue.
+class QueueInput::Prefetcher {
+ public:
+  Prefetcher(DataIterator pass, size_t capacity)
+      : queue_(capacity), thread_([this, pass = std::move(pass)]() mutable { produce(std::move(pass)); }) {}
+  /// Waits for the datapoint that is being produced, if any.
+  ~Prefetcher() {
+    queue_.cancel();
+    thread_.join();
+  }
+
+  BoundedQueue<Datapoint>& queue() { return queue_; }
+
+ private:
+  void produce(DataIterator pass) {
+    try {
+      while (std::optional<Datapoint> datapoint = pass.next()) {
+        if (!queue_.push(std::move(*datapoint))) return;
+      }
+      queue_.close();
+    } catch (...) {
+      queue_.close(with_context());
+    }
+  }
+
+  /// The exception being handled, saying that it is from this thread.
+  static std::exception_ptr with_context() {
+    try {
+      rethrow_with_context("[QueueInput] prefetching thread");
+    } catch (...) {
+      return std::current_exception();
+    }
+  }
+
+  BoundedQueue<Datapoint> queue_;
+  std::thread thread_;
+};
+
+QueueInput::QueueInput(AnyDataFlow dataflow, QueueInputOptions options)
+    : DataFlowInput(std::move(dataflow), options.infinite), capacity_(options.capacity) {
+  if (capacity_ == 0) throw UsageError("[QueueInput] expected a capacity of at least 1, got 0");
+}
+QueueInput::QueueInput(QueueInput&&) noexcept = default;
+QueueInput::~QueueInput() = default;
+
+void QueueInput::reset_state() {
+  stop();
+  prefetcher_ = std::make_unique<Prefetcher>(new_pass(), capacity_);
+}
+
+void QueueInput::stop() {
+  prefetcher_.reset();
+}
+
+std::optional<Datapoint> QueueInput::next(std::stop_token stop) {
+  if (!prefetcher_) throw UsageError("[QueueInput] expected reset_state before next, got no call of it");
+  if (stop.stop_requested()) return std::nullopt;
+  std::optional<Datapoint> datapoint = prefetcher_->queue().pop(std::move(stop));
+  if (datapoint) check(*datapoint);
+  return datapoint;
+}
+
+size_t QueueInput::queue_size() const {
+  return prefetcher_ ? prefetcher_->queue().size() : 0;
+}
+
+}  // namespace belfry

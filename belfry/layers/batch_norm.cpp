@@ -1,0 +1,122 @@
+#include "belfry/layers/batch_norm.h"
+
+#include <fmt/format.h>
+
+#include "belfry/base/error.h"
+#include "belfry/base/log.h"
+#include "belfry/graph/graph.h"
+#include "belfry/graph/tower.h"
+#include "belfry/layers/options.h"
+#include "belfry/ops/call.h"
+#include "belfry/ops/initializers.h"
+#include "belfry/ops/nn.h"
+#include "belfry/ops/state.h"
+
+namespace belfry {
+
+BatchNormOptions::Resolved BatchNormOptions::resolve(const std::string& who) const {
+  Resolved options{
+      .training = training ? *training : current_tower_context(who).is_training(),
+      .momentum = momentum.value_or(0.9),
+      .epsilon = epsilon.value_or(1e-5),
+      .center = center.value_or(true),
+      .scale = scale.value_or(true),
+      .beta_initializer = beta_initializer.value_or(zeros_initializer()),
+      .gamma_initializer = gamma_initializer.value_or(ones_initializer()),
+      .data_format = data_format_for_ops(who, data_format.value_or("channels_last")),
+      .ema_update = ema_update.value_or(EmaUpdate::kCollection),
+  };
+  if (!(options.momentum >= 0 && options.momentum <= 1) || !(options.epsilon > 0)) {
+    throw UsageError(fmt::format("[{}] expected .momentum in [0, 1] and .epsilon > 0, got {} and {}", who,
+                                 options.momentum, options.epsilon));
+  }
+  return options;
+}
+
+namespace {
+
+struct Variables {
+  Tensor gamma, beta;  ///< may be none
+  Variable mean, variance;
+};
+
+Variables get_variables(int64_t channels, DType dtype, const BatchNormOptions::Resolved& options) {
+  Variables variables;
+  if (options.scale) {
+    variables.gamma =
+        get_variable("gamma", {channels}, {.dtype = dtype, .initializer = options.gamma_initializer});
+  }
+  if (options.center) {
+    variables.beta =
+        get_variable("beta", {channels}, {.dtype = dtype, .initializer = options.beta_initializer});
+  }
+  auto moving_average = [&](const std::string& name, const Initializer& initializer) {
+    return get_variable(name, {channels},
+                        {.dtype = dtype,
+                         .initializer = initializer,
+                         .trainable = false,
+                         .collections = {kGlobalVariables, kModelVariables}});
+  };
+  variables.mean = moving_average("mean/EMA", zeros_initializer());
+  variables.variance = moving_average("variance/EMA", ones_initializer());
+  return variables;
+}
+
+/// Kept with a graph, so that the warning is given once for all its layers.
+struct FrozenWarning {
+  bool given = false;
+};
+
+void warn_of_frozen_layer() {
+  bool& given = default_graph().extension<FrozenWarning>().given;
+  if (!given) log_warning("Some BatchNorm layer uses its moving averages in training.");
+  given = true;
+}
+
+int64_t channels_of(const std::string& who, const Tensor& x, const std::string& data_format) {
+  if (x.rank() == 4) return image_channels(who, x, data_format);
+  if (x.rank() != 2 || x.dim(1) == kDynamic) {
+    throw UsageError(
+        fmt::format("[{}] expected a 4-D input, or a 2-D one with a static number of channels, got {}", who,
+                    describe(x)));
+  }
+  return x.dim(1);
+}
+
+/// average = momentum * average + (1 - momentum) * value
+Tensor update_moving_average(const Variable& average, const Tensor& value, double momentum) {
+  return call("aten::lerp_.Scalar", {average, value}, {{"weight", 1 - momentum}}, "update_moving_average");
+}
+
+}  // namespace
+
+Tensor internal::build_batch_norm(const std::string& who, const Tensor& x, const BatchNormOptions& given) {
+  const auto options = given.resolve(who);
+  const TowerContext& tower = current_tower_context(who);
+  const int64_t channels = channels_of(who, x, options.data_format);
+  const DType dtype = c10::isReducedFloatingType(variable_dtype(who, x)) ? kFloat32 : x.dtype();
+  const Variables variables = get_variables(channels, dtype, options);
+  // TensorFlow normalises images with its fused operator, which gives the unbiased variance, and the rest
+  // with plain ones, which give the biased one.
+  const BatchNormAttributes attributes{
+      .epsilon = options.epsilon, .data_format = options.data_format, .unbiased_variance = x.rank() == 4};
+  if (!options.training) {
+    if (tower.is_main_training_tower()) warn_of_frozen_layer();
+    return batch_norm(x, variables.mean, variables.variance, variables.gamma, variables.beta, attributes);
+  }
+
+  const BatchNormOutputs batch = batch_norm_training(x, variables.gamma, variables.beta, attributes);
+  const bool updates = tower.is_main_training_tower() || !tower.is_training();
+  if (!updates || options.ema_update == EmaUpdate::kSkip) return batch.y;
+  const std::vector<Tensor> operations = {
+      update_moving_average(variables.mean, batch.mean, options.momentum),
+      update_moving_average(variables.variance, batch.variance, options.momentum)};
+  if (options.ema_update == EmaUpdate::kCollection) {
+    for (const Tensor& operation : operations) default_graph().add_to_collection(kUpdateOps, operation);
+    return batch.y;
+  }
+  ControlDependencies after(operations);
+  return identity(batch.y, "updated");
+}
+
+}  // namespace belfry

@@ -1,0 +1,20 @@
+#include "belfry/layers/dropout.h"
+
+#include <fmt/format.h>
+
+#include "belfry/base/error.h"
+#include "belfry/graph/tower.h"
+#include "belfry/ops/nn.h"
+
+namespace belfry {
+
+Tensor internal::build_dropout(const std::string& who, const Tensor& x, const DropoutOptions& options) {
+  const double rate = options.rate.value_or(0.5);
+  if (!(rate >= 0 && rate < 1)) {
+    throw UsageError(fmt::format("[{}] expected .rate in [0, 1), got {}", who, rate));
+  }
+  const bool training = options.training ? *options.training : current_tower_context(who).is_training();
+  return training && rate > 0 ? dropout(x, rate, {.seed = options.seed}) : x;
+}
+
+}  // namespace belfry

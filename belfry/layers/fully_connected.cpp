@@ -1,0 +1,44 @@
+#include "belfry/layers/fully_connected.h"
+
+#include <fmt/format.h>
+
+#include "belfry/base/error.h"
+#include "belfry/layers/internal/defaults.h"
+#include "belfry/ops/array.h"
+#include "belfry/ops/call.h"
+#include "belfry/ops/math.h"
+
+namespace belfry {
+
+FullyConnectedOptions::Resolved FullyConnectedOptions::resolve(const std::string& who) const {
+  return {
+      .units = required(who, "units", units),
+      .activation = activation.value_or(nullptr),
+      .use_bias = use_bias.value_or(true),
+      .kernel_initializer = kernel_initializer.value_or(internal::default_kernel_initializer()),
+      .bias_initializer = bias_initializer.value_or(zeros_initializer()),
+      .kernel_regularizer = kernel_regularizer.value_or(nullptr),
+  };
+}
+
+Tensor internal::build_fully_connected(const std::string& who, const Tensor& x,
+                                       const FullyConnectedOptions& given) {
+  const auto options = given.resolve(who);
+  if (x.rank() < 2) {
+    throw UsageError(fmt::format("[{}] expected an input of 2 dimensions or more, got {}", who, describe(x)));
+  }
+  const Tensor flat = x.rank() == 2 ? x : batch_flatten(x);
+  if (flat.dim(1) == kDynamic) {
+    throw UsageError(fmt::format("[{}] expected static sizes after the first, got {}", who, describe(x)));
+  }
+  const DType dtype = variable_dtype(who, x);
+  const Tensor weights = get_variable(
+      "W", {flat.dim(1), options.units},
+      {.dtype = dtype, .initializer = options.kernel_initializer, .regularizer = options.kernel_regularizer});
+  if (!options.use_bias) return options.activation(matmul(flat, weights));
+  const Tensor bias =
+      get_variable("b", {options.units}, {.dtype = dtype, .initializer = options.bias_initializer});
+  return options.activation(call("aten::addmm", {bias, flat, weights}));
+}
+
+}  // namespace belfry

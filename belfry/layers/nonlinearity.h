@@ -1,0 +1,28 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "belfry/layers/layer.h"
+
+namespace belfry {
+
+struct PReLUOptions {
+  std::optional<double> init;  ///< first value of the slope; default 0.001
+};
+
+/// None of its own: those of its BatchNorm come from an ArgScope.
+struct BNReLUOptions {};
+
+namespace internal {
+Tensor build_prelu(const std::string& who, const Tensor& x, const PReLUOptions& options);
+Tensor build_bn_relu(const std::string& who, const Tensor& x, const BNReLUOptions& options);
+}  // namespace internal
+
+/// x where positive, else alpha x, with one slope for all elements. Variables: "alpha" [].
+inline constexpr Layer<PReLUOptions> PReLU{"PReLU", internal::build_prelu};
+
+/// BatchNorm, named "bn" in the current scope (that of the layer, where it is an activation), then relu.
+inline constexpr UnnamedLayer<BNReLUOptions> BNReLU{"BNReLU", internal::build_bn_relu};
+
+}  // namespace belfry

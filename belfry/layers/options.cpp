@@ -1,0 +1,46 @@
+#include "belfry/layers/options.h"
+
+#include <fmt/format.h>
+
+#include "belfry/base/error.h"
+
+namespace belfry {
+
+namespace internal {
+void throw_missing_option(const std::string& who, const char* option) {
+  throw UsageError(
+      fmt::format("[{}] expected .{} to be set, in the call or by an ArgScope, got nothing", who, option));
+}
+}  // namespace internal
+
+DType variable_dtype(const std::string& who, const Tensor& x) {
+  if (!c10::isFloatingType(x.dtype())) {
+    throw UsageError(fmt::format("[{}] expected a floating-point input, got {}", who, describe(x)));
+  }
+  return x.dtype();
+}
+
+int64_t image_channels(const std::string& who, const Tensor& x, const std::string& data_format) {
+  if (x.rank() != 4) throw UsageError(fmt::format("[{}] expected a 4-D input, got {}", who, describe(x)));
+  const int64_t channels = x.dim(data_format == "NHWC" ? 3 : 1);
+  if (channels == kDynamic) {
+    throw UsageError(
+        fmt::format("[{}] expected a static number of channels ({}), got {}", who, data_format, describe(x)));
+  }
+  return channels;
+}
+
+std::string padding_for_ops(const std::string& who, const std::string& padding) {
+  if (padding == "same" || padding == "SAME") return "SAME";
+  if (padding == "valid" || padding == "VALID") return "VALID";
+  throw UsageError(fmt::format("[{}] expected padding \"same\" or \"valid\", got \"{}\"", who, padding));
+}
+
+std::string data_format_for_ops(const std::string& who, const std::string& data_format) {
+  if (data_format == "channels_last" || data_format == "NHWC") return "NHWC";
+  if (data_format == "channels_first" || data_format == "NCHW") return "NCHW";
+  throw UsageError(fmt::format(
+      "[{}] expected data_format \"channels_last\" or \"channels_first\", got \"{}\"", who, data_format));
+}
+
+}  // namespace belfry

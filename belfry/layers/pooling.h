@@ -1,0 +1,47 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "belfry/layers/layer.h"
+#include "belfry/ops/nn.h"
+
+namespace belfry {
+
+enum class PoolingKind { kMax, kAverage };
+
+/// The options of MaxPooling and AvgPooling: two types, so that an ArgScope can tell them apart.
+template <PoolingKind kind>
+struct PoolingOptions {
+  std::optional<Size2D> pool;              ///< required
+  std::optional<Size2D> strides;           ///< default: as `pool`
+  std::optional<std::string> padding;      ///< "valid" or "same" (TensorFlow's); default "valid"
+  std::optional<std::string> data_format;  ///< default "channels_last"
+
+  /// These options with the defaults for what is open. Throws UsageError, starting with `who`, when `pool`
+  /// is.
+  PoolAttributes resolve(const std::string& who) const;
+};
+using MaxPoolingOptions = PoolingOptions<PoolingKind::kMax>;
+using AvgPoolingOptions = PoolingOptions<PoolingKind::kAverage>;
+
+struct GlobalAvgPoolingOptions {
+  std::optional<std::string> data_format;  ///< default "channels_last"
+};
+
+namespace internal {
+Tensor build_max_pooling(const std::string& who, const Tensor& x, const MaxPoolingOptions& options);
+Tensor build_avg_pooling(const std::string& who, const Tensor& x, const AvgPoolingOptions& options);
+Tensor build_global_avg_pooling(const std::string& who, const Tensor& x,
+                                const GlobalAvgPoolingOptions& options);
+}  // namespace internal
+
+/// The largest value of each window. Padding never wins.
+inline constexpr Layer<MaxPoolingOptions> MaxPooling{"MaxPooling", internal::build_max_pooling};
+/// The mean of each window. Padding is not counted.
+inline constexpr Layer<AvgPoolingOptions> AvgPooling{"AvgPooling", internal::build_avg_pooling};
+/// The mean over height and width: [N, H, W, C] to [N, C].
+inline constexpr Layer<GlobalAvgPoolingOptions> GlobalAvgPooling{"GlobalAvgPooling",
+                                                                 internal::build_global_avg_pooling};
+
+}  // namespace belfry

@@ -1,0 +1,153 @@
+#include "belfry/ops/array.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "belfry/base/error.h"
+#include "belfry/ops/call.h"
+#include "belfry/ops/internal/scalar.h"
+
+namespace belfry {
+
+using internal::attribute_of;
+
+Tensor shape(const Tensor& x, const std::string& name) {
+  return call("belfry::shape", {x}, {}, name);
+}
+Tensor size(const Tensor& x, const std::string& name) {
+  return call("belfry::size", {x}, {}, name);
+}
+
+Tensor reshape(const Tensor& x, const Shape& shape, const std::string& name) {
+  return call("aten::reshape", {x}, {{"shape", shape}}, name);
+}
+Tensor reshape(const Tensor& x, const Tensor& shape, const Shape& static_shape, const std::string& name) {
+  return call("belfry::reshape", {x, shape}, {{"static_shape", static_shape}}, name);
+}
+Tensor batch_flatten(const Tensor& x, const std::string& name) {
+  const std::string node_name = name.empty() ? "batch_flatten" : name;
+  if (x.rank() == 1) return expand_dims(x, 1, node_name);
+  return call("aten::flatten.using_ints", {x}, {{"start_dim", 1}}, node_name);
+}
+Tensor transpose(const Tensor& x, const std::vector<int64_t>& permutation, const std::string& name) {
+  return call("aten::permute", {x}, {{"dims", permutation}}, name.empty() ? "transpose" : name);
+}
+Tensor expand_dims(const Tensor& x, int64_t axis, const std::string& name) {
+  return call("aten::unsqueeze", {x}, {{"dim", axis}}, name.empty() ? "expand_dims" : name);
+}
+Tensor squeeze(const Tensor& x, const std::vector<int64_t>& axes, const std::string& name) {
+  for (int64_t axis : axes) {
+    if (x.dim(axis) != 1) {
+      throw UsageError(
+          fmt::format("[squeeze {}] expected size 1 at dimension {}, got {}", name, axis, describe(x)));
+    }
+  }
+  return call("aten::squeeze.dims", {x}, {{"dim", axes}}, name);
+}
+Tensor broadcast_to(const Tensor& x, const Shape& shape, const std::string& name) {
+  return call("aten::expand", {x}, {{"size", shape}}, name.empty() ? "broadcast_to" : name);
+}
+Tensor tile(const Tensor& x, const std::vector<int64_t>& multiples, const std::string& name) {
+  if (static_cast<int64_t>(multiples.size()) != x.rank()) {
+    throw UsageError(fmt::format("[tile {}] expected {} multiples for {}, got {}", name, x.rank(),
+                                 describe(x), multiples));
+  }
+  return call("aten::repeat", {x}, {{"repeats", multiples}}, name.empty() ? "tile" : name);
+}
+
+Tensor concat(const std::vector<Tensor>& tensors, int64_t axis, const std::string& name) {
+  return call("aten::cat", tensors, {{"dim", axis}}, name.empty() ? "concat" : name);
+}
+Tensor stack(const std::vector<Tensor>& tensors, int64_t axis, const std::string& name) {
+  return call("aten::stack", tensors, {{"dim", axis}}, name);
+}
+std::vector<Tensor> split(const Tensor& x, int64_t count, int64_t axis, const std::string& name) {
+  return call_multi("belfry::split", {x}, {{"count", count}, {"axis", axis}}, name);
+}
+std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int64_t axis,
+                          const std::string& name) {
+  return call_multi("aten::split_with_sizes", {x}, {{"split_sizes", sizes}, {"dim", axis}},
+                    name.empty() ? "split" : name);
+}
+std::vector<Tensor> unstack(const Tensor& x, int64_t axis, const std::string& name) {
+  if (x.dim(axis) == kDynamic) {
+    throw UsageError(
+        fmt::format("[unstack {}] expected a static size at dimension {}, got {}", name, axis, describe(x)));
+  }
+  return call_multi("aten::unbind.int", {x}, {{"dim", axis}}, name.empty() ? "unstack" : name);
+}
+
+Tensor slice(const Tensor& x, const std::vector<int64_t>& begin, const std::vector<int64_t>& size,
+             const std::string& name) {
+  return call("belfry::slice", {x}, {{"begin", begin}, {"size", size}}, name);
+}
+Tensor select(const Tensor& x, int64_t index, int64_t axis, const std::string& name) {
+  return call("aten::select.int", {x}, {{"dim", axis}, {"index", index}}, name);
+}
+Tensor gather(const Tensor& x, const Tensor& indices, int64_t axis, const std::string& name) {
+  return call("belfry::gather", {x, indices}, {{"axis", axis}}, name);
+}
+Tensor embedding_lookup(const Tensor& table, const Tensor& ids, const std::string& name) {
+  return call("aten::embedding", {table, ids}, {}, name.empty() ? "embedding_lookup" : name);
+}
+Tensor boolean_mask(const Tensor& x, const Tensor& mask, const std::string& name) {
+  return call("belfry::boolean_mask", {x, mask}, {}, name);
+}
+Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y, const std::string& name) {
+  return call("aten::where.self", {condition, x, y}, {}, name);
+}
+Tensor reverse(const Tensor& x, const std::vector<int64_t>& axes, const std::string& name) {
+  return call("aten::flip", {x}, {{"dims", axes}}, name.empty() ? "reverse" : name);
+}
+
+Tensor pad(const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& paddings,
+           const PadAttributes& attributes, const std::string& name) {
+  std::vector<int64_t> flat;
+  for (const auto& [before, after] : paddings) flat.insert(flat.end(), {before, after});
+  const char* mode = attributes.mode == PadMode::kConstant  ? "constant"
+                     : attributes.mode == PadMode::kReflect ? "reflect"
+                                                            : "symmetric";
+  return call("belfry::pad", {x}, {{"paddings", flat}, {"mode", mode}, {"value", attributes.value}}, name);
+}
+
+Tensor one_hot(const Tensor& indices, int64_t depth, DType dtype, const std::string& name) {
+  return call("belfry::one_hot", {indices}, {{"depth", depth}, {"dtype", dtype}}, name);
+}
+
+std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, const std::string& name) {
+  const auto outputs = call_multi("aten::topk", {x}, {{"k", k}}, name);
+  return {outputs[0], outputs[1]};
+}
+
+Tensor zeros(const Shape& shape, DType dtype, const std::string& name) {
+  return call("aten::zeros", {}, {{"size", shape}, {"dtype", dtype}}, name);
+}
+Tensor ones(const Shape& shape, DType dtype, const std::string& name) {
+  return call("aten::ones", {}, {{"size", shape}, {"dtype", dtype}}, name);
+}
+Tensor fill(const Shape& shape, const c10::Scalar& value, DType dtype, const std::string& name) {
+  return call("aten::full", {}, {{"size", shape}, {"fill_value", attribute_of(value)}, {"dtype", dtype}},
+              name.empty() ? "fill" : name);
+}
+Tensor zeros_like(const Tensor& x, const std::string& name) {
+  return call("aten::zeros_like", {x}, {}, name);
+}
+Tensor ones_like(const Tensor& x, const std::string& name) {
+  return call("aten::ones_like", {x}, {}, name);
+}
+
+Tensor range(const c10::Scalar& start, const c10::Scalar& limit, const c10::Scalar& delta,
+             const std::string& name) {
+  const bool whole = !start.isFloatingPoint() && !limit.isFloatingPoint() && !delta.isFloatingPoint();
+  return call("aten::arange.start_step", {},
+              {{"start", attribute_of(start)},
+               {"end", attribute_of(limit)},
+               {"step", attribute_of(delta)},
+               {"dtype", whole ? kInt64 : kFloat32}},
+              name.empty() ? "range" : name);
+}
+Tensor range(const Tensor& limit, const std::string& name) {
+  return call("belfry::range", {limit}, {}, name);
+}
+
+}  // namespace belfry

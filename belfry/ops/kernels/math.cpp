@@ -1,0 +1,113 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/add.h>
+#include <ATen/ops/clamp_max.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/log_softmax.h>
+#include <ATen/ops/nll_loss.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/stack.h>
+#include <torch/library.h>
+
+#include <limits>
+#include <vector>
+
+namespace belfry {
+namespace {
+
+using at::IntArrayRef;
+using at::Tensor;
+
+Tensor squared_difference(const Tensor& x, const Tensor& y) {
+  return (x - y).square();
+}
+
+Tensor add_n(at::TensorList tensors) {
+  TORCH_CHECK(!tensors.empty(), "expected at least one tensor, got none");
+  for (const Tensor& tensor : tensors) {
+    TORCH_CHECK(tensor.sizes() == tensors[0].sizes(), "expected tensors of one shape, got ",
+                tensors[0].sizes(), " and ", tensor.sizes());
+  }
+  Tensor sum = tensors[0];
+  for (const Tensor& tensor : tensors.slice(1)) sum = at::add(sum, tensor);
+  return sum;
+}
+
+Tensor global_norm(at::TensorList tensors) {
+  TORCH_CHECK(!tensors.empty(), "expected at least one tensor, got none");
+  std::vector<Tensor> norms;
+  for (const Tensor& tensor : tensors) norms.push_back(at::linalg_vector_norm(tensor));
+  return at::linalg_vector_norm(at::stack(norms));
+}
+
+Tensor prod(const Tensor& x, IntArrayRef axes, bool keep_dims) {
+  std::vector<int64_t> sizes;
+  std::vector<bool> reduced(static_cast<size_t>(x.dim()), axes.empty());
+  for (int64_t axis : axes) reduced[static_cast<size_t>(at::maybe_wrap_dim(axis, x.dim()))] = true;
+  Tensor result = x;
+  for (int64_t axis = x.dim() - 1; axis >= 0; --axis) {
+    if (reduced[static_cast<size_t>(axis)]) result = result.prod(axis, keep_dims);
+  }
+  return result;
+}
+
+Tensor prelu(const Tensor& x, const Tensor& alpha) {
+  return at::relu(x) + alpha * at::clamp_max(x, 0);
+}
+
+Tensor sparse_softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
+  TORCH_CHECK(logits.dim() > 0 && logits.dim() == labels.dim() + 1 &&
+                  labels.sizes() == logits.sizes().slice(0, static_cast<size_t>(labels.dim())),
+              "expected logits [..., C] and labels of the same leading sizes, got ", logits.sizes(), " and ",
+              labels.sizes());
+  TORCH_CHECK(at::isIntegralType(labels.scalar_type(), /*includeBool=*/false),
+              "expected integer labels, got ", labels.scalar_type());
+  const int64_t classes = logits.size(-1);
+  // No label is ignored: one out of range is an error.
+  constexpr int64_t kIgnoreNone = std::numeric_limits<int64_t>::min();
+  const Tensor loss =
+      at::nll_loss(at::log_softmax(logits.reshape({-1, classes}), 1), labels.reshape(-1).to(at::kLong),
+                   /*weight=*/{}, at::Reduction::None, kIgnoreNone);
+  return loss.reshape(labels.sizes());
+}
+
+Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
+  TORCH_CHECK(logits.dim() > 0 && logits.sizes() == labels.sizes(),
+              "expected labels of the shape of the logits, got ", labels.sizes(), " and ", logits.sizes());
+  return (labels * at::log_softmax(logits, -1)).sum(-1).neg();
+}
+
+Tensor l2_loss(const Tensor& x) {
+  return x.square().sum() * 0.5;
+}
+
+Tensor in_top_k(const Tensor& predictions, const Tensor& labels, int64_t k) {
+  TORCH_CHECK(predictions.dim() == 2 && labels.dim() == 1 && labels.size(0) == predictions.size(0),
+              "expected predictions [N, C] and labels [N], got ", predictions.sizes(), " and ",
+              labels.sizes());
+  TORCH_CHECK(at::isIntegralType(labels.scalar_type(), /*includeBool=*/false),
+              "expected integer labels, got ", labels.scalar_type());
+  const Tensor target = predictions.gather(1, labels.to(at::kLong).unsqueeze(1));
+  const Tensor rank = predictions.gt(target).sum(1);
+  return rank.lt(k).logical_and(predictions.isfinite().all(1));
+}
+
+Tensor not_in_top_k(const Tensor& predictions, const Tensor& labels, int64_t k) {
+  return in_top_k(predictions, labels, k).logical_not().to(at::kFloat);
+}
+
+}  // namespace
+
+TORCH_LIBRARY_FRAGMENT(belfry, m) {
+  m.def("squared_difference(Tensor x, Tensor y) -> Tensor", squared_difference);
+  m.def("add_n(Tensor[] tensors) -> Tensor", add_n);
+  m.def("global_norm(Tensor[] tensors) -> Tensor", global_norm);
+  m.def("prod(Tensor x, *, int[] axes=[], bool keep_dims=False) -> Tensor", prod);
+  m.def("prelu(Tensor x, Tensor alpha) -> Tensor", prelu);
+  m.def("sparse_softmax_cross_entropy(Tensor logits, Tensor labels) -> Tensor", sparse_softmax_cross_entropy);
+  m.def("softmax_cross_entropy(Tensor logits, Tensor labels) -> Tensor", softmax_cross_entropy);
+  m.def("l2_loss(Tensor x) -> Tensor", l2_loss);
+  m.def("in_top_k(Tensor predictions, Tensor labels, *, int k) -> Tensor", in_top_k);
+  m.def("not_in_top_k(Tensor predictions, Tensor labels, *, int k) -> Tensor", not_in_top_k);
+}
+
+}  // namespace belfry

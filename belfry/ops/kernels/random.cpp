@@ -1,0 +1,170 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/linalg_qr.h>
+#include <ATen/ops/multinomial.h>
+#include <ATen/ops/randperm.h>
+#include <ATen/ops/softmax.h>
+#include <torch/library.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <vector>
+
+// Operators that draw numbers. Each takes the generator as its last argument, by which the graph knows it.
+
+namespace belfry {
+namespace {
+
+using at::IntArrayRef;
+using at::ScalarType;
+using at::Tensor;
+using OptionalDevice = std::optional<at::Device>;
+using OptionalGenerator = std::optional<at::Generator>;
+
+at::TensorOptions options_of(ScalarType dtype, const OptionalDevice& device) {
+  return at::TensorOptions().dtype(dtype).device(device);
+}
+
+Tensor random_uniform(IntArrayRef shape, double low, double high, ScalarType dtype, OptionalDevice device,
+                      OptionalGenerator generator) {
+  TORCH_CHECK(low < high, "expected low < high, got ", low, " and ", high);
+  Tensor result = at::empty(shape, options_of(dtype, device));
+  if (at::isIntegralType(dtype, /*includeBool=*/false))
+    return result.random_(static_cast<int64_t>(low), static_cast<int64_t>(high), generator);
+  return result.uniform_(low, high, generator);
+}
+
+Tensor random_normal(IntArrayRef shape, double mean, double stddev, ScalarType dtype, OptionalDevice device,
+                     OptionalGenerator generator) {
+  return at::empty(shape, options_of(dtype, device)).normal_(mean, stddev, generator);
+}
+
+/// The inverse of the distribution function, applied to uniform numbers between its values at ±2.
+Tensor truncated_normal(IntArrayRef shape, double mean, double stddev, ScalarType dtype,
+                        OptionalDevice device, OptionalGenerator generator) {
+  const double bound = std::erf(std::numbers::sqrt2);
+  Tensor result = at::empty(shape, options_of(dtype, device)).uniform_(-bound, bound, generator);
+  return result.erfinv_().mul_(std::numbers::sqrt2).clamp_(-2, 2).mul_(stddev).add_(mean);
+}
+
+Tensor random_bernoulli(IntArrayRef shape, double probability, ScalarType dtype, OptionalDevice device,
+                        OptionalGenerator generator) {
+  TORCH_CHECK(probability >= 0 && probability <= 1, "expected a probability from 0 to 1, got ", probability);
+  return at::empty(shape, options_of(dtype, device)).bernoulli_(probability, generator);
+}
+
+Tensor random_uniform_like(const Tensor& x, double low, double high, OptionalGenerator generator) {
+  return at::empty_like(x).uniform_(low, high, generator);
+}
+
+Tensor random_normal_like(const Tensor& x, double mean, double stddev, OptionalGenerator generator) {
+  return at::empty_like(x).normal_(mean, stddev, generator);
+}
+
+Tensor random_shuffle(const Tensor& x, OptionalGenerator generator) {
+  TORCH_CHECK(x.dim() > 0, "expected rows to shuffle, got a scalar");
+  return x.index_select(0, at::randperm(x.size(0), generator, x.options().dtype(at::kLong)));
+}
+
+Tensor random_shuffle_meta(const Tensor& x, OptionalGenerator) {
+  TORCH_CHECK(x.dim() > 0, "expected rows to shuffle, got a scalar");
+  return at::empty_like(x);
+}
+
+void check_categorical(const Tensor& logits, int64_t count) {
+  TORCH_CHECK(logits.dim() == 2, "expected logits [N, C], got ", logits.sizes());
+  TORCH_CHECK(count > 0, "expected a positive count, got ", count);
+}
+
+Tensor random_categorical(const Tensor& logits, int64_t count, OptionalGenerator generator) {
+  check_categorical(logits, count);
+  return at::multinomial(at::softmax(logits, -1), count, /*replacement=*/true, generator);
+}
+
+Tensor random_categorical_meta(const Tensor& logits, int64_t count, OptionalGenerator) {
+  check_categorical(logits, count);
+  return at::empty({logits.size(0), count}, logits.options().dtype(at::kLong));
+}
+
+Tensor dropout(const Tensor& x, double rate, IntArrayRef noise_shape, OptionalGenerator generator) {
+  TORCH_CHECK(rate >= 0 && rate < 1, "expected a rate from 0 to below 1, got ", rate);
+  std::vector<int64_t> sizes = noise_shape.vec();
+  TORCH_CHECK(sizes.empty() || sizes.size() == static_cast<size_t>(x.dim()), "expected a noise shape of ",
+              x.dim(), " sizes, got ", noise_shape);
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    if (sizes[i] < 0) sizes[i] = x.size(static_cast<int64_t>(i));
+    TORCH_CHECK(sizes[i] == 1 || sizes[i] == x.size(static_cast<int64_t>(i)),
+                "expected a noise shape that broadcasts to ", x.sizes(), ", got ", noise_shape);
+  }
+  Tensor mask = sizes.empty() ? at::empty_like(x) : at::empty(sizes, x.options());
+  return x * mask.bernoulli_(1 - rate, generator).div_(1 - rate);
+}
+
+void check_orthogonal(IntArrayRef shape) {
+  TORCH_CHECK(shape.size() >= 2, "expected a shape of at least 2 dimensions, got ", shape);
+}
+
+Tensor orthogonal(IntArrayRef shape, double gain, ScalarType dtype, OptionalDevice device,
+                  OptionalGenerator generator) {
+  check_orthogonal(shape);
+  const int64_t columns = shape.back();
+  const int64_t rows = c10::multiply_integers(shape.slice(0, shape.size() - 1));
+  const Tensor random =
+      at::empty({std::max(rows, columns), std::min(rows, columns)}, options_of(dtype, device))
+          .normal_(0, 1, generator);
+  auto [q, r] = at::linalg_qr(random);
+  // The signs make the result uniform among orthogonal matrices (Mezzadri, 2007).
+  Tensor result = q * r.diagonal().sign() * gain;
+  if (rows < columns) result = result.t();
+  return result.reshape(shape);
+}
+
+Tensor orthogonal_meta(IntArrayRef shape, double, ScalarType dtype, OptionalDevice, OptionalGenerator) {
+  check_orthogonal(shape);
+  return at::empty(shape, options_of(dtype, at::kMeta));
+}
+
+}  // namespace
+
+TORCH_LIBRARY_FRAGMENT(belfry, m) {
+  m.def(
+      "random_uniform(int[] shape, *, float low=0, float high=1, ScalarType dtype, Device? device=None, "
+      "Generator? generator=None) -> Tensor",
+      random_uniform);
+  m.def(
+      "random_normal(int[] shape, *, float mean=0, float stddev=1, ScalarType dtype, Device? device=None, "
+      "Generator? generator=None) -> Tensor",
+      random_normal);
+  m.def(
+      "truncated_normal(int[] shape, *, float mean=0, float stddev=1, ScalarType dtype, Device? device=None, "
+      "Generator? generator=None) -> Tensor",
+      truncated_normal);
+  m.def(
+      "random_bernoulli(int[] shape, *, float probability=0.5, ScalarType dtype, Device? device=None, "
+      "Generator? generator=None) -> Tensor",
+      random_bernoulli);
+  m.def("random_uniform_like(Tensor x, *, float low=0, float high=1, Generator? generator=None) -> Tensor",
+        random_uniform_like);
+  m.def("random_normal_like(Tensor x, *, float mean=0, float stddev=1, Generator? generator=None) -> Tensor",
+        random_normal_like);
+  m.def("random_shuffle(Tensor x, *, Generator? generator=None) -> Tensor", random_shuffle);
+  m.def("random_categorical(Tensor logits, *, int count, Generator? generator=None) -> Tensor",
+        random_categorical);
+  m.def("dropout(Tensor x, *, float rate, int[] noise_shape=[], Generator? generator=None) -> Tensor",
+        dropout);
+  m.def(
+      "orthogonal(int[] shape, *, float gain=1, ScalarType dtype, Device? device=None, "
+      "Generator? generator=None) -> Tensor",
+      orthogonal);
+}
+
+// What these need of ATen has no kernel for the meta device.
+TORCH_LIBRARY_IMPL(belfry, Meta, m) {
+  m.impl("random_shuffle", random_shuffle_meta);
+  m.impl("random_categorical", random_categorical_meta);
+  m.impl("orthogonal", orthogonal_meta);
+}
+
+}  // namespace belfry

@@ -1,0 +1,205 @@
+#include "belfry/ops/math.h"
+
+#include "belfry/graph/scope.h"
+#include "belfry/ops/call.h"
+#include "belfry/ops/internal/scalar.h"
+#include "belfry/ops/state.h"
+
+namespace belfry {
+
+using internal::attribute_of;
+
+Tensor add(const Tensor& x, const Tensor& y, const std::string& name) {
+  return call("aten::add.Tensor", {x, y}, {}, name);
+}
+Tensor subtract(const Tensor& x, const Tensor& y, const std::string& name) {
+  return call("aten::sub.Tensor", {x, y}, {}, name);
+}
+Tensor multiply(const Tensor& x, const Tensor& y, const std::string& name) {
+  return call("aten::mul.Tensor", {x, y}, {}, name);
+}
+Tensor divide(const Tensor& x, const Tensor& y, const std::string& name) {
+  return call("aten::div.Tensor", {x, y}, {}, name);
+}
+Tensor floor_div(const Tensor& x, const Tensor& y, const std::string& name) {
+  return call("aten::floor_divide", {x, y}, {}, name);
+}
+Tensor floor_mod(const Tensor& x, const Tensor& y, const std::string& name) {
+  return call("aten::remainder.Tensor", {x, y}, {}, name);
+}
+Tensor maximum(const Tensor& x, const Tensor& y, const std::string& name) {
+  return call("aten::maximum", {x, y}, {}, name);
+}
+Tensor minimum(const Tensor& x, const Tensor& y, const std::string& name) {
+  return call("aten::minimum", {x, y}, {}, name);
+}
+Tensor squared_difference(const Tensor& x, const Tensor& y, const std::string& name) {
+  return call("belfry::squared_difference", {x, y}, {}, name);
+}
+Tensor pow(const Tensor& x, const Tensor& y, const std::string& name) {
+  return call("aten::pow.Tensor_Tensor", {x, y}, {}, name);
+}
+Tensor pow(const Tensor& x, const c10::Scalar& exponent, const std::string& name) {
+  return call("aten::pow.Tensor_Scalar", {x}, {{"exponent", attribute_of(exponent)}}, name);
+}
+Tensor add_n(const std::vector<Tensor>& tensors, const std::string& name) {
+  return call("belfry::add_n", tensors, {}, name);
+}
+
+Tensor abs(const Tensor& x, const std::string& name) {
+  return call("aten::abs", {x}, {}, name);
+}
+Tensor neg(const Tensor& x, const std::string& name) {
+  return call("aten::neg", {x}, {}, name);
+}
+Tensor sign(const Tensor& x, const std::string& name) {
+  return call("aten::sign", {x}, {}, name);
+}
+Tensor exp(const Tensor& x, const std::string& name) {
+  return call("aten::exp", {x}, {}, name);
+}
+Tensor expm1(const Tensor& x, const std::string& name) {
+  return call("aten::expm1", {x}, {}, name);
+}
+Tensor log(const Tensor& x, const std::string& name) {
+  return call("aten::log", {x}, {}, name);
+}
+Tensor log1p(const Tensor& x, const std::string& name) {
+  return call("aten::log1p", {x}, {}, name);
+}
+Tensor sqrt(const Tensor& x, const std::string& name) {
+  return call("aten::sqrt", {x}, {}, name);
+}
+Tensor rsqrt(const Tensor& x, const std::string& name) {
+  return call("aten::rsqrt", {x}, {}, name);
+}
+Tensor square(const Tensor& x, const std::string& name) {
+  return call("aten::square", {x}, {}, name);
+}
+Tensor reciprocal(const Tensor& x, const std::string& name) {
+  return call("aten::reciprocal", {x}, {}, name);
+}
+Tensor sin(const Tensor& x, const std::string& name) {
+  return call("aten::sin", {x}, {}, name);
+}
+Tensor cos(const Tensor& x, const std::string& name) {
+  return call("aten::cos", {x}, {}, name);
+}
+Tensor erf(const Tensor& x, const std::string& name) {
+  return call("aten::erf", {x}, {}, name);
+}
+Tensor floor(const Tensor& x, const std::string& name) {
+  return call("aten::floor", {x}, {}, name);
+}
+Tensor ceil(const Tensor& x, const std::string& name) {
+  return call("aten::ceil", {x}, {}, name);
+}
+Tensor round(const Tensor& x, const std::string& name) {
+  return call("aten::round", {x}, {}, name);
+}
+
+Tensor equal(const Tensor& x, const Tensor& y, const std::string& name) {
+  return call("aten::eq.Tensor", {x, y}, {}, name);
+}
+Tensor not_equal(const Tensor& x, const Tensor& y, const std::string& name) {
+  return call("aten::ne.Tensor", {x, y}, {}, name);
+}
+Tensor less(const Tensor& x, const Tensor& y, const std::string& name) {
+  return call("aten::lt.Tensor", {x, y}, {}, name);
+}
+Tensor less_equal(const Tensor& x, const Tensor& y, const std::string& name) {
+  return call("aten::le.Tensor", {x, y}, {}, name);
+}
+Tensor greater(const Tensor& x, const Tensor& y, const std::string& name) {
+  return call("aten::gt.Tensor", {x, y}, {}, name);
+}
+Tensor greater_equal(const Tensor& x, const Tensor& y, const std::string& name) {
+  return call("aten::ge.Tensor", {x, y}, {}, name);
+}
+Tensor equal(const Tensor& x, const c10::Scalar& y, const std::string& name) {
+  return call("aten::eq.Scalar", {x}, {{"other", attribute_of(y)}}, name);
+}
+Tensor not_equal(const Tensor& x, const c10::Scalar& y, const std::string& name) {
+  return call("aten::ne.Scalar", {x}, {{"other", attribute_of(y)}}, name);
+}
+Tensor less(const Tensor& x, const c10::Scalar& y, const std::string& name) {
+  return call("aten::lt.Scalar", {x}, {{"other", attribute_of(y)}}, name);
+}
+Tensor less_equal(const Tensor& x, const c10::Scalar& y, const std::string& name) {
+  return call("aten::le.Scalar", {x}, {{"other", attribute_of(y)}}, name);
+}
+Tensor greater(const Tensor& x, const c10::Scalar& y, const std::string& name) {
+  return call("aten::gt.Scalar", {x}, {{"other", attribute_of(y)}}, name);
+}
+Tensor greater_equal(const Tensor& x, const c10::Scalar& y, const std::string& name) {
+  return call("aten::ge.Scalar", {x}, {{"other", attribute_of(y)}}, name);
+}
+Tensor logical_and(const Tensor& x, const Tensor& y, const std::string& name) {
+  return call("aten::logical_and", {x, y}, {}, name);
+}
+Tensor logical_or(const Tensor& x, const Tensor& y, const std::string& name) {
+  return call("aten::logical_or", {x, y}, {}, name);
+}
+Tensor logical_xor(const Tensor& x, const Tensor& y, const std::string& name) {
+  return call("aten::logical_xor", {x, y}, {}, name);
+}
+Tensor logical_not(const Tensor& x, const std::string& name) {
+  return call("aten::logical_not", {x}, {}, name);
+}
+Tensor is_nan(const Tensor& x, const std::string& name) {
+  return call("aten::isnan", {x}, {}, name);
+}
+Tensor is_finite(const Tensor& x, const std::string& name) {
+  return call("aten::isfinite", {x}, {}, name);
+}
+
+Tensor clip_by_value(const Tensor& x, double min, double max, const std::string& name) {
+  return call("aten::clamp", {x}, {{"min", min}, {"max", max}}, name);
+}
+Tensor clip_by_norm(const Tensor& x, double max_norm, const std::string& name) {
+  return call("belfry::clip_by_norm", {x}, {{"max_norm", max_norm}}, name);
+}
+
+namespace {
+std::vector<Tensor> defined_of(const std::vector<Tensor>& tensors) {
+  std::vector<Tensor> result;
+  for (const Tensor& tensor : tensors) {
+    if (tensor.defined()) result.push_back(tensor);
+  }
+  return result;
+}
+}  // namespace
+
+Tensor global_norm(const std::vector<Tensor>& tensors, const std::string& name) {
+  return call("belfry::global_norm", defined_of(tensors), {}, name);
+}
+
+std::pair<std::vector<Tensor>, Tensor> clip_by_global_norm(const std::vector<Tensor>& tensors,
+                                                           double max_norm, const std::string& name) {
+  NameScope scope(name.empty() ? "clip_by_global_norm" : name);
+  const Tensor norm = global_norm(tensors);
+  const Tensor scale = max_norm / call("aten::clamp_min", {norm}, {{"min", max_norm}});
+  std::vector<Tensor> clipped;
+  for (const Tensor& tensor : tensors) clipped.push_back(tensor.defined() ? tensor * scale : tensor);
+  return {clipped, norm};
+}
+
+Tensor matmul(const Tensor& a, const Tensor& b, const std::string& name) {
+  return call("aten::matmul", {a, b}, {}, name);
+}
+Tensor matmul(const Tensor& a, const Tensor& b, const MatmulAttributes& attributes, const std::string& name) {
+  auto transposed = [](const Tensor& x) { return call("aten::mT", {x}, {}, "transpose"); };
+  return matmul(attributes.transpose_a ? transposed(a) : a, attributes.transpose_b ? transposed(b) : b, name);
+}
+Tensor einsum(const std::string& equation, const std::vector<Tensor>& tensors, const std::string& name) {
+  return call("aten::einsum", {}, {{"equation", equation}, {"tensors", tensors}}, name);
+}
+Tensor cumsum(const Tensor& x, int64_t axis, const std::string& name) {
+  return call("aten::cumsum", {x}, {{"dim", axis}}, name);
+}
+Tensor cast(const Tensor& x, DType dtype, const std::string& name) {
+  if (x.dtype() == dtype) return identity(x, name.empty() ? "cast" : name);
+  return call("aten::_to_copy", {x}, {{"dtype", dtype}}, name.empty() ? "cast" : name);
+}
+
+}  // namespace belfry

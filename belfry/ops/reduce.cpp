@@ -1,0 +1,67 @@
+#include "belfry/ops/reduce.h"
+
+#include <numeric>
+
+#include "belfry/ops/call.h"
+
+namespace belfry {
+namespace {
+
+Attribute list_or_none(const Axes& axes) {
+  return axes.list().empty() ? Attribute() : Attribute(axes.list());
+}
+
+}  // namespace
+
+Tensor sum(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes, const std::string& name) {
+  return call("aten::sum.dim_IntList", {x}, {{"dim", list_or_none(axes)}, {"keepdim", attributes.keep_dims}},
+              name);
+}
+Tensor mean(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes, const std::string& name) {
+  return call("aten::mean.dim", {x}, {{"dim", list_or_none(axes)}, {"keepdim", attributes.keep_dims}}, name);
+}
+Tensor max(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes, const std::string& name) {
+  return call("aten::amax", {x}, {{"dim", axes.list()}, {"keepdim", attributes.keep_dims}},
+              name.empty() ? "max" : name);
+}
+Tensor min(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes, const std::string& name) {
+  return call("aten::amin", {x}, {{"dim", axes.list()}, {"keepdim", attributes.keep_dims}},
+              name.empty() ? "min" : name);
+}
+Tensor prod(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes, const std::string& name) {
+  return call("belfry::prod", {x}, {{"axes", axes.list()}, {"keep_dims", attributes.keep_dims}}, name);
+}
+Tensor any(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes, const std::string& name) {
+  return call("aten::any.dims", {x}, {{"dim", list_or_none(axes)}, {"keepdim", attributes.keep_dims}}, name);
+}
+Tensor all(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes, const std::string& name) {
+  return call("aten::all.dims", {x}, {{"dim", list_or_none(axes)}, {"keepdim", attributes.keep_dims}}, name);
+}
+
+Tensor logsumexp(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes,
+                 const std::string& name) {
+  std::vector<int64_t> dims = axes.list();
+  if (dims.empty()) {
+    dims.resize(static_cast<size_t>(x.rank()));
+    std::iota(dims.begin(), dims.end(), 0);
+  }
+  return call("aten::logsumexp", {x}, {{"dim", dims}, {"keepdim", attributes.keep_dims}}, name);
+}
+
+std::pair<Tensor, Tensor> moments(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes,
+                                  const std::string& name) {
+  const auto outputs =
+      call_multi("aten::var_mean.correction", {x},
+                 {{"dim", list_or_none(axes)}, {"correction", 0}, {"keepdim", attributes.keep_dims}},
+                 name.empty() ? "moments" : name);
+  return {outputs[1], outputs[0]};
+}
+
+Tensor argmax(const Tensor& x, int64_t axis, const std::string& name) {
+  return call("aten::argmax", {x}, {{"dim", axis}}, name);
+}
+Tensor argmin(const Tensor& x, int64_t axis, const std::string& name) {
+  return call("aten::argmin", {x}, {{"dim", axis}}, name);
+}
+
+}  // namespace belfry

@@ -1,0 +1,101 @@
+#include "belfry/ops/state.h"
+
+#include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/tensor.h>
+#include <fmt/format.h>
+
+#include "belfry/base/error.h"
+#include "belfry/graph/graph.h"
+#include "belfry/graph/node.h"
+#include "belfry/ops/call.h"
+
+namespace belfry {
+
+Tensor placeholder(const std::string& name, const Shape& shape, DType dtype) {
+  return default_graph()
+      .add_special(NodeKind::kPlaceholder, "belfry::placeholder", {}, {{"dtype", dtype}, {"shape", shape}},
+                   name, {{dtype, shape}})
+      .output();
+}
+
+Tensor placeholder_with_default(const Tensor& default_value, const Shape& shape, const std::string& name) {
+  if (!compatible(shape, default_value.shape())) {
+    throw UsageError(fmt::format("[placeholder_with_default {}] expected a default that fits {}, got {}",
+                                 name, to_string(shape), describe(default_value)));
+  }
+  const DType dtype = default_value.dtype();
+  return default_graph()
+      .add_special(NodeKind::kPlaceholder, "belfry::placeholder", {default_value},
+                   {{"dtype", dtype}, {"shape", shape}}, name, {{dtype, shape}})
+      .output();
+}
+
+Tensor constant(const at::Tensor& value, const std::string& name) {
+  return default_graph()
+      .add_special(NodeKind::kConstant, "belfry::constant", {}, {{"value", value}}, name,
+                   {{value.scalar_type(), value.sizes().vec()}})
+      .output();
+}
+
+Tensor constant(const c10::Scalar& value, const std::string& name) {
+  const DType dtype = value.isBoolean() ? kBool : value.isFloatingPoint() ? kFloat32 : kInt64;
+  return constant(value, dtype, name);
+}
+Tensor constant(const c10::Scalar& value, DType dtype, const std::string& name) {
+  return constant(at::scalar_tensor(value, dtype), name);
+}
+
+namespace {
+
+template <typename T>
+Tensor constant_list(const std::vector<T>& values, const Shape& shape, DType dtype, const std::string& name) {
+  int64_t count = 1;
+  for (int64_t size : shape) count *= size;
+  if (!shape.empty() && count != static_cast<int64_t>(values.size())) {
+    throw UsageError(fmt::format("[constant {}] expected {} values for shape {}, got {}", name, count,
+                                 to_string(shape), values.size()));
+  }
+  const at::Tensor list = at::tensor(values).to(dtype);
+  return constant(shape.empty() ? list : list.reshape(shape), name);
+}
+
+}  // namespace
+
+Tensor constant(const std::vector<double>& values, const Shape& shape, DType dtype, const std::string& name) {
+  return constant_list(values, shape, dtype, name);
+}
+Tensor constant(const std::vector<int64_t>& values, const Shape& shape, DType dtype,
+                const std::string& name) {
+  return constant_list(values, shape, dtype, name);
+}
+
+Tensor identity(const Tensor& x, const std::string& name) {
+  return default_graph()
+      .add_special(NodeKind::kIdentity, "belfry::identity", {x}, {}, name, {{x.dtype(), x.shape()}})
+      .output();
+}
+Tensor stop_gradient(const Tensor& x, const std::string& name) {
+  return call("aten::detach", {x}, {}, name.empty() ? "stop_gradient" : name);
+}
+
+Tensor group(const std::vector<Tensor>& tensors, const std::string& name) {
+  std::vector<Tensor> defined;
+  for (const Tensor& tensor : tensors) {
+    if (tensor.defined()) defined.push_back(tensor);
+  }
+  return default_graph()
+      .add_special(NodeKind::kGroup, "belfry::group", {}, {{"inputs", defined}}, name, {})
+      .output();
+}
+
+Tensor assign(const Variable& variable, const Tensor& value, const std::string& name) {
+  return call("belfry::assign", {variable, value}, {}, name);
+}
+Tensor assign_add(const Variable& variable, const Tensor& value, const std::string& name) {
+  return call("belfry::assign_add", {variable, value}, {}, name);
+}
+Tensor assign_sub(const Variable& variable, const Tensor& value, const std::string& name) {
+  return call("belfry::assign_sub", {variable, value}, {}, name);
+}
+
+}  // namespace belfry

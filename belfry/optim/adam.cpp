@@ -1,0 +1,84 @@
+#include "belfry/optim/adam.h"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/_fused_adam.h>
+#include <ATen/ops/full.h>
+#include <torch/library.h>
+
+#include <cmath>
+#include <limits>
+
+#include "belfry/graph/graph.h"
+#include "belfry/graph/node.h"
+#include "belfry/optim/internal/update_kernels.h"
+
+namespace belfry {
+namespace {
+
+void check_adam(at::TensorList variables, at::TensorList m, at::TensorList v, const at::Tensor&,
+                const at::Tensor&, at::TensorList gradients, const at::Tensor&, double, double, double) {
+  internal::check_like_variables(variables, m, "first moments");
+  internal::check_like_variables(variables, v, "second moments");
+  internal::check_like_variables(variables, gradients, "gradients");
+}
+
+void apply_adam(at::TensorList variables, at::TensorList m, at::TensorList v, const at::Tensor& beta1_power,
+                const at::Tensor& beta2_power, at::TensorList gradients, const at::Tensor& learning_rate,
+                double beta1, double beta2, double epsilon) {
+  const auto fitted = internal::in_layout_of(variables, gradients);
+  const double rate = learning_rate.item<double>() * std::sqrt(1 - beta2_power.item<double>()) /
+                      (1 - beta1_power.item<double>());
+  // PyTorch corrects the bias of both moments inside, and adds epsilon after that. At step infinity there is
+  // no bias to correct, so what is left of its formula is TensorFlow's with the corrected rate.
+  const at::Tensor step =
+      at::full({}, std::numeric_limits<float>::infinity(), variables[0].options().dtype(at::kFloat));
+  at::_fused_adam_(variables, fitted, m, v, /*max_exp_avg_sqs=*/{},
+                   std::vector<at::Tensor>(variables.size(), step), rate, beta1, beta2, /*weight_decay=*/0,
+                   epsilon, /*amsgrad=*/false, /*maximize=*/false);
+  beta1_power.mul_(beta1);
+  beta2_power.mul_(beta2);
+}
+
+/// TensorFlow keeps these numbers as float32, and 1 - beta2 shows the difference.
+double as_float32(double value) {
+  return static_cast<float>(value);
+}
+
+}  // namespace
+
+TORCH_LIBRARY_FRAGMENT(belfry, m) {
+  m.def(
+      "apply_adam(Tensor(a!)[] variables, Tensor(b!)[] m, Tensor(c!)[] v, Tensor(d!) beta1_power, "
+      "Tensor(e!) beta2_power, Tensor[] gradients, Tensor learning_rate, float beta1, float beta2, "
+      "float epsilon) -> ()");
+}
+TORCH_LIBRARY_IMPL(belfry, CompositeExplicitAutograd, m) {
+  m.impl("apply_adam", apply_adam);
+}
+TORCH_LIBRARY_IMPL(belfry, Meta, m) {
+  m.impl("apply_adam", check_adam);
+}
+
+Tensor Adam::update(const std::vector<Variable>& variables, const std::vector<Tensor>& gradients,
+                    const std::string& name) {
+  if (!beta1_power_.defined() || &beta1_power_.tensor().graph() != &default_graph()) {
+    beta1_power_ = create_scalar("beta1_power", options_.beta1);
+    beta2_power_ = create_scalar("beta2_power", options_.beta2);
+  }
+  return default_graph()
+      .add("belfry::apply_adam", {},
+           {{"variables", std::vector<Tensor>(variables.begin(), variables.end())},
+            {"m", slots(variables, "m", "Adam")},
+            {"v", slots(variables, "v", "Adam")},
+            {"beta1_power", beta1_power_.tensor()},
+            {"beta2_power", beta2_power_.tensor()},
+            {"gradients", gradients},
+            {"learning_rate", options_.learning_rate.tensor(name + "/learning_rate")},
+            {"beta1", as_float32(options_.beta1)},
+            {"beta2", as_float32(options_.beta2)},
+            {"epsilon", as_float32(options_.epsilon)}},
+           name)
+      .output();
+}
+
+}  // namespace belfry

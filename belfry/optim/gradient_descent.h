@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "belfry/optim/variable_optimizer.h"
+
+namespace belfry {
+
+struct GradientDescentOptions {
+  LearningRate learning_rate = 0.01;
+};
+
+/// variable -= learning_rate * gradient
+class GradientDescent : public VariableOptimizer {
+ public:
+  explicit GradientDescent(const GradientDescentOptions& options) : options_(options) {}
+  std::string name() const override { return "GradientDescent"; }
+
+ protected:
+  Tensor update(const std::vector<Variable>& variables, const std::vector<Tensor>& gradients,
+                const std::string& name) override;
+
+ private:
+  GradientDescentOptions options_;
+};
+
+}  // namespace belfry

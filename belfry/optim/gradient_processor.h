@@ -1,0 +1,96 @@
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "belfry/optim/optimizer.h"
+
+namespace belfry {
+
+/// Changes gradients before they are applied: clips, scales, drops, checks them.
+class GradientProcessor {
+ public:
+  virtual ~GradientProcessor() = default;
+  /// The pairs to apply instead. Its nodes are built under a scope named after the processor.
+  GradientsAndVariables process(const GradientsAndVariables& gradients) const;
+  virtual std::string name() const = 0;
+
+ protected:
+  virtual GradientsAndVariables process_gradients(const GradientsAndVariables& gradients) const = 0;
+};
+
+/// Drops the variables without a gradient, with a warning that lists them.
+class FilterNoneGrad : public GradientProcessor {
+ public:
+  std::string name() const override { return "FilterNoneGrad"; }
+
+ protected:
+  GradientsAndVariables process_gradients(const GradientsAndVariables& gradients) const override;
+};
+
+/// Scales all gradients by one factor, so that the norm of all of them together is at most `max_norm`.
+class GlobalNormClip : public GradientProcessor {
+ public:
+  explicit GlobalNormClip(double max_norm) : max_norm_(max_norm) {}
+  std::string name() const override { return "GlobalNormClip"; }
+
+ protected:
+  GradientsAndVariables process_gradients(const GradientsAndVariables& gradients) const override;
+
+ private:
+  double max_norm_;
+};
+
+/// Replaces the gradients of the variables whose whole name matches `regex` (ECMAScript). A function that
+/// returns none freezes the variable. Warns when no name matches.
+class MapGradient : public GradientProcessor {
+ public:
+  using Function = std::function<Tensor(const Tensor& gradient, const Variable& variable)>;
+  explicit MapGradient(Function function, std::string regex = ".*");
+  std::string name() const override { return "MapGradient"; }
+
+ protected:
+  GradientsAndVariables process_gradients(const GradientsAndVariables& gradients) const override;
+
+ private:
+  Function function_;
+  std::string regex_;
+};
+
+/// Multiplies gradients by the number beside the first pattern (ECMAScript) that matches the variable's whole
+/// name; 0 freezes it. `ScaleGradient({{".*/b", 2.0}, {"layer0/.*", 0.0}})` doubles the learning rate of
+/// biases, and freezes layer0.
+class ScaleGradient : public MapGradient {
+ public:
+  using Multipliers = std::vector<std::pair<std::string, double>>;
+  explicit ScaleGradient(const Multipliers& multipliers);
+  std::string name() const override { return "ScaleGradient"; }
+};
+
+/// Fails the step, naming the variable, when a gradient is not finite.
+class CheckGradient : public MapGradient {
+ public:
+  CheckGradient();
+  std::string name() const override { return "CheckGradient"; }
+};
+
+using GradientProcessors = std::vector<std::shared_ptr<const GradientProcessor>>;
+
+/// An optimizer that computes gradients as `optimizer` does, and has them processed, in the order given,
+/// before it applies them.
+std::unique_ptr<Optimizer> apply_grad_processors(std::unique_ptr<Optimizer> optimizer,
+                                                 GradientProcessors processors);
+
+/// As above: `apply_grad_processors(std::make_unique<Adam>(options), GlobalNormClip(5), CheckGradient())`.
+template <std::derived_from<GradientProcessor>... Processors>
+std::unique_ptr<Optimizer> apply_grad_processors(std::unique_ptr<Optimizer> optimizer,
+                                                 Processors... processors) {
+  return apply_grad_processors(
+      std::move(optimizer), GradientProcessors{std::make_shared<const Processors>(std::move(processors))...});
+}
+
+}  // namespace belfry

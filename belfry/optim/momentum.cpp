@@ -1,0 +1,57 @@
+#include "belfry/optim/momentum.h"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/_fused_sgd.h>
+#include <torch/library.h>
+
+#include "belfry/graph/graph.h"
+#include "belfry/graph/node.h"
+#include "belfry/optim/internal/update_kernels.h"
+
+namespace belfry {
+namespace {
+
+void check_momentum(at::TensorList variables, at::TensorList accumulators, at::TensorList gradients,
+                    const at::Tensor&, double, bool) {
+  internal::check_like_variables(variables, accumulators, "accumulators");
+  internal::check_like_variables(variables, gradients, "gradients");
+}
+
+void apply_momentum(at::TensorList variables, at::TensorList accumulators, at::TensorList gradients,
+                    const at::Tensor& learning_rate, double momentum, bool use_nesterov) {
+  const auto fitted = internal::in_layout_of(variables, gradients);
+  // As accumulators start with zeros, no step is the first: PyTorch's formula is then TensorFlow's, the
+  // learning rate multiplying the accumulator rather than the gradient in both.
+  at::_fused_sgd_(variables, fitted, accumulators, /*weight_decay=*/0, momentum, learning_rate.item<double>(),
+                  /*dampening=*/0, use_nesterov, /*maximize=*/false, /*is_first_step=*/false);
+}
+
+}  // namespace
+
+TORCH_LIBRARY_FRAGMENT(belfry, m) {
+  m.def(
+      "apply_momentum(Tensor(a!)[] variables, Tensor(b!)[] accumulators, Tensor[] gradients, "
+      "Tensor learning_rate, float momentum, bool use_nesterov) -> ()");
+}
+TORCH_LIBRARY_IMPL(belfry, CompositeExplicitAutograd, m) {
+  m.impl("apply_momentum", apply_momentum);
+}
+TORCH_LIBRARY_IMPL(belfry, Meta, m) {
+  m.impl("apply_momentum", check_momentum);
+}
+
+Tensor Momentum::update(const std::vector<Variable>& variables, const std::vector<Tensor>& gradients,
+                        const std::string& name) {
+  return default_graph()
+      .add("belfry::apply_momentum", {},
+           {{"variables", std::vector<Tensor>(variables.begin(), variables.end())},
+            {"accumulators", slots(variables, "momentum", "Momentum")},
+            {"gradients", gradients},
+            {"learning_rate", options_.learning_rate.tensor(name + "/learning_rate")},
+            {"momentum", options_.momentum},
+            {"use_nesterov", options_.use_nesterov}},
+           name)
+      .output();
+}
+
+}  // namespace belfry

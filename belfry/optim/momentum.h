@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "belfry/optim/variable_optimizer.h"
+
+namespace belfry {
+
+struct MomentumOptions {
+  LearningRate learning_rate = 0.01;
+  double momentum = 0.9;
+  bool use_nesterov = false;
+};
+
+/// accumulator = momentum * accumulator + gradient; variable -= learning_rate * accumulator, or with Nesterov
+/// learning_rate * (gradient + momentum * accumulator). The accumulator is the slot "Momentum".
+class Momentum : public VariableOptimizer {
+ public:
+  explicit Momentum(const MomentumOptions& options) : options_(options) {}
+  std::string name() const override { return "Momentum"; }
+  std::vector<std::string> slot_names() const override { return {"momentum"}; }
+
+ protected:
+  Tensor update(const std::vector<Variable>& variables, const std::vector<Tensor>& gradients,
+                const std::string& name) override;
+
+ private:
+  MomentumOptions options_;
+};
+
+}  // namespace belfry

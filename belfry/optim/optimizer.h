@@ -1,0 +1,62 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "belfry/graph/tensor.h"
+#include "belfry/graph/variable.h"
+
+namespace belfry {
+
+/// A variable with the gradient of a loss by it, which is none where the loss does not depend on it.
+struct GradientAndVariable {
+  Tensor gradient;
+  Variable variable;
+};
+using GradientsAndVariables = std::vector<GradientAndVariable>;
+
+/// A learning rate: a number, or a scalar tensor, usually a variable that callbacks set:
+///
+///     Variable rate = get_variable("learning_rate", {}, {.initializer = constant_initializer(0.1),
+///                                                        .trainable = false});
+class LearningRate {
+ public:
+  LearningRate(double value) : value_(value) {}
+  LearningRate(const Tensor& tensor) : tensor_(tensor) {}
+  LearningRate(const Variable& variable) : tensor_(variable.tensor()) {}
+
+  /// The scalar; a number becomes a float32 constant `name` of the default graph.
+  Tensor tensor(const std::string& name) const;
+
+ private:
+  double value_ = 0;
+  Tensor tensor_;
+};
+
+/// Adds the nodes that update variables by their gradients, in the shape of tf.train.Optimizer.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+
+  /// The gradients of `loss`, a scalar, by `variables`; empty: by all trainable variables of its graph.
+  virtual GradientsAndVariables compute_gradients(const Tensor& loss,
+                                                  const std::vector<Variable>& variables = {});
+
+  struct ApplyOptions {
+    Variable global_step;  ///< incremented after the update, if given
+    std::string name;      ///< of the operation; "": the optimizer's
+  };
+  /// One operation that updates all variables that have a gradient. Its slots are created now, at the root,
+  /// named after their variables ("conv0/W/Momentum"). Throws UsageError when no variable has a gradient.
+  virtual Tensor apply_gradients(const GradientsAndVariables& gradients, const ApplyOptions& options) = 0;
+  Tensor apply_gradients(const GradientsAndVariables& gradients) { return apply_gradients(gradients, {}); }
+
+  /// compute_gradients, then apply_gradients.
+  Tensor minimize(const Tensor& loss, const std::vector<Variable>& variables, const ApplyOptions& options);
+  Tensor minimize(const Tensor& loss) { return minimize(loss, {}, {}); }
+
+  /// TensorFlow's name: "Momentum".
+  virtual std::string name() const = 0;
+};
+
+}  // namespace belfry

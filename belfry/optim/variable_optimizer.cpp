@@ -1,0 +1,85 @@
+#include "belfry/optim/variable_optimizer.h"
+
+#include <fmt/format.h>
+
+#include "belfry/base/error.h"
+#include "belfry/graph/graph.h"
+#include "belfry/graph/node.h"
+#include "belfry/graph/scope.h"
+#include "belfry/ops/initializers.h"
+#include "belfry/ops/state.h"
+
+namespace belfry {
+namespace {
+
+/// `name`, or the first of "<name>_1", "<name>_2", ... that no variable has: so two slots of one optimizer,
+/// or of two, get TensorFlow's names.
+std::string unique_variable_name(const std::string& name) {
+  const std::string& scope = current_variable_scope();
+  auto is_taken = [&](const std::string& candidate) {
+    return default_graph().find_variable(scope.empty() ? candidate : scope + "/" + candidate) != nullptr;
+  };
+  std::string candidate = name;
+  for (int i = 1; is_taken(candidate); ++i) candidate = fmt::format("{}_{}", name, i);
+  return candidate;
+}
+
+}  // namespace
+
+Tensor VariableOptimizer::apply_gradients(const GradientsAndVariables& gradients,
+                                          const ApplyOptions& options) {
+  std::vector<Variable> variables;
+  std::vector<Tensor> present;
+  for (const auto& [gradient, variable] : gradients) {
+    if (!gradient.defined()) continue;
+    if (gradient.dtype() != variable.dtype() || !compatible(variable.shape(), gradient.shape())) {
+      throw UsageError(fmt::format("[{}] expected a gradient like its variable {}, got {}", name(),
+                                   describe(variable.tensor()), describe(gradient)));
+    }
+    variables.push_back(variable);
+    present.push_back(gradient);
+  }
+  if (variables.empty()) {
+    throw UsageError(fmt::format("[{}] expected a gradient for some variable, got none for {} variables",
+                                 name(), gradients.size()));
+  }
+  const std::string operation = options.name.empty() ? name() : options.name;
+  if (!options.global_step.defined()) return update(variables, present, operation);
+  ControlDependencies after({update(variables, present, operation + "/update")});
+  return group({assign_add(options.global_step, constant(1, options.global_step.dtype(), operation + "/one"),
+                           operation + "/global_step")},
+               operation);
+}
+
+Variable VariableOptimizer::slot(const Variable& variable, const std::string& name) const {
+  for (const Slot& slot : slots_) {
+    if (slot.primary == variable && slot.name == name) return slot.value;
+  }
+  return {};
+}
+
+std::vector<Tensor> VariableOptimizer::slots(const std::vector<Variable>& variables, const std::string& name,
+                                             const std::string& suffix) {
+  std::vector<Tensor> result;
+  for (const Variable& variable : variables) {
+    Variable value = slot(variable, name);
+    if (!value.defined()) {
+      value =
+          get_variable(unique_variable_name(variable.name() + "/" + suffix), variable.shape(),
+                       {.dtype = variable.dtype(),
+                        .initializer = zeros_initializer(),
+                        .trainable = false,
+                        .memory_order = variable.tensor().node().attribute("memory_order").toIntVector()});
+      slots_.push_back({name, variable, value});
+    }
+    result.push_back(value);
+  }
+  return result;
+}
+
+Variable VariableOptimizer::create_scalar(const std::string& name, double value) {
+  return get_variable(unique_variable_name(name), {},
+                      {.initializer = constant_initializer(value), .trainable = false});
+}
+
+}  // namespace belfry

@@ -1,0 +1,172 @@
+#include "belfry/runtime/internal/reuse_memory.h"
+
+#include <c10/core/Allocator.h>
+#include <c10/core/CPUAllocator.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <new>
+#include <vector>
+
+namespace belfry {
+namespace {
+
+thread_local bool active = false;
+
+/// Stands in front of each block, and keeps the data behind it aligned for the widest vector loads.
+struct alignas(64) Header {
+  size_t bin;
+};
+
+/// Blocks come in bins: multiples of 64 bytes up to 1 KiB, then eight steps for each power of two, so that at
+/// most an eighth of a large block is unused.
+constexpr size_t kSmallBins = 16, kSmallest = 64, kLargestSmall = kSmallBins * kSmallest, kStepsPerPower = 8;
+constexpr size_t kBins = kSmallBins + (64 - 10) * kStepsPerPower;
+
+size_t bin_of(size_t bytes) {
+  if (bytes <= kLargestSmall) return bytes == 0 ? 0 : (bytes - 1) / kSmallest;
+  const size_t power = std::bit_width(bytes - 1) - 1;  // 2^power < bytes <= 2^(power + 1)
+  const size_t step = (bytes - 1 - (size_t{1} << power)) / ((size_t{1} << power) / kStepsPerPower);
+  return kSmallBins + (power - 10) * kStepsPerPower + step;
+}
+
+size_t bin_bytes(size_t bin) {
+  if (bin < kSmallBins) return (bin + 1) * kSmallest;
+  const size_t power = (bin - kSmallBins) / kStepsPerPower + 10, step = (bin - kSmallBins) % kStepsPerPower;
+  return (size_t{1} << power) + (step + 1) * ((size_t{1} << power) / kStepsPerPower);
+}
+
+/// Blocks that wait for reuse by any thread.
+class Pool {
+ public:
+  Header* take(size_t bin) {
+    std::lock_guard lock(mutex_);
+    auto& blocks = bins_[bin];
+    live_ += bin_bytes(bin);
+    peak_ = std::max(peak_, live_);
+    if (blocks.empty()) return nullptr;
+    Header* block = blocks.back();
+    blocks.pop_back();
+    waiting_ -= bin_bytes(bin);
+    return block;
+  }
+
+  void give(Header* block) {
+    const size_t bytes = bin_bytes(block->bin);
+    {
+      std::lock_guard lock(mutex_);
+      live_ -= bytes;
+      if (waiting_ + bytes <= peak_) {
+        bins_[block->bin].push_back(block);
+        waiting_ += bytes;
+        return;
+      }
+    }
+    std::free(block);
+  }
+
+  // Never destroyed: tensors of static lifetime may be freed after everything else.
+  static Pool& get() {
+    static Pool* pool = new Pool;
+    return *pool;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::array<std::vector<Header*>, kBins> bins_;
+  size_t live_ = 0, peak_ = 0, waiting_ = 0;
+};
+
+/// Set when a thread's SmallBlocks are destroyed; tensors that die later go back to the system.
+thread_local bool small_blocks_gone = false;
+
+/// A thread's own small blocks: no lock, and the memory is likely still in its cache.
+class SmallBlocks {
+ public:
+  ~SmallBlocks() {
+    for (auto& bin : bins_) {
+      for (size_t i = 0; i < bin.count; ++i) std::free(bin.blocks[i]);
+    }
+    small_blocks_gone = true;
+  }
+  Header* take(size_t bin) { return bins_[bin].count ? bins_[bin].blocks[--bins_[bin].count] : nullptr; }
+  bool give(Header* block) {
+    Bin& bin = bins_[block->bin];
+    if (bin.count == bin.blocks.size()) return false;
+    bin.blocks[bin.count++] = block;
+    return true;
+  }
+
+ private:
+  struct Bin {
+    std::array<Header*, 64> blocks;
+    size_t count = 0;
+  };
+  std::array<Bin, kSmallBins> bins_;
+};
+
+thread_local SmallBlocks small_blocks;
+
+void release(void* data) {
+  if (!data) return;
+  Header* block = static_cast<Header*>(data) - 1;
+  if (block->bin >= kSmallBins) {
+    Pool::get().give(block);
+  } else if (small_blocks_gone || !small_blocks.give(block)) {
+    std::free(block);
+  }
+}
+
+/// Serves threads under a ReuseMemory guard itself and leaves the others to the allocator that was there
+/// before.
+class ReusingAllocator : public c10::Allocator {
+ public:
+  explicit ReusingAllocator(c10::Allocator* fallback) : fallback_(fallback) {}
+
+  c10::DataPtr allocate(size_t bytes) override {
+    if (!active) return fallback_->allocate(bytes);
+    if (bytes == 0) return {nullptr, nullptr, &release, c10::kCPU};
+    const size_t bin = bin_of(bytes);
+    Header* block = bin < kSmallBins ? small_blocks.take(bin) : Pool::get().take(bin);
+    if (!block) {
+      void* memory = nullptr;
+      if (posix_memalign(&memory, alignof(Header), sizeof(Header) + bin_bytes(bin)) != 0)
+        throw std::bad_alloc();
+      block = new (memory) Header{bin};
+    }
+    return {block + 1, block + 1, &release, c10::kCPU};
+  }
+
+  // Callers of raw_allocate free through this one function whichever thread they are in, so they are left to
+  // the fallback as a whole by answering that raw pointers are not supported.
+  c10::DeleterFnPtr raw_deleter() const override { return nullptr; }
+  void copy_data(void* to, const void* from, size_t bytes) const override { std::memcpy(to, from, bytes); }
+
+ private:
+  c10::Allocator* fallback_;
+};
+
+}  // namespace
+
+ReuseMemory::ReuseMemory() : outer_(active) {
+#ifdef __SANITIZE_ADDRESS__
+  active = false;  // reused memory would hide errors from the sanitizer
+  return;
+#endif
+  static const bool installed = [] {
+    c10::SetCPUAllocator(new ReusingAllocator(c10::GetDefaultCPUAllocator()), /*priority=*/1);
+    return true;
+  }();
+  (void)installed;
+  active = true;
+}
+
+ReuseMemory::~ReuseMemory() {
+  active = outer_;
+}
+
+}  // namespace belfry

@@ -1,0 +1,151 @@
+#include "belfry/summary/json_writer.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <ctime>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "belfry/base/atomic_file.h"
+#include "belfry/base/error.h"
+#include "belfry/base/file_system.h"
+#include "belfry/base/log.h"
+#include "belfry/loop/trainer.h"
+
+namespace belfry {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr char kEpochNum[] = "epoch_num", kGlobalStep[] = "global_step";
+constexpr uint64_t kMaxSize = uint64_t{1} << 30;
+
+std::string path_in(const std::string& folder) {
+  return (std::filesystem::path(folder) / JSONWriter::kFileName).string();
+}
+
+JSONWriter::Entry to_entry(const Json& json) {
+  JSONWriter::Entry entry;
+  entry.epoch_num = json.at(kEpochNum).get<int64_t>();
+  entry.global_step = json.at(kGlobalStep).get<int64_t>();
+  for (const auto& [key, value] : json.items()) {
+    if (key == kEpochNum || key == kGlobalStep) continue;
+    if (value.is_number()) entry.scalars[key] = value.get<double>();
+    if (value.is_null()) entry.scalars[key] = NAN;
+  }
+  return entry;
+}
+
+Json to_json(const JSONWriter::Entry& entry) {
+  Json json = Json::object();
+  for (const auto& [tag, value] : entry.scalars) json[tag] = value;  // the library writes NaN as null
+  json[kEpochNum] = entry.epoch_num;
+  json[kGlobalStep] = entry.global_step;
+  return json;
+}
+
+}  // namespace
+
+std::vector<JSONWriter::Entry> JSONWriter::load_existing(const std::string& folder) {
+  FileSystem& files = FileSystem::posix();
+  const std::string path = path_in(folder);
+  if (!files.exists(path)) return {};
+  std::vector<Entry> entries;
+  try {
+    for (const Json& item : Json::parse(read_file(files, path, kMaxSize))) entries.push_back(to_entry(item));
+  } catch (const nlohmann::json::exception& e) {
+    throw DataError(path, fmt::format("expected a list of statistics, got {}", e.what()));
+  }
+  return entries;
+}
+
+std::optional<int64_t> JSONWriter::load_existing_epoch_number(const std::string& folder) {
+  try {
+    const std::vector<Entry> entries = load_existing(folder);
+    if (!entries.empty()) return entries.back().epoch_num;
+  } catch (const DataError& e) {
+    log_warning("{}", e.what());
+  }
+  return std::nullopt;
+}
+
+JSONWriter::JSONWriter(std::string folder) : folder_(std::move(folder)) {}
+
+void JSONWriter::setup_graph() {
+  if (folder_.empty()) folder_ = trainer().log_dir();
+  if (folder_.empty()) log_warning("The trainer has no log_dir. JSONWriter writes nothing.");
+}
+
+void JSONWriter::before_train() {
+  if (folder_.empty()) return;
+  // Callbacks may have put values already.
+  std::vector<Entry> from_this_run = std::move(entries_);
+  entries_.clear();
+  resume_history();
+  entries_.insert(entries_.end(), from_this_run.begin(), from_this_run.end());
+}
+
+void JSONWriter::resume_history() {
+  const std::string path = path_in(folder_);
+  std::vector<Entry> existing;
+  try {
+    existing = load_existing(folder_);
+    for (const Entry& entry : existing) {
+      if (entry.global_step <= trainer().global_step() && entry.epoch_num <= trainer().loop().starting_epoch)
+        entries_.push_back(entry);
+    }
+    if (!entries_.empty() || existing.empty()) {
+      if (!existing.empty()) log_info("Found an existing {}, will append to it.", path);
+      if (entries_.size() < existing.size()) {
+        log_warning("{} goes on beyond global_step={}: its last {} entries are dropped.", path,
+                    trainer().global_step(), existing.size() - entries_.size());
+      }
+      return;
+    }
+  } catch (const DataError& e) {
+    log_warning("{}", e.what());
+  }
+  const std::string backup = fmt::format("{}.{:%m%d-%H%M%S}", path, fmt::localtime(std::time(nullptr)));
+  log_warning("{} is not the history of this training; it is renamed to {}.", path, backup);
+  try {
+    FileSystem::posix().rename(path, backup);
+  } catch (const DataError& e) {
+    log_error("[JSONWriter] {}", e.what());
+  }
+}
+
+void JSONWriter::trigger() {
+  write();
+}
+
+void JSONWriter::after_train() {
+  write();
+}
+
+void JSONWriter::put_scalar(const std::string& tag, double value, int64_t step) {
+  if (folder_.empty()) return;
+  if (entries_.empty() || entries_.back().global_step != step ||
+      entries_.back().epoch_num != trainer().epoch_num()) {
+    entries_.push_back({.epoch_num = trainer().epoch_num(), .global_step = step, .scalars = {}});
+  }
+  entries_.back().scalars[tag] = value;
+  dirty_ = true;
+}
+
+void JSONWriter::write() {
+  if (!dirty_ || folder_.empty()) return;
+  Json list = Json::array();
+  for (const Entry& entry : entries_) list.push_back(to_json(entry));
+  try {
+    FileSystem& files = FileSystem::posix();
+    files.make_dirs(folder_);
+    write_file_atomically(files, path_in(folder_), as_byte_span(list.dump()));
+    dirty_ = false;
+  } catch (const DataError& e) {
+    log_error("[JSONWriter] {}", e.what());
+  }
+}
+
+}  // namespace belfry

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "belfry/graph/collection.h"
+#include "belfry/loop/callback.h"
+
+namespace belfry {
+
+struct MergeAllSummariesOptions {
+  /// Also evaluates every so many steps of an epoch, besides its last; 0: only then.
+  int64_t period = 0;
+  std::string collection = kSummaries;
+};
+
+/// Evaluates the summaries of scalar_summary, histogram_summary and image_summary together with the last step
+/// of each epoch, on the data of that very step, and puts them to the monitors.
+class MergeAllSummaries : public Callback {
+ public:
+  explicit MergeAllSummaries(MergeAllSummariesOptions options = {});
+
+  std::string name() const override { return "MergeAllSummaries"; }
+  /// Throws UsageError when the collection holds a tensor that is no summary.
+  void setup_graph() override;
+  std::vector<Tensor> before_run() override;
+  void after_run(const std::vector<at::Tensor>& values) override;
+
+ private:
+  MergeAllSummariesOptions options_;
+  std::vector<Tensor> fetches_;
+};
+
+}  // namespace belfry

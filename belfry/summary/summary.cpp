@@ -1,0 +1,140 @@
+#include "belfry/summary/summary.h"
+
+#include <fmt/format.h>
+
+#include <regex>
+
+#include "belfry/base/error.h"
+#include "belfry/base/log.h"
+#include "belfry/graph/graph.h"
+#include "belfry/graph/node.h"
+#include "belfry/graph/scope.h"
+#include "belfry/graph/tower.h"
+#include "belfry/graph/variable.h"
+#include "belfry/summary/internal/summary_nodes.h"
+
+namespace belfry {
+namespace {
+
+bool is_shown_here() {
+  const TowerContext* tower = current_tower_context_or_null();
+  return !tower || tower->is_main_training_tower();
+}
+
+std::string without_tower(const std::string& name) {
+  static const std::regex tower("tower[0-9]+/");
+  return std::regex_replace(name, tower, "");
+}
+
+std::string scoped_tag(const std::string& name) {
+  const std::string& scope = current_name_scope();
+  return without_tower(scope.empty() ? name : scope + "/" + name);
+}
+
+Tensor add_summary(const char* op, const Tensor& value, const Attributes& attributes,
+                   const std::string& name) {
+  return default_graph().add(op, {value}, attributes, name + "-summary").output();
+}
+
+void check_is_scalar(const char* who, const Tensor& value) {
+  if (value.rank() == 0) return;
+  throw UsageError(fmt::format("[{}] expected a scalar, got {}", who, describe(value)));
+}
+
+Tensor apply(const char* op, const std::vector<Tensor>& inputs, const Attributes& attributes = {}) {
+  return default_graph().add(op, inputs, attributes).output();
+}
+
+Tensor mean(const Tensor& x) {
+  return apply("aten::mean", {x}, {{"dtype", kFloat32}});
+}
+
+Tensor rms(const Tensor& x) {
+  return apply("aten::sqrt", {mean(apply("aten::square", {x}))});
+}
+
+Tensor sparsity(const Tensor& x) {
+  return mean(apply("aten::eq.Scalar", {x}, {{"other", 0}}));
+}
+
+}  // namespace
+
+void scalar_summary(const std::string& name, const Tensor& value) {
+  check_is_scalar("scalar_summary", value);
+  if (!is_shown_here()) return;
+  default_graph().add_to_collection(
+      kSummaries, add_summary(internal::kScalarSummary, value, {{"tag", scoped_tag(name)}}, name));
+}
+
+void histogram_summary(const std::string& name, const Tensor& values) {
+  if (!is_shown_here()) return;
+  default_graph().add_to_collection(
+      kSummaries, add_summary(internal::kHistogramSummary, values, {{"tag", scoped_tag(name)}}, name));
+}
+
+void image_summary(const std::string& name, const Tensor& images, ImageSummaryOptions options) {
+  const int64_t channels = images.rank() == 4 ? images.dim(3) : 0;
+  if (channels != 1 && channels != 3 && channels != 4) {
+    throw UsageError(fmt::format(
+        "[image_summary] expected images [N, H, W, C] with 1, 3 or 4 channels, got {}", describe(images)));
+  }
+  if (options.max_images < 1) {
+    throw UsageError(fmt::format("[image_summary] expected max_images > 0, got {}", options.max_images));
+  }
+  if (!is_shown_here()) return;
+  default_graph().add_to_collection(
+      kSummaries, add_summary(internal::kImageSummary, images,
+                              {{"tag", scoped_tag(name)}, {"max_images", options.max_images}}, name));
+}
+
+void add_tensor_summary(const Tensor& tensor, const std::vector<std::string>& types,
+                        const std::string& name) {
+  if (!is_shown_here()) return;
+  const std::string base = name.empty() ? tensor.op_name() : name;
+  for (const std::string& type : types) {
+    if (type == "scalar") {
+      scalar_summary(base, tensor);
+    } else if (type == "histogram") {
+      histogram_summary(base + "-histogram", tensor);
+    } else if (type == "sparsity") {
+      scalar_summary(base + "-sparsity", sparsity(tensor));
+    } else if (type == "mean") {
+      scalar_summary(base + "-mean", mean(tensor));
+    } else if (type == "rms") {
+      scalar_summary(base + "-rms", rms(tensor));
+    } else {
+      throw UsageError(fmt::format(
+          "[add_tensor_summary {}] expected scalar, histogram, sparsity, mean or rms, got '{}'", base, type));
+    }
+  }
+}
+
+void add_param_summary(const std::vector<std::pair<std::string, std::vector<std::string>>>& summaries) {
+  if (!is_shown_here()) return;
+  NameScope scope("param-summary/");
+  for (const Variable& variable : trainable_variables()) {
+    for (const auto& [pattern, types] : summaries) {
+      if (std::regex_match(variable.name(), std::regex(pattern))) {
+        add_tensor_summary(variable, types, variable.name());
+      }
+    }
+  }
+}
+
+void add_moving_summary(const std::vector<Tensor>& scalars, const MovingSummaryOptions& options) {
+  for (const Tensor& scalar : scalars) check_is_scalar("add_moving_summary", scalar);
+  if (!is_shown_here()) return;
+  if (current_reuse() == Reuse::kReuse) {
+    log_warning("add_moving_summary() called under a variable scope that reuses, ignored.");
+    return;
+  }
+  NameScope scope("EMA/");
+  for (const Tensor& scalar : scalars) {
+    const std::string tag = without_tower(scalar.op_name());
+    default_graph().add_to_collection(
+        options.collection,
+        add_summary(internal::kMovingSummary, scalar, {{"tag", tag}, {"decay", options.decay}}, tag));
+  }
+}
+
+}  // namespace belfry

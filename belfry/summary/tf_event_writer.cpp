@@ -1,0 +1,91 @@
+#include "belfry/summary/tf_event_writer.h"
+
+#include <fmt/format.h>
+
+#include "belfry/base/error.h"
+#include "belfry/base/log.h"
+#include "belfry/formats/event_file.h"
+#include "belfry/formats/histogram.h"
+#include "belfry/formats/png.h"
+#include "belfry/loop/trainer.h"
+
+namespace belfry {
+
+TFEventWriter::TFEventWriter(std::string log_dir) : TFEventWriter(std::move(log_dir), FileSystem::posix()) {}
+TFEventWriter::TFEventWriter(std::string log_dir, FileSystem& files)
+    : log_dir_(std::move(log_dir)), files_(&files) {}
+TFEventWriter::TFEventWriter(TFEventWriter&&) noexcept = default;
+TFEventWriter::~TFEventWriter() = default;
+
+void TFEventWriter::setup_graph() {
+  if (log_dir_.empty()) log_dir_ = trainer().log_dir();
+  if (log_dir_.empty()) log_warning("The trainer has no log_dir. TFEventWriter writes nothing.");
+}
+
+void TFEventWriter::trigger() {
+  is_broken_ = false;
+  if (file_) attempt([](EventFileWriter& file) { file.sync(); });
+}
+
+void TFEventWriter::after_train() {
+  if (file_) attempt([](EventFileWriter& file) { file.sync(); });
+  file_.reset();
+}
+
+void TFEventWriter::put_scalar(const std::string& tag, double value, int64_t step) {
+  Summary summary;
+  summary.add_scalar(tag, static_cast<float>(value));
+  attempt([&](EventFileWriter& file) { file.write(summary, step); });
+}
+
+void TFEventWriter::put_histogram(const std::string& tag, const at::Tensor& values, int64_t step) {
+  const at::Tensor floats = values.to(at::kCPU, at::kFloat).contiguous();
+  Histogram histogram;
+  histogram.add(std::span(floats.const_data_ptr<float>(), static_cast<size_t>(floats.numel())));
+  if (histogram.non_finite > 0) {
+    log_warning(
+        "[TFEventWriter] {} of {} values of '{}' are not finite at global_step={}; its histogram leaves them "
+        "out.",
+        histogram.non_finite, floats.numel(), tag, step);
+  }
+  Summary summary;
+  summary.add_histogram(tag, histogram);
+  attempt([&](EventFileWriter& file) { file.write(summary, step); });
+}
+
+void TFEventWriter::put_image(const std::string& tag, const at::Tensor& images, int64_t step) {
+  if (images.dim() != 4 || images.scalar_type() != at::kByte) {
+    throw UsageError(
+        fmt::format("[TFEventWriter {}] expected uint8 images [N, H, W, C], got {} dimensions of {}", tag,
+                    images.dim(), to_string(images.scalar_type())));
+  }
+  const int count = static_cast<int>(images.size(0));
+  const int height = static_cast<int>(images.size(1)), width = static_cast<int>(images.size(2)),
+            channels = static_cast<int>(images.size(3));
+  Summary summary;
+  for (int i = 0; i < count; ++i) {
+    const at::Tensor pixels = images[i].contiguous();
+    const std::string png =
+        encode_png(std::span(pixels.const_data_ptr<uint8_t>(), static_cast<size_t>(pixels.numel())), height,
+                   width, channels);
+    summary.add_image(count == 1 ? tag : fmt::format("{}/{}", tag, i), height, width, channels, png);
+  }
+  if (!summary.empty()) attempt([&](EventFileWriter& file) { file.write(summary, step); });
+}
+
+void TFEventWriter::attempt(const std::function<void(EventFileWriter&)>& action) {
+  if (log_dir_.empty() || is_broken_) return;
+  try {
+    if (!file_) file_ = std::make_unique<EventFileWriter>(log_dir_, *files_);
+    action(*file_);
+  } catch (const DataError& e) {
+    // What is in the file stays readable; its last record may be half written, so it takes no more.
+    file_.reset();
+    is_broken_ = true;
+    if (!warned_)
+      log_warning("[TFEventWriter] {}; training goes on, the next epoch starts a new file.", e.what());
+    warned_ = true;
+  }
+}
+
+}  // namespace belfry

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "belfry/loop/monitor.h"
+
+namespace belfry {
+
+class EventFileWriter;
+class FileSystem;
+
+/// Writes scalars, histograms and images for TensorBoard: one new event file per run, flushed each epoch.
+///
+/// A disk that fails does not end training: there is one warning, what was written stays readable, and the
+/// next epoch tries again with a new file.
+class TFEventWriter : public Monitor {
+ public:
+  /// `log_dir`: where to write; "": the trainer's. Without either it warns and writes nothing.
+  explicit TFEventWriter(std::string log_dir = "");
+  /// Writes to other files than the system's, which must outlive the writer.
+  TFEventWriter(std::string log_dir, FileSystem& files);
+  TFEventWriter(TFEventWriter&&) noexcept;
+  ~TFEventWriter() override;
+
+  std::string name() const override { return "TFEventWriter"; }
+  void setup_graph() override;
+  void trigger() override;
+  void after_train() override;
+
+  void put_scalar(const std::string& tag, double value, int64_t step) override;
+  /// Values that are not finite are left out, and counted in a warning.
+  void put_histogram(const std::string& tag, const at::Tensor& values, int64_t step) override;
+  /// A batch of several images is shown as `tag`/0, `tag`/1, ….
+  void put_image(const std::string& tag, const at::Tensor& images, int64_t step) override;
+
+ private:
+  /// Does something with the open file; turns a failure of the disk into the one warning.
+  void attempt(const std::function<void(EventFileWriter&)>& action);
+
+  std::string log_dir_;
+  std::unique_ptr<EventFileWriter> file_;
+  FileSystem* files_;
+  bool is_broken_ = false;  ///< until the next epoch
+  bool warned_ = false;
+};
+
+}  // namespace belfry

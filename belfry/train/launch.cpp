@@ -1,0 +1,84 @@
+#include "belfry/train/launch.h"
+
+#include <set>
+
+#include "belfry/base/error.h"
+#include "belfry/base/log.h"
+#include "belfry/graph/collection.h"
+#include "belfry/graph/node.h"
+#include "belfry/input/queue_input.h"
+#include "belfry/layers/describe_model.h"
+
+namespace belfry {
+namespace {
+
+Shared<InputSource> input_of(const TrainConfig& config) {
+  if (config.data && config.dataflow)
+    throw UsageError("[TrainConfig] expected either .data or .dataflow, got both");
+  if (config.data) return config.data;
+  if (!config.dataflow) throw UsageError("[TrainConfig] expected .data or .dataflow, got neither");
+  return QueueInput(*config.dataflow);
+}
+
+int64_t steps_per_epoch_of(const TrainConfig& config, const InputSource& input) {
+  if (config.steps_per_epoch) return *config.steps_per_epoch;
+  if (const auto size = input.size()) return *size;
+  throw UsageError("[TrainConfig] expected .steps_per_epoch, as the size of the data is not known");
+}
+
+void warn_of_unused_regularization(const Graph& graph) {
+  std::set<Tensor> unused(graph.collection(kRegularizationLosses).begin(),
+                          graph.collection(kRegularizationLosses).end());
+  for (const auto& node : graph.nodes()) {
+    for (const Tensor& input : node->inputs()) unused.erase(input);
+  }
+  std::string names;
+  for (const Tensor& loss : unused) names += (names.empty() ? "" : ", ") + loss.op_name();
+  if (!names.empty())
+    log_warning("Regularization losses that nothing uses; is one forgotten in the cost? {}", names);
+}
+
+LoopOptions loop_of(const TrainConfig& config, int64_t steps_per_epoch, int64_t global_step) {
+  LoopOptions loop{.steps_per_epoch = steps_per_epoch,
+                   .starting_epoch = config.starting_epoch,
+                   .max_epoch = config.max_epoch};
+  if (config.epoch_from_global_step && steps_per_epoch > 0) {
+    loop.starting_epoch = global_step / steps_per_epoch + 1;
+    loop.starting_step = global_step % steps_per_epoch;
+  }
+  return loop;
+}
+
+}  // namespace
+
+void launch_train_with_config(const TrainConfig& config, SingleCostTrainer& trainer) {
+  if (!config.model) throw UsageError("[TrainConfig] expected .model, got none");
+  const Shared<InputSource> input = input_of(config);
+  const int64_t steps_per_epoch = steps_per_epoch_of(config, *input);
+  const std::shared_ptr<ModelDesc> model = config.model;
+
+  trainer.setup_graph(AnyModel(model).tower_func(), input, [&] { return model->optimizer(); });
+  log_info("{}", describe_model(trainer.graph()));
+  warn_of_unused_regularization(trainer.graph());
+
+  TrainOptions options{
+      .callbacks = config.callbacks,
+      .monitors = config.monitors.value_or(std::vector<std::shared_ptr<Monitor>>()),
+      .session_init = config.session_init,
+      .loop = {},
+      .log_dir = config.log_dir,
+  };
+  if (!config.monitors) options.monitors = default_monitors();
+  for (const auto& callback : config.extra_callbacks ? *config.extra_callbacks : default_callbacks())
+    options.callbacks.push_back(callback);
+
+  trainer.setup_callbacks(options);
+  trainer.initialize(options.session_init);
+  trainer.main_loop(loop_of(config, steps_per_epoch, trainer.global_step()));
+}
+
+void launch_train_with_config(const TrainConfig& config, SingleCostTrainer&& trainer) {
+  launch_train_with_config(config, trainer);
+}
+
+}  // namespace belfry

@@ -1,0 +1,41 @@
+#include "belfry/train/single_cost_trainer.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "belfry/base/error.h"
+#include "belfry/graph/graph.h"
+#include "belfry/optim/gradient_processor.h"
+
+namespace belfry {
+
+void SingleCostTrainer::setup_graph(TowerFunc get_cost, Shared<InputSource> input,
+                                    const OptimizerFunc& get_optimizer) {
+  set_tower_func(std::move(get_cost));
+  set_input(std::move(input));
+  train_op_ = build_train_op(get_optimizer);
+}
+
+Tensor SingleCostTrainer::build_cost() {
+  const Tensor cost = build_training_tower();
+  if (!cost) throw UsageError("[SingleCostTrainer] expected a cost from the tower function, got none");
+  if (cost.rank() != 0)
+    throw UsageError(fmt::format("[SingleCostTrainer] expected a scalar cost, got {}", describe(cost)));
+  return cost;
+}
+
+void SingleCostTrainer::run_step() {
+  if (!train_op_) throw UsageError("[SingleCostTrainer] expected setup_graph before training");
+  run_hooked({train_op_}, next_feeds());
+}
+
+Tensor SimpleTrainer::build_train_op(const OptimizerFunc& get_optimizer) {
+  const Tensor cost = build_cost();
+  GraphScope as_default(graph());
+  const std::unique_ptr<Optimizer> optimizer = get_optimizer();
+  const GradientsAndVariables gradients = FilterNoneGrad().process(optimizer->compute_gradients(cost));
+  return optimizer->apply_gradients(gradients, {.global_step = {}, .name = "train_op"});
+}
+
+}  // namespace belfry

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "belfry/optim/optimizer.h"
+#include "belfry/train/tower_trainer.h"
+
+namespace belfry {
+
+/// Base of the trainers that minimise one cost with one optimizer. Call setup_graph, then train.
+class SingleCostTrainer : public TowerTrainer {
+ public:
+  using OptimizerFunc = std::function<std::unique_ptr<Optimizer>()>;
+
+  /// Builds the training part of the graph: calls `get_cost`, which returns a scalar, in one or more training
+  /// towers with inputs from `input`, and applies the gradients with the optimizer, of which there is one.
+  /// Throws UsageError when the cost is missing or no scalar, or when called twice.
+  void setup_graph(TowerFunc get_cost, Shared<InputSource> input, const OptimizerFunc& get_optimizer);
+
+ protected:
+  /// How the towers are placed and their gradients combined. Calls `get_optimizer` once, after the cost is
+  /// built. Returns the operation that does one step.
+  virtual Tensor build_train_op(const OptimizerFunc& get_optimizer) = 0;
+  /// The cost of a new training tower without a name. Throws UsageError unless it is a scalar.
+  Tensor build_cost();
+  void run_step() override;
+
+ private:
+  Tensor train_op_;
+};
+
+/// One tower, in this process, on the default device.
+class SimpleTrainer : public SingleCostTrainer {
+ protected:
+  Tensor build_train_op(const OptimizerFunc& get_optimizer) override;
+};
+
+}  // namespace belfry

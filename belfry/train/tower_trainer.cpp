@@ -1,0 +1,107 @@
+#include "belfry/train/tower_trainer.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "belfry/base/error.h"
+#include "belfry/base/log.h"
+#include "belfry/graph/scope.h"
+
+namespace belfry {
+namespace {
+
+/// Starts an input with training and stops it after.
+class RunInput : public Callback {
+ public:
+  explicit RunInput(Shared<InputSource> input) : input_(std::move(input)) {}
+  std::string name() const override { return input_->name(); }
+  bool chief_only() const override { return false; }
+  void before_train() override { input_->reset_state(); }
+  void after_train() override { input_->stop(); }
+
+ private:
+  Shared<InputSource> input_;
+};
+
+/// Lets nodes be added to a graph, final or not.
+class Reopened {
+ public:
+  explicit Reopened(Graph& graph) : graph_(graph), was_final_(graph.finalized()) { graph_.reopen(); }
+  ~Reopened() {
+    if (was_final_) graph_.finalize();
+  }
+  Reopened(const Reopened&) = delete;
+  Reopened& operator=(const Reopened&) = delete;
+
+ private:
+  Graph& graph_;
+  bool was_final_;
+};
+
+/// The arguments of a tower function: `tensors` under the names of its signature.
+TowerInputs named(const std::vector<TensorSpec>& signature, const std::vector<Tensor>& tensors) {
+  std::vector<std::pair<std::string, Tensor>> inputs;
+  for (size_t i = 0; i < signature.size(); ++i) inputs.emplace_back(signature[i].name, tensors.at(i));
+  return TowerInputs(std::move(inputs));
+}
+
+}  // namespace
+
+void TowerTrainer::set_tower_func(TowerFunc tower_func) {
+  if (tower_func_) throw UsageError("[TowerTrainer] expected one tower function, got a second one");
+  tower_func_.emplace(std::move(tower_func));
+}
+
+void TowerTrainer::set_input(Shared<InputSource> input) {
+  if (!tower_func_) throw UsageError("[TowerTrainer] expected set_tower_func before set_input");
+  if (!input) throw UsageError("[TowerTrainer] expected an input source, got null");
+  if (input_)
+    throw UsageError(fmt::format("[TowerTrainer] expected one input source, got {} too", input->name()));
+  input_ = std::move(input);
+  GraphScope as_default(graph());
+  input_->setup(tower_func_->signature());
+  register_callback(std::make_shared<RunInput>(input_));
+  for (const auto& callback : input_->callbacks()) register_callback(callback);
+}
+
+Tensor TowerTrainer::build_training_tower() {
+  if (!input_) throw UsageError("[TowerTrainer] expected set_input before build_training_tower");
+  GraphScope as_default(graph());
+  TowerContext tower("", {.is_training = true});
+  return (*tower_func_)(named(tower_func_->signature(), input_->input_tensors()));
+}
+
+Feeds TowerTrainer::next_feeds() {
+  if (!input_) throw UsageError("[TowerTrainer] expected set_input before next_feeds");
+  return input_->next_feeds(stop_token());
+}
+
+std::shared_ptr<OnlinePredictor> TowerTrainer::get_predictor(const std::vector<std::string>& inputs,
+                                                             const std::vector<std::string>& outputs,
+                                                             c10::Device device) {
+  if (!tower_func_) throw UsageError("[get_predictor] expected set_tower_func to be called before");
+  const TowerTensorHandle& tower = prediction_tower(device);
+  std::vector<Tensor> input_tensors, output_tensors;
+  for (const std::string& name : inputs) input_tensors.push_back(tower.tensor(name));
+  for (const std::string& name : outputs) output_tensors.push_back(tower.tensor(name));
+  return std::make_shared<OnlinePredictor>(session(), input_tensors, output_tensors, inputs, outputs);
+}
+
+const TowerTensorHandle& TowerTrainer::prediction_tower(c10::Device device) {
+  const std::string name =
+      device.is_cpu() ? "tower-pred-cpu" : fmt::format("tower-pred-{}", static_cast<int>(device.index()));
+  if (const TowerTensorHandle* existing = tower_func_->find_tower(name)) return *existing;
+  log_info("Building graph for predict tower '{}' on device {} ...", name, device.str());
+  Reopened reopened(graph());
+  GraphScope as_default(graph());
+  std::vector<Tensor> placeholders;
+  for (const TensorSpec& spec : tower_func_->signature())
+    placeholders.push_back(build_or_reuse_placeholder(spec));
+  VariableScope reuse("", {.reuse = Reuse::kReuse});
+  TowerContext tower(name, {.is_training = false, .device = device});
+  (*tower_func_)(named(tower_func_->signature(), placeholders));
+  return tower_func_->towers().back();
+}
+
+}  // namespace belfry

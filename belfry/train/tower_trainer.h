@@ -1,0 +1,63 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "belfry/graph/tower.h"
+#include "belfry/input/input_source.h"
+#include "belfry/loop/trainer.h"
+
+namespace belfry {
+
+/// Base of the trainers whose model is a tower function: knowing the function, it can build the model again
+/// for prediction. To write one, with any number of costs and optimizers:
+///
+///     class MyTrainer : public TowerTrainer {
+///      public:
+///       MyTrainer(TowerFunc model, Shared<InputSource> input) {
+///         GraphScope as_default(graph());
+///         set_tower_func(std::move(model));
+///         set_input(std::move(input));
+///         build_training_tower();
+///         train_op_ = ...;
+///       }
+///       void run_step() override { run_hooked({train_op_}, next_feeds()); }
+///     };
+class TowerTrainer : public Trainer {
+ public:
+  TowerFunc* tower_func() override { return tower_func_ ? &*tower_func_ : nullptr; }
+
+  /// A callable in inference mode. The first call for a device builds the tower function there once more,
+  /// under the name "tower-pred-cpu" (or "tower-pred-0" for the first GPU) and with the variables of
+  /// training; a variable that training did not create is a UsageError. `inputs` are names of the signature;
+  /// `outputs` are names as the tower function gives them, or full names of the graph.
+  ///
+  /// May be called at any time from setup_graph on; results need the session's variables to have values. Must
+  /// be called from the training thread; the predictor may be used from any.
+  std::shared_ptr<OnlinePredictor> get_predictor(const std::vector<std::string>& inputs,
+                                                 const std::vector<std::string>& outputs,
+                                                 c10::Device device = c10::kCPU) override;
+
+ protected:
+  /// Throws UsageError when called twice.
+  void set_tower_func(TowerFunc tower_func);
+  /// Sets `input` up for the tower function's signature, and lets it start with training. Throws UsageError
+  /// before set_tower_func, or when called twice.
+  void set_input(Shared<InputSource> input);
+  /// Calls the tower function with the input's tensors in a training tower without a name; returns its
+  /// output.
+  Tensor build_training_tower();
+  /// The values of one step, for run_hooked. Throws StopTraining at the end of the data, or when training was
+  /// asked to stop while waiting for them.
+  Feeds next_feeds();
+
+ private:
+  const TowerTensorHandle& prediction_tower(c10::Device device);
+
+  std::optional<TowerFunc> tower_func_;
+  Shared<InputSource> input_;
+};
+
+}  // namespace belfry

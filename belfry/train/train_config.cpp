@@ -1,0 +1,34 @@
+#include "belfry/train/train_config.h"
+
+#include <utility>
+
+#include "belfry/callbacks/progress_bar.h"
+#include "belfry/callbacks/run_op.h"
+#include "belfry/checkpoint/checkpoint_files.h"
+#include "belfry/checkpoint/restore.h"
+#include "belfry/summary/json_writer.h"
+#include "belfry/summary/merge_all_summaries.h"
+#include "belfry/summary/moving_average_summary.h"
+#include "belfry/summary/scalar_printer.h"
+#include "belfry/summary/tf_event_writer.h"
+
+namespace belfry {
+
+AutoResumeTrainConfig::AutoResumeTrainConfig(TrainConfig config, bool always_resume)
+    : TrainConfig(std::move(config)) {
+  const bool has_its_own = session_init || starting_epoch != 1;
+  if (log_dir.empty() || (has_its_own && !always_resume) || !latest_checkpoint(log_dir)) return;
+  session_init = SaverRestore(log_dir);
+  epoch_from_global_step = true;
+}
+
+Callbacks default_callbacks() {
+  return callbacks(MovingAverageSummary(), ProgressBar(), MergeAllSummaries(), RunUpdateOps());
+}
+
+std::vector<std::shared_ptr<Monitor>> default_monitors() {
+  return {std::make_shared<TFEventWriter>(), std::make_shared<JSONWriter>(),
+          std::make_shared<ScalarPrinter>()};
+}
+
+}  // namespace belfry

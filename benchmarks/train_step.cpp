@@ -1,0 +1,108 @@
+// Time of one training step (forward, backward, update, moving averages) of the models of benchmarks/peers,
+// on a constant batch. Prints the median in ms. benchmarks/training runs it and its peers in turn.
+//
+// usage: train_step mnist|cifar BATCH STEPS THREADS
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/rand.h>
+#include <ATen/ops/randint.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "belfry/graph/graph.h"
+#include "belfry/graph/tower.h"
+#include "belfry/layers/argscope.h"
+#include "belfry/layers/batch_norm.h"
+#include "belfry/layers/conv2d.h"
+#include "belfry/layers/dropout.h"
+#include "belfry/layers/fully_connected.h"
+#include "belfry/layers/nonlinearity.h"
+#include "belfry/layers/pooling.h"
+#include "belfry/ops/ops.h"
+#include "belfry/optim/adam.h"
+#include "belfry/optim/momentum.h"
+#include "belfry/runtime/session.h"
+
+using namespace belfry;
+
+namespace {
+
+Tensor mnist_convnet(const Tensor& image) {
+  ArgScope defaults(Conv2DOptions{.filters = 32, .kernel = 3, .activation = relu});
+  return image * 2.0 - 1.0 | Conv2D("conv0") | MaxPooling("pool0", {.pool = 2}) | Conv2D("conv1") |
+         Conv2D("conv2") | MaxPooling("pool1", {.pool = 2}) | Conv2D("conv3") |
+         FullyConnected("fc0", {.units = 512, .activation = relu}) | Dropout("dropout", {.rate = 0.5}) |
+         FullyConnected("fc1", {.units = 10});
+}
+
+Tensor residual(const std::string& name, Tensor x, bool increase, bool first) {
+  VariableScope scope(name);
+  const int64_t channels = x.dim(-1), out = increase ? 2 * channels : channels;
+  Tensor y = first ? x : BNReLU(x);
+  y = Conv2D("conv1", y, {.filters = out, .strides = increase ? 2 : 1, .activation = BNReLU});
+  y = Conv2D("conv2", y, {.filters = out});
+  if (increase) {
+    x = AvgPooling("pool", x, {.pool = 2});
+    x = pad(x, {{0, 0}, {0, 0}, {0, 0}, {channels / 2, channels / 2}});
+  }
+  return y + x;
+}
+
+Tensor cifar_resnet(const Tensor& image) {
+  ArgScope defaults(Conv2DOptions{.kernel = 3, .use_bias = false});
+  Tensor x = Conv2D("conv0", image, {.filters = 16, .activation = BNReLU});
+  for (int stage = 0; stage < 3; ++stage) {
+    for (int i = 0; i < 3; ++i) {
+      x = residual(fmt::format("res{}.{}", stage + 1, i), x, stage > 0 && i == 0, stage == 0 && i == 0);
+    }
+  }
+  return BNReLU(x) | GlobalAvgPooling("gap") | FullyConnected("linear", {.units = 10});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 5) {
+    fmt::print(stderr, "usage: {} mnist|cifar BATCH STEPS THREADS\n", argv[0]);
+    return 2;
+  }
+  const bool mnist = argv[1] == std::string("mnist");
+  const int64_t batch = std::stol(argv[2]), steps = std::stol(argv[3]);
+  at::set_num_threads(std::stoi(argv[4]));
+
+  Graph graph;
+  GraphScope as_default(graph);
+  const Shape shape = mnist ? Shape{batch, 28, 28, 1} : Shape{batch, 32, 32, 3};
+  const Tensor image = placeholder("image", shape), label = placeholder("label", {batch}, kInt64);
+  TowerContext tower("", {.is_training = true});
+  const Tensor logits = mnist ? mnist_convnet(image) : cifar_resnet(image);
+  const Tensor cost = mean(sparse_softmax_cross_entropy(logits, label));
+  std::unique_ptr<Optimizer> optimizer;
+  if (mnist) {
+    optimizer = std::make_unique<Adam>(AdamOptions{.learning_rate = 1e-3});
+  } else {
+    optimizer = std::make_unique<Momentum>(MomentumOptions{.learning_rate = 0.1});
+  }
+  std::vector<Tensor> work = {optimizer->minimize(cost)};
+  for (const Tensor& update : graph.collection(kUpdateOps)) work.push_back(update);
+
+  Session session(graph);
+  session.initialize_variables();
+  const Callable step = session.make_callable({image, label}, {group(work), cost});
+  const std::vector<at::Tensor> feeds = {at::rand(shape), at::randint(10, {batch}, at::kLong)};
+  std::vector<double> times;
+  for (int64_t i = 0; i < steps + 5; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    step(feeds);
+    if (i >= 5)
+      times.push_back(
+          std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::nth_element(times.begin(), times.begin() + steps / 2, times.end());
+  fmt::print("{:.3f}\n", times[steps / 2]);
+}

@@ -1,0 +1,203 @@
+#include "belfry/callbacks/inference_runner.h"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "belfry/base/error.h"
+#include "belfry/callbacks/data_parallel_inference_runner.h"
+#include "belfry/dataflow/batch_data.h"
+#include "belfry/dataflow/data_from_tensors.h"
+#include "belfry/dataflow/map_data.h"
+#include "belfry/dataflow/raw.h"
+#include "belfry/input/queue_input.h"
+#include "tests/support/tiny_trainer.h"
+
+namespace belfry {
+namespace {
+
+using test::AtEpochEnd;
+using test::TinyTrainer;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr int64_t kSamples = 1000, kBatch = 64;
+/// 0 + 1 + ... + 999, over 1000.
+constexpr double kMean = 499.5;
+/// Every third sample is wrong: 0, 3, ..., 999.
+constexpr double kError = 334 / 1000.;
+
+/// 1,000 samples {i} in batches of 64; the last has 40.
+AnyDataFlow batches() {
+  return BatchData(DataFromTensors({at::arange(kSamples, at::kFloat)}), kBatch, {.remainder = true});
+}
+
+/// loss = mean(x) * scale, a vector of samples that are wrong, and whether the tower trains.
+Tensor model(const TowerInputs& in) {
+  Graph& graph = default_graph();
+  const Variable scale = get_variable("scale", {}, {.dtype = kInt64});
+  const Tensor mean = graph.add("aten::mean", {in["x"]}).output();
+  graph.add("aten::mul.Tensor", {mean, current_tower_context().is_training() ? mean : Tensor(scale)}, {},
+            "loss");
+  const Tensor rest = graph.add("aten::remainder.Scalar", {in["x"]}, {{"other", 3}}).output();
+  graph.add("aten::eq.Scalar", {rest}, {{"other", 0}}, "wrong");
+  return {};
+}
+
+/// Keeps the sizes of the batches that it was given, and the first sample of each.
+class Batches : public Inferencer {
+ public:
+  std::vector<std::string> get_fetches() const override { return {"x"}; }
+  void before_inference() override { sizes.clear(), first.clear(); }
+  void on_fetches(const std::vector<at::Tensor>& values, int64_t batch_size) override {
+    sizes.push_back(batch_size);
+    first.push_back(values[0][0].item<int64_t>());
+  }
+  std::map<std::string, double> after_inference() override { return {{"batches", sizes.size()}}; }
+
+  std::vector<int64_t> sizes, first;
+};
+
+struct InferenceRunnerTest : testing::Test {
+  InferenceRunnerTest() { trainer.set_tower_func(model, {{"x", {kDynamic}}}); }
+
+  void train(Callbacks callbacks, int64_t epochs = 1) {
+    trainer.train({.callbacks = std::move(callbacks), .loop = {.steps_per_epoch = 1, .max_epoch = epochs}});
+  }
+  double latest(const std::string& tag) { return trainer.monitors().latest(tag).value().value; }
+
+  /// Sets the variable that the loss is multiplied by; it is 0 at first.
+  AtEpochEnd set_scale(int64_t scale) {
+    return AtEpochEnd([scale](Trainer& t) {
+      t.session().set_value(Variable(t.graph().find_variable("scale")), at::scalar_tensor(scale, at::kLong));
+    });
+  }
+
+  void expect_exact_results() {
+    EXPECT_DOUBLE_EQ(latest("validation_loss"), kMean);
+    EXPECT_DOUBLE_EQ(latest("val-error"), kError);
+    EXPECT_EQ(seen->sizes.size(), 16u);
+    EXPECT_EQ(seen->sizes.back(), 40);
+    for (size_t i = 0; i < seen->first.size(); ++i)
+      EXPECT_EQ(seen->first[i], static_cast<int64_t>(i) * kBatch);
+  }
+
+  TinyTrainer trainer;
+  std::shared_ptr<Batches> seen = std::make_shared<Batches>();
+  Inferencers inferencers = {ScalarStats("loss"), ClassificationError("wrong", "val-error"), seen};
+};
+
+TEST_F(InferenceRunnerTest, TheRemainderCountsAsWhatItIs) {
+  train(callbacks(set_scale(1), InferenceRunner(batches(), inferencers)));
+  expect_exact_results();
+}
+
+TEST_F(InferenceRunnerTest, ParallelEvaluationGivesTheSameInTheSameOrder) {
+  const std::vector<c10::Device> devices(3, c10::kCPU);
+  train(callbacks(set_scale(1), DataParallelInferenceRunner(batches(), inferencers, devices)));
+  expect_exact_results();
+}
+
+TEST_F(InferenceRunnerTest, WithoutPrefetchingItIsTheSame) {
+  train(callbacks(set_scale(1), InferenceRunner(batches(), inferencers, {.prefetch = 0})));
+  expect_exact_results();
+}
+
+TEST_F(InferenceRunnerTest, AnEndlessInputIsRunForItsSize) {
+  train(callbacks(set_scale(1), InferenceRunner(QueueInput(batches()), inferencers)), 2);
+  expect_exact_results();
+}
+
+TEST_F(InferenceRunnerTest, SeesTheValuesThatTheVariablesHaveThen) {
+  train(callbacks(InferenceRunner(batches(), inferencers), set_scale(2)), 2);
+  EXPECT_EQ(trainer.monitors().history("validation_loss")[0].value, 0);
+  EXPECT_DOUBLE_EQ(latest("validation_loss"), 2 * kMean);
+}
+
+TEST_F(InferenceRunnerTest, SeveralRunnersWithTowersOfTheirOwn) {
+  const AnyDataFlow few = BatchData(DataFromTensors({at::arange(6, at::kFloat)}), 4, {.remainder = true});
+  train(callbacks(set_scale(1), InferenceRunner(batches(), {ScalarStats("loss")}),
+                  InferenceRunner(few, {ScalarStats("loss", "few")}, {.tower_name = "Few"})));
+  EXPECT_DOUBLE_EQ(latest("validation_loss"), kMean);
+  EXPECT_DOUBLE_EQ(latest("few_loss"), 2.5);
+}
+
+TEST_F(InferenceRunnerTest, RunsAgainInEveryEpochWithNewData) {
+  train(callbacks(InferenceRunner(batches(), inferencers)), 3);
+  EXPECT_EQ(trainer.monitors().history("batches").size(), 3u);
+  EXPECT_EQ(latest("batches"), 16);
+}
+
+TEST_F(InferenceRunnerTest, ARequestToStopEndsTheEvaluationWithoutAResult) {
+  struct StopsAtThird : Batches {
+    void on_fetches(const std::vector<at::Tensor>& values, int64_t size) override {
+      Batches::on_fetches(values, size);
+      if (sizes.size() == 3) trainer->request_stop();
+    }
+    Trainer* trainer = nullptr;
+  };
+  auto stops = std::make_shared<StopsAtThird>();
+  stops->trainer = &trainer;
+  train(callbacks(InferenceRunner(batches(), {stops})), 5);
+  EXPECT_EQ(stops->sizes.size(), 3u);
+  EXPECT_FALSE(trainer.monitors().latest("batches"));
+}
+
+TEST_F(InferenceRunnerTest, NoDataIsAnError) {
+  EXPECT_THROW(train(callbacks(InferenceRunner(DataFromList({}), inferencers))), DataError);
+}
+
+TEST_F(InferenceRunnerTest, NoDataIsAnErrorInParallelToo) {
+  EXPECT_THROW(train(callbacks(DataParallelInferenceRunner(DataFromList({}), inferencers, {c10::kCPU}))),
+               DataError);
+}
+
+/// A dataflow whose 500th sample throws.
+AnyDataFlow failing() {
+  auto fail = [](Datapoint dp) -> std::optional<Datapoint> {
+    if (dp[0].item<double>() == 500) throw DataError("sample 500 is damaged");
+    return dp;
+  };
+  return BatchData(MapData(DataFromTensors({at::arange(kSamples, at::kFloat)}), fail), kBatch,
+                   {.remainder = true});
+}
+
+void expect_damage(const std::function<void()>& action) {
+  try {
+    action();
+    ADD_FAILURE() << "expected a DataError";
+  } catch (const DataError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("sample 500 is damaged"));
+  }
+}
+
+TEST_F(InferenceRunnerTest, WhatTheDataThrowsEndsTraining) {
+  expect_damage([&] { train(callbacks(InferenceRunner(failing(), inferencers))); });
+}
+
+TEST_F(InferenceRunnerTest, WhatTheDataThrowsEndsParallelEvaluation) {
+  const std::vector<c10::Device> devices(3, c10::kCPU);
+  expect_damage([&] { train(callbacks(DataParallelInferenceRunner(failing(), inferencers, devices))); });
+}
+
+TEST_F(InferenceRunnerTest, AnInferencerThatThrowsEndsParallelEvaluation) {
+  struct Throws : Batches {
+    void on_fetches(const std::vector<at::Tensor>&, int64_t) override { throw UsageError("no such class"); }
+  };
+  const std::vector<c10::Device> devices(3, c10::kCPU);
+  EXPECT_THROW(train(callbacks(DataParallelInferenceRunner(batches(), {Throws()}, devices))), UsageError);
+}
+
+TEST_F(InferenceRunnerTest, MisuseIsExplained) {
+  EXPECT_THROW(train(callbacks(InferenceRunner(batches(), {ScalarStats("lost")}))), UsageError);
+  EXPECT_THROW(DataParallelInferenceRunner(batches(), inferencers, {}), UsageError);
+  TinyTrainer without_towers;
+  EXPECT_THROW(without_towers.train({.callbacks = callbacks(InferenceRunner(batches(), inferencers))}),
+               UsageError);
+}
+
+}  // namespace
+}  // namespace belfry

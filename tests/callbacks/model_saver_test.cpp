@@ -1,0 +1,161 @@
+#include "belfry/callbacks/model_saver.h"
+
+#include <ATen/ops/full.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "belfry/base/error.h"
+#include "belfry/callbacks/min_saver.h"
+#include "belfry/checkpoint/checkpoint_files.h"
+#include "belfry/checkpoint/checkpoint_reader.h"
+#include "belfry/checkpoint/restore.h"
+#include "belfry/loop/periodic_trigger.h"
+#include "belfry/summary/json_writer.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/tiny_trainer.h"
+
+namespace belfry {
+namespace {
+
+using test::AtEpochEnd;
+using test::TinyTrainer;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+Tensor zeros(const Shape& shape, DType dtype) {
+  return default_graph().add("aten::zeros", {}, {{"size", shape}, {"dtype", dtype}}).output();
+}
+
+/// Trains epochs of two steps with a weight "w", so that epoch n ends at global step 2n.
+struct SaverTest : testing::Test {
+  void train(Callbacks callbacks, int64_t epochs, int64_t first_epoch = 1) {
+    TinyTrainer trainer;
+    trainer.build([] { get_variable("w", {2}, {.initializer = zeros}); });
+    AnySessionInit init;
+    if (first_epoch > 1) init = SaverRestore(folder.path());
+    trainer.train({.callbacks = std::move(callbacks),
+                   .monitors = {std::make_shared<JSONWriter>()},
+                   .session_init = init,
+                   .loop = {.steps_per_epoch = 2, .starting_epoch = first_epoch, .max_epoch = epochs},
+                   .log_dir = folder.path()});
+    steps = trainer.global_step();
+  }
+
+  /// Puts the values, one an epoch, as "val-error".
+  AtEpochEnd put(std::vector<double> values) {
+    return AtEpochEnd([values](Trainer& t) {
+      t.monitors().put_scalar("val-error", values.at(static_cast<size_t>(t.epoch_num()) - 1));
+    });
+  }
+
+  std::vector<int64_t> saved_steps() const {
+    std::vector<int64_t> result;
+    for (const CheckpointFile& file : checkpoints_in(folder.path())) result.push_back(file.step);
+    return result;
+  }
+  int64_t step_of(const std::string& name) const {
+    return load_checkpoint(folder / name).at("global_step").item<int64_t>();
+  }
+
+  test::TempDir folder;
+  test::LogLines log;
+  int64_t steps = 0;
+};
+
+TEST_F(SaverTest, ModelSaverSavesAtTheEndOfEachEpoch) {
+  train(callbacks(ModelSaver()), 3);
+  EXPECT_THAT(saved_steps(), ElementsAre(2, 4, 6));
+  EXPECT_EQ(latest_checkpoint(folder.path()), folder / "model-6");
+  EXPECT_EQ(step_of("model-4"), 4);
+}
+
+TEST_F(SaverTest, ModelSaverKeepsTheNewest) {
+  train(callbacks(ModelSaver({.max_to_keep = 2})), 4);
+  EXPECT_THAT(saved_steps(), ElementsAre(6, 8));
+}
+
+TEST_F(SaverTest, ModelSaverSavesWhenTrainingIsAskedToStop) {
+  struct StopsInside : Callback {
+    std::string name() const override { return "StopsInside"; }
+    void trigger_step() override {
+      if (trainer().global_step() == 3) trainer().request_stop();
+    }
+  };
+  train(callbacks(StopsInside(), ModelSaver()), 9);
+  EXPECT_THAT(saved_steps(), ElementsAre(2, 3));
+}
+
+TEST_F(SaverTest, WeightsThatAreNotFiniteAreNotSaved) {
+  auto poison = AtEpochEnd([](Trainer& t) {
+    if (t.epoch_num() != 2) return;
+    t.session().set_value(Variable(t.graph().find_variable("w")), at::full({2}, NAN));
+  });
+  train(callbacks(poison, ModelSaver()), 3);
+  EXPECT_THAT(saved_steps(), ElementsAre(2));
+  EXPECT_EQ(latest_checkpoint(folder.path()), folder / "model-2");
+  EXPECT_THAT(log.text(), HasSubstr("[ModelSaver]"));
+}
+
+TEST_F(SaverTest, AFolderThatCannotBeWrittenDoesNotEndTraining) {
+  std::ofstream(folder / "file") << "no folder";
+  train(callbacks(ModelSaver({.checkpoint_dir = folder / "file"})), 2);
+  EXPECT_EQ(steps, 4);
+  EXPECT_THAT(log.text(), HasSubstr("training goes on"));
+}
+
+TEST_F(SaverTest, MinSaverKeepsTheBest) {
+  train(callbacks(ModelSaver({.max_to_keep = 1}), put({3, 1, 2, 1}), MinSaver("val-error")), 4);
+  EXPECT_EQ(step_of("min-val-error"), 4);
+  EXPECT_THAT(saved_steps(), ElementsAre(8));
+}
+
+TEST_F(SaverTest, MaxSaverKeepsTheLargest) {
+  train(callbacks(ModelSaver(), put({1, 3, 2}), MaxSaver("val-error", {.filename = "best"})), 3);
+  EXPECT_EQ(step_of("best"), 4);
+}
+
+TEST_F(SaverTest, NotANumberIsNeverTheBest) {
+  train(callbacks(ModelSaver(), put({NAN, 2, NAN, 1}), MinSaver("val-error")), 4);
+  EXPECT_EQ(step_of("min-val-error"), 8);
+}
+
+TEST_F(SaverTest, ACheckpointOfAnotherStepIsNotCopied) {
+  train(callbacks(PeriodicTrigger(ModelSaver(), {.every_k_epochs = 2}), put({9, 3, 1, 2}),
+                  MinSaver("val-error")),
+        4);
+  EXPECT_EQ(step_of("min-val-error"), 8) << "1 is not saved, so 2 is the best of what is";
+  EXPECT_THAT(log.text(), HasSubstr("New minimum 'val-error' found at global_step=6"));
+}
+
+TEST_F(SaverTest, AResumedRunKnowsTheBest) {
+  train(callbacks(ModelSaver(), put({1, 3}), MinSaver("val-error")), 2);
+  train(callbacks(ModelSaver(), put({0, 0, 2}), MinSaver("val-error")), 3, 3);
+  EXPECT_EQ(step_of("min-val-error"), 2);
+  train(callbacks(ModelSaver(), put({0, 0, 0, 0.5}), MinSaver("val-error")), 4, 4);
+  EXPECT_EQ(step_of("min-val-error"), 8);
+}
+
+TEST_F(SaverTest, AStatisticThatNeverComesIsFine) {
+  train(callbacks(ModelSaver(), MinSaver("unknown")), 1);
+  EXPECT_FALSE(is_complete_checkpoint(folder / "min-unknown"));
+}
+
+TEST_F(SaverTest, MinSaverNeedsAModelSaver) {
+  try {
+    train(callbacks(put({1}), MinSaver("val-error")), 1);
+    ADD_FAILURE() << "expected a UsageError";
+  } catch (const UsageError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("register a ModelSaver before it"));
+  }
+}
+
+TEST_F(SaverTest, ModelSaverNeedsAFolder) {
+  TinyTrainer trainer;
+  EXPECT_THROW(trainer.train({.callbacks = callbacks(ModelSaver())}), UsageError);
+}
+
+}  // namespace
+}  // namespace belfry

@@ -1,0 +1,92 @@
+#include "belfry/dataflow/raw.h"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/equal.h>
+#include <gmock/gmock.h>
+
+#include "belfry/base/error.h"
+#include "belfry/dataflow/data_from_tensors.h"
+#include "tests/dataflow/flows.h"
+
+namespace belfry {
+namespace {
+
+using testing::ElementsAre;
+
+TEST(DataFromList, ProducesTheListInOrderInEachPass) {
+  for (int64_t n : {0, 1, 13, 39}) {
+    DataFromList flow = counting(n);
+    EXPECT_EQ(flow.size(), n);
+    EXPECT_EQ(values(flow), range(n));
+    EXPECT_EQ(values(flow), range(n));
+  }
+}
+
+TEST(DataFromFunction, StartsEachPassWithAFreshFunction) {
+  int passes = 0;
+  DataFromFunction flow(
+      [&] { return [n = ++passes]() mutable { return n-- ? std::optional(scalar(n)) : std::nullopt; }; }, 7);
+  EXPECT_THAT(values(flow), ElementsAre(0));
+  EXPECT_THAT(values(flow), ElementsAre(1, 0));
+  EXPECT_EQ(flow.size(), 7);
+}
+
+TEST(DataFromFunction, AnEmptyFunctionIsAnError) {
+  EXPECT_THROW(DataFromFunction({}), UsageError);
+  EXPECT_THROW(DataFromFunction([] { return DataFromFunction::Next(); }).iterator(), UsageError);
+}
+
+TEST(FakeData, HasTheShapesDtypesAndRangesAskedFor) {
+  FakeData flow({{.shape = {2, 3}}, {.shape = {}, .dtype = at::kLong, .low = 5, .high = 8}}, {.size = 39});
+  int count = 0;
+  for (Datapoint& dp : flow.iterator()) {
+    ++count;
+    EXPECT_THAT(dp.at(0).sizes(), ElementsAre(2, 3));
+    EXPECT_EQ(dp[0].scalar_type(), at::kFloat);
+    EXPECT_EQ(dp.at(1).scalar_type(), at::kLong);
+    EXPECT_THAT(dp[1].item<int64_t>(), testing::AllOf(testing::Ge(5), testing::Lt(8)));
+  }
+  EXPECT_EQ(count, 39);
+}
+
+at::Tensor first_of(FakeData& flow) {
+  return flow.iterator().next()->at(0);
+}
+
+TEST(FakeData, IsTheSameForTheSameSeedAndPassOnly) {
+  FakeData a({{.shape = {13}}}, {.seed = 1}), b({{.shape = {13}}}, {.seed = 1}),
+      c({{.shape = {13}}}, {.seed = 2});
+  at::Tensor first = first_of(a);
+  EXPECT_TRUE(at::equal(first, first_of(b)));
+  EXPECT_FALSE(at::equal(first, first_of(c)));
+  EXPECT_FALSE(at::equal(first, first_of(a)));
+  a.reset_state();
+  EXPECT_TRUE(at::equal(first, first_of(a)));
+}
+
+TEST(FakeData, RepeatsOneDatapointWhenNotRandom) {
+  DataIterator pass = FakeData({{.shape = {13}}}, {.random = false}).iterator();
+  EXPECT_TRUE(at::equal(pass.next()->at(0), pass.next()->at(0)));
+}
+
+TEST(DataFromTensors, ProducesRowsAndSlices) {
+  DataFromTensors flow({at::arange(13), at::arange(26).view({13, 2})});
+  EXPECT_EQ(flow.size(), 13);
+  EXPECT_EQ(values(flow), range(13));
+  EXPECT_THAT(values(flow.slice(11, 13)), ElementsAre(11, 12));
+  EXPECT_THAT(values(flow.slice(5, 5)), ElementsAre());
+  EXPECT_THAT(flow.iterator().next()->at(1).sizes(), ElementsAre(2));
+}
+
+TEST(DataFromTensors, TensorsThatDoNotMatchAreAnError) {
+  EXPECT_THROW(DataFromTensors({}), UsageError);
+  EXPECT_THROW(DataFromTensors({at::scalar_tensor(1)}), UsageError);
+  EXPECT_THROW(DataFromTensors({at::arange(13), at::arange(12)}), UsageError);
+  DataFromTensors flow({at::arange(13)});
+  EXPECT_THROW(flow.slice(-1, 2), UsageError);
+  EXPECT_THROW(flow.slice(3, 2), UsageError);
+  EXPECT_THROW(flow.slice(0, 14), UsageError);
+}
+
+}  // namespace
+}  // namespace belfry

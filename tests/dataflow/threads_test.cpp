@@ -1,0 +1,188 @@
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <thread>
+
+#include "belfry/base/error.h"
+#include "belfry/dataflow/batch_data.h"
+#include "belfry/dataflow/parallel_map_data.h"
+#include "belfry/dataflow/prefetch_data.h"
+#include "belfry/dataflow/repeated_data.h"
+#include "belfry/dataflow/shuffle_data.h"
+#include "tests/dataflow/flows.h"
+
+namespace belfry {
+namespace {
+
+using testing::ThrowsMessage;
+
+Datapoint same(Datapoint datapoint) {
+  return datapoint;
+}
+
+// Takes longer for some datapoints than for others.
+Datapoint uneven(Datapoint datapoint) {
+  for (int64_t i = value(datapoint) * 7 % 5; i > 0; --i) std::this_thread::yield();
+  return datapoint;
+}
+
+std::optional<Datapoint> drop_odd(Datapoint datapoint) {
+  return value(datapoint) % 2 ? std::nullopt : std::optional(datapoint);
+}
+
+struct Stage {
+  std::string name;
+  std::function<AnyDataFlow(AnyDataFlow)> add;
+};
+
+// Every dataflow with threads, with few and many of them, small and large buffers.
+std::vector<Stage> stages() {
+  std::vector<Stage> all;
+  for (int64_t buffer : {1, 2, 39}) {
+    all.push_back({fmt::format("prefetch, buffer {}", buffer),
+                   [=](AnyDataFlow source) { return PrefetchData(source, buffer); }});
+    for (int64_t threads : {1, 2, 8}) {
+      all.push_back({fmt::format("{} threads, buffer {}", threads, buffer), [=](AnyDataFlow source) {
+                       return MultiThreadMapData(source, threads, uneven, {.buffer_size = buffer});
+                     }});
+    }
+  }
+  all.push_back({"prefetch of map of prefetch", [](AnyDataFlow source) {
+                   return PrefetchData(
+                       MultiThreadMapData(PrefetchData(source, 2), 3, uneven, {.buffer_size = 4}), 2);
+                 }});
+  return all;
+}
+
+TEST(ThreadedData, ProducesTheSourceInOrderInEachPass) {
+  for (const Stage& stage : stages()) {
+    for (int64_t n : {0, 1, 13, 39}) {
+      AnyDataFlow flow = stage.add(counting(n));
+      EXPECT_EQ(flow->size(), n);
+      for (int pass = 0; pass < 2; ++pass) EXPECT_EQ(values(*flow), range(n)) << stage.name;
+    }
+  }
+}
+
+TEST(ThreadedData, StopsEarlyAtAnyPointOfAnEndlessSource) {
+  for (const Stage& stage : stages()) {
+    for (int64_t taken : {0, 1, 13}) {
+      AnyDataFlow flow = stage.add(endless());
+      DataIterator pass = flow->iterator();
+      for (int64_t i = 0; i < taken; ++i) EXPECT_EQ(value(*pass.next()), i) << stage.name;
+    }
+  }
+}
+
+TEST(ThreadedData, AnErrorOfTheSourceComesUnchangedAfterWhatCameBefore) {
+  for (const Stage& stage : stages()) {
+    AnyDataFlow flow = stage.add(MapData(endless(), fail_at(13)));
+    DataIterator pass = flow->iterator();
+    for (int64_t i = 0; i < 13; ++i) EXPECT_EQ(value(*pass.next()), i) << stage.name;
+    EXPECT_THAT([&] { pass.next(); }, ThrowsMessage<Error>("[MapData] datapoint 13: cannot read 13"));
+    EXPECT_FALSE(pass.next());
+  }
+}
+
+TEST(ThreadedData, AnErrorThatNobodyWaitsForIsDropped) {
+  for (const Stage& stage : stages()) {
+    DataIterator pass = stage.add(MapData(counting(39), fail_at(3)))->iterator();
+    EXPECT_EQ(value(*pass.next()), 0);
+  }
+}
+
+TEST(ThreadedData, ASlowSourceLosesNothing) {
+  for (const Stage& stage : stages()) EXPECT_EQ(values(*stage.add(MapData(counting(39), uneven))), range(39));
+}
+
+TEST(ThreadedData, ASlowConsumerHoldsTheSourceBack) {
+  std::atomic<int64_t> made = 0;
+  auto source = MapData(endless(), [&](Datapoint dp) {
+    ++made;
+    return dp;
+  });
+  const std::pair<AnyDataFlow, int64_t> cases[] = {
+      {PrefetchData(source, 3), 3 + 1},  // the buffer, and one that waits to enter it
+      {MultiThreadMapData(source, 8, same, {.buffer_size = 3}), 3},
+  };
+  for (const auto& [flow, ahead] : cases) {
+    made = 0;
+    DataIterator pass = flow->iterator();
+    for (int64_t i = 1; i <= 13; ++i) {
+      pass.next();
+      EXPECT_LE(made, i + ahead);
+    }
+  }
+}
+
+TEST(ThreadedData, WrongSizesAreErrors) {
+  EXPECT_THROW(PrefetchData(counting(1), 0), UsageError);
+  EXPECT_THROW(MultiThreadMapData(counting(1), 0, same), UsageError);
+  EXPECT_THROW(MultiThreadMapData(counting(1), 1, {}), UsageError);
+  EXPECT_THROW(MultiThreadMapData(counting(1), 1, same, {.buffer_size = 0}), UsageError);
+}
+
+TEST(MultiThreadMapData, DropsWhatTheFunctionDrops) {
+  for (int64_t threads : {1, 2, 8}) {
+    EXPECT_EQ(values(MultiThreadMapData(counting(39), threads, drop_odd, {.buffer_size = 4})),
+              values(MapData(counting(39), drop_odd)));
+  }
+}
+
+TEST(MultiThreadMapData, AnErrorOfTheFunctionComesAtItsPlaceWithItsKind) {
+  MapFunction broken = [](Datapoint dp) -> Datapoint {
+    if (value(dp) == 17) throw DataError("a.jpg", 3, "cut off");
+    return dp;
+  };
+  for (int64_t threads : {1, 2, 8}) {
+    DataIterator pass = MultiThreadMapData(endless(), threads, broken).iterator();
+    for (int64_t i = 0; i < 17; ++i) EXPECT_EQ(value(*pass.next()), i);
+    EXPECT_THAT([&] { pass.next(); },
+                ThrowsMessage<DataError>("[MultiThreadMapData] datapoint 17: a.jpg at byte 3: cut off"));
+    EXPECT_FALSE(pass.next());
+  }
+}
+
+TEST(MultiThreadMapData, ManyErrorsAtOnceGiveTheFirst) {
+  MapFunction broken = [](Datapoint dp) -> Datapoint { throw UsageError(fmt::format("bad {}", value(dp))); };
+  DataIterator pass = MultiThreadMapData(endless(), 8, broken).iterator();
+  EXPECT_THAT([&] { pass.next(); }, ThrowsMessage<UsageError>("[MultiThreadMapData] datapoint 0: bad 0"));
+}
+
+TEST(MultiThreadMapData, RunsTheFunctionInSeveralThreadsAtOnce) {
+  std::atomic<int> running = 0;
+  auto meet = [&](Datapoint dp) {
+    ++running;  // returns only when both threads are inside
+    while (running < 2) std::this_thread::yield();
+    return dp;
+  };
+  EXPECT_EQ(values(MultiThreadMapData(counting(2), 2, meet)), range(2));
+}
+
+TEST(ThreadedData, ATrainingPipelineIsTheSameForAnyNumberOfThreads) {
+  auto pipeline = [](int64_t threads) {
+    ShuffleData shuffled(counting(39), {.seed = 3});
+    BatchData batches(MultiThreadMapData(RepeatedData(shuffled, 3), threads, uneven, {.buffer_size = 5}), 13);
+    std::vector<int64_t> all;
+    for (Datapoint& batch : PrefetchData(batches, 2).iterator()) {
+      for (int64_t i = 0; i < 13; ++i) all.push_back(batch[0][i].item<int64_t>());
+    }
+    return all;
+  };
+  const std::vector<int64_t> expected = pipeline(1);
+  EXPECT_EQ(expected.size(), 3u * 39u);
+  EXPECT_EQ(pipeline(2), expected);
+  EXPECT_EQ(pipeline(8), expected);
+}
+
+TEST(ThreadedData, StartingAndStoppingManyTimesNeverHangs) {
+  MultiThreadMapData mapped(endless(), 3, same, {.buffer_size = 2});
+  PrefetchData flow(mapped, 2);
+  for (int i = 0; i < 1000; ++i) {
+    DataIterator pass = flow.iterator();
+    for (int k = i % 4; k > 0; --k) pass.next();
+  }
+}
+
+}  // namespace
+}  // namespace belfry

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <fstream>
+#include <iterator>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "belfry/formats/array_info.h"
+
+namespace belfry::test {
+
+inline std::string slurp(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+inline void spit(const std::string& path, const std::string& content) {
+  std::ofstream(path, std::ios::binary) << content;
+}
+
+/// The memory of `values`.
+template <typename T>
+std::string bytes_of(const std::vector<T>& values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
+}
+
+inline std::string hex(const std::string& bytes) {
+  std::string out;
+  for (unsigned char c : bytes) {
+    out += "0123456789abcdef"[c >> 4];
+    out += "0123456789abcdef"[c & 15];
+  }
+  return out;
+}
+
+/// The array `name` of any reader, as bytes.
+template <typename Reader>
+std::string read_array(const Reader& reader, const std::string& name) {
+  for (const ArrayInfo& info : reader.entries()) {
+    if (info.name != name) continue;
+    std::string bytes(byte_size(info.dtype, info.shape).value_or(0), '\0');
+    reader.read(name, std::as_writable_bytes(std::span(bytes)));
+    return bytes;
+  }
+  return "no such array";
+}
+
+/// The message of the E that `call` throws; "nothing thrown" if none.
+template <typename E, typename Call>
+std::string message_of(Call call) {
+  try {
+    call();
+  } catch (const E& e) {
+    return e.what();
+  }
+  return "nothing thrown";
+}
+
+}  // namespace belfry::test

@@ -1,0 +1,138 @@
+#include "tests/fuzz/targets.h"
+
+#include <protozero/varint.hpp>
+
+#include <cstring>
+
+#include "belfry/base/error.h"
+#include "belfry/formats/bundle_reader.h"
+#include "belfry/formats/checkpoint_state.h"
+#include "belfry/formats/crc32c.h"
+#include "belfry/formats/npz.h"
+#include "belfry/formats/safetensors.h"
+#include "belfry/formats/tfrecord.h"
+#include "tests/support/fault_file_system.h"
+
+namespace belfry::test {
+namespace {
+
+template <typename Call>
+void expect_only_data_errors(Call call) {
+  try {
+    call();
+  } catch (const DataError&) {
+  }
+}
+
+template <typename Reader>
+void read_numeric(const Reader& reader, const ArrayInfo& info) {
+  auto size = byte_size(info.dtype, info.shape);
+  if (!size) return;
+  std::string bytes(*size, '\0');
+  reader.read(info.name, std::as_writable_bytes(std::span(bytes)));
+}
+
+void read_bundle(std::string index, std::string_view data) {
+  FaultFileSystem files;
+  files.put("m.index", std::move(index));
+  files.put("m.data-00000-of-00001", std::string(data));
+  BundleReader reader("m", files);
+  for (const ArrayInfo& info : reader.entries()) {
+    expect_only_data_errors([&] { read_numeric(reader, reader.entry(info.name)); });
+    expect_only_data_errors([&] { reader.read_strings(info.name); });
+  }
+}
+
+void run_bundle(std::string_view input) {
+  uint32_t index_size = 0;
+  if (input.size() < sizeof index_size) return;
+  std::memcpy(&index_size, input.data(), sizeof index_size);
+  input.remove_prefix(sizeof index_size);
+  std::string index(input.substr(0, index_size));
+  std::string_view data = input.substr(index.size());
+  expect_only_data_errors([&] { read_bundle(index, data); });
+  repair_index_checksums(index);
+  expect_only_data_errors([&] { read_bundle(index, data); });
+}
+
+void run_checkpoint_state(std::string_view input) {
+  expect_only_data_errors([&] { parse_checkpoint_state("checkpoint", input); });
+}
+
+void run_tfrecord(std::string_view input) {
+  FaultFileSystem files;
+  files.put("x", std::string(input));
+  expect_only_data_errors([&] {
+    RecordReader reader("x", files);
+    for (std::string record; reader.next(record);) continue;
+  });
+}
+
+void run_npz(std::string_view input) {
+  expect_only_data_errors([&] {
+    NpzReader reader("x", as_byte_span(input));
+    for (const ArrayInfo& info : reader.entries())
+      expect_only_data_errors([&] { read_numeric(reader, info); });
+  });
+}
+
+void run_safetensors(std::string_view input) {
+  FaultFileSystem files;
+  files.put("x", std::string(input));
+  expect_only_data_errors([&] {
+    SafetensorsReader reader("x", files);
+    for (const ArrayInfo& info : reader.entries()) read_numeric(reader, info);
+  });
+}
+
+struct Handle {
+  uint64_t offset, size;
+};
+
+// False when the bytes hold no block of that place and size.
+bool repair_block(std::string& index, const char*& p, const char* end, Handle& block) {
+  try {
+    block.offset = protozero::decode_varint(&p, end);
+    block.size = protozero::decode_varint(&p, end);
+  } catch (const protozero::exception&) {
+    return false;
+  }
+  if (block.offset > index.size() || block.size > index.size() - block.offset) return false;
+  if (index.size() - block.offset - block.size < 5) return false;
+  uint32_t crc = mask_crc(crc32c(as_byte_span(std::string_view(index).substr(block.offset, block.size + 1))));
+  std::memcpy(index.data() + block.offset + block.size + 1, &crc, sizeof crc);
+  return true;
+}
+
+}  // namespace
+
+const std::vector<FuzzTarget>& fuzz_targets() {
+  static const std::vector<FuzzTarget> targets = {{"bundle", run_bundle},
+                                                  {"checkpoint_state", run_checkpoint_state},
+                                                  {"tfrecord", run_tfrecord},
+                                                  {"npz", run_npz},
+                                                  {"safetensors", run_safetensors}};
+  return targets;
+}
+
+void repair_index_checksums(std::string& index) {
+  constexpr size_t kFooter = 48;
+  if (index.size() < kFooter) return;
+  const char* p = index.data() + index.size() - kFooter;
+  const char* end = index.data() + index.size();
+  Handle blocks{}, data{};
+  if (!repair_block(index, p, end, blocks) || !repair_block(index, p, end, blocks)) return;
+  // The first entry of the index block: shared, own and value lengths of one byte each, key, then the handle.
+  if (blocks.size < 4 || static_cast<unsigned char>(index[blocks.offset + 1]) > blocks.size - 4) return;
+  const char* handle =
+      index.data() + blocks.offset + 3 + static_cast<unsigned char>(index[blocks.offset + 1]);
+  repair_block(index, handle, end, data);
+}
+
+std::string bundle_input(std::string_view index, std::string_view data) {
+  auto size = static_cast<uint32_t>(index.size());
+  std::string out(reinterpret_cast<const char*>(&size), sizeof size);
+  return out.append(index).append(data);
+}
+
+}  // namespace belfry::test

@@ -1,0 +1,268 @@
+#include <ATen/ops/full.h>
+#include <ATen/ops/tensor.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "belfry/base/error.h"
+#include "belfry/dataflow/raw.h"
+#include "belfry/graph/graph.h"
+#include "belfry/graph/node.h"
+#include "belfry/input/feed_input.h"
+#include "belfry/input/queue_input.h"
+#include "belfry/input/tensor_input.h"
+#include "belfry/loop/trainer.h"
+
+namespace belfry {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+const std::vector<TensorSpec> kNumber = {{"x", {}, kInt64}};
+
+/// Produces 0, 1, ... `size` - 1, or throws at number `throw_at`.
+class Numbers : public DataFlow {
+ public:
+  explicit Numbers(int64_t size, int64_t throw_at = -1) : size_(size), throw_at_(throw_at) {}
+  DataIterator iterator() override {
+    return DataIterator(
+        [i = int64_t{0}, size = size_, throw_at = throw_at_]() mutable -> std::optional<Datapoint> {
+          if (i == throw_at) throw DataError("numbers.bin", "broken");
+          if (i == size) return std::nullopt;
+          return Datapoint{at::tensor(i++, at::TensorOptions(at::kLong))};
+        });
+  }
+  std::optional<int64_t> size() const override { return size_; }
+
+ private:
+  int64_t size_, throw_at_;
+};
+
+/// Produces nothing until it is released.
+class Stalled : public DataFlow {
+ public:
+  DataIterator iterator() override {
+    return DataIterator([this]() -> std::optional<Datapoint> {
+      std::unique_lock lock(mutex_);
+      is_waiting_ = true;
+      changed_.notify_all();
+      changed_.wait(lock, [this] { return is_released_; });
+      return Datapoint{at::tensor(1, at::TensorOptions(at::kLong))};
+    });
+  }
+  void wait_until_waited_for() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return is_waiting_; });
+  }
+  void release() {
+    std::lock_guard lock(mutex_);
+    is_released_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool is_waiting_ = false, is_released_ = false;
+};
+
+std::vector<int64_t> take(InputSource& input, int64_t limit) {
+  std::vector<int64_t> numbers;
+  while (static_cast<int64_t>(numbers.size()) < limit) {
+    auto datapoint = input.next();
+    if (!datapoint) break;
+    numbers.push_back(datapoint->at(0).item<int64_t>());
+  }
+  return numbers;
+}
+
+/// Both kinds of input that read a dataflow must behave the same.
+class DataFlowInputTest : public testing::TestWithParam<bool> {
+ protected:
+  std::unique_ptr<InputSource> make(AnyDataFlow flow, bool infinite,
+                                    const std::vector<TensorSpec>& signature = kNumber) {
+    std::unique_ptr<InputSource> input;
+    if (GetParam()) {
+      input = std::make_unique<QueueInput>(flow, QueueInputOptions{.capacity = 3, .infinite = infinite});
+    } else {
+      input = std::make_unique<FeedInput>(flow, FeedInputOptions{.infinite = infinite});
+    }
+    input->setup(signature);
+    input->reset_state();
+    return input;
+  }
+
+  Graph graph;
+  GraphScope as_default{graph};
+};
+INSTANTIATE_TEST_SUITE_P(FeedAndQueue, DataFlowInputTest, testing::Bool(),
+                         [](const auto& test) { return test.param ? "QueueInput" : "FeedInput"; });
+
+TEST_P(DataFlowInputTest, TrainingInputRepeatsForEver) {
+  auto input = make(Numbers(3), true);
+  EXPECT_THAT(take(*input, 7), ElementsAre(0, 1, 2, 0, 1, 2, 0));
+  EXPECT_EQ(input->size(), 3);
+}
+
+TEST_P(DataFlowInputTest, InferenceInputEndsAndCanBeReadAgain) {
+  auto input = make(Numbers(13), false);
+  EXPECT_EQ(take(*input, 100).size(), 13u);
+  EXPECT_FALSE(input->next());
+  input->reset_state();
+  EXPECT_EQ(take(*input, 100).size(), 13u);
+}
+
+TEST_P(DataFlowInputTest, ResetStartsFromTheBeginning) {
+  auto input = make(Numbers(39), true);
+  take(*input, 5);
+  input->reset_state();
+  EXPECT_THAT(take(*input, 2), ElementsAre(0, 1));
+}
+
+TEST_P(DataFlowInputTest, EmptyDataIsAnErrorForTrainingAndAnEndForInference) {
+  auto training = make(Numbers(0), true);
+  EXPECT_THROW(training->next(), DataError);
+  auto inference = make(Numbers(0), false);
+  EXPECT_FALSE(inference->next());
+}
+
+TEST_P(DataFlowInputTest, AnErrorInTheDataArrivesAfterWhatCameBeforeIt) {
+  auto input = make(Numbers(10, 4), true);
+  EXPECT_THAT(take(*input, 4), ElementsAre(0, 1, 2, 3));
+  try {
+    input->next();
+    ADD_FAILURE() << "expected a DataError";
+  } catch (const DataError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("numbers.bin: broken"));
+  }
+}
+
+TEST_P(DataFlowInputTest, DatapointsMustHaveOneComponentForEachInput) {
+  auto input = make(Numbers(3), true, {{"image", {kDynamic}, kFloat32}, {"label", {}, kInt64}});
+  try {
+    input->next();
+    ADD_FAILURE() << "expected a UsageError";
+  } catch (const UsageError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("expected datapoints of 2 components (image, label), got 1"));
+  }
+}
+
+TEST_P(DataFlowInputTest, AnExhaustedFeedStopsTraining) {
+  auto input = make(Numbers(1), false);
+  EXPECT_EQ(input->next_feeds().size(), 1u);
+  EXPECT_THROW(input->next_feeds(), StopTraining);
+}
+
+TEST_P(DataFlowInputTest, AStopRequestIsTheEnd) {
+  auto input = make(Numbers(3), true);
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_THROW(input->next_feeds(stop.get_token()), StopTraining);
+}
+
+TEST_P(DataFlowInputTest, NextBeforeResetIsAnError) {
+  auto input = make(Numbers(3), true);
+  input->stop();
+  EXPECT_THROW(input->next(), UsageError);
+  input->reset_state();
+  EXPECT_TRUE(input->next());
+}
+
+TEST_P(DataFlowInputTest, PlaceholdersAreNamedAsTheInputsAndShared) {
+  auto first = make(Numbers(3), true);
+  auto second = make(Numbers(3), true);
+  EXPECT_EQ(first->input_tensors(), second->input_tensors());
+  EXPECT_EQ(first->input_tensors()[0].name(), "x:0");
+  EXPECT_THROW(make(Numbers(3), true, {{"x", {kDynamic}, kFloat32}}), UsageError);
+  EXPECT_THROW(first->setup(kNumber), UsageError);
+}
+
+TEST(QueueInputTest, AStopRequestWakesAStepThatWaitsForData) {
+  Graph graph;
+  GraphScope as_default(graph);
+  auto flow = std::make_shared<Stalled>();
+  QueueInput input(flow);
+  input.setup(kNumber);
+  input.reset_state();
+  std::stop_source stop;
+  std::thread stopper([&] {
+    flow->wait_until_waited_for();
+    stop.request_stop();
+  });
+  EXPECT_FALSE(input.next(stop.get_token()));
+  stopper.join();
+  flow->release();
+}
+
+TEST(QueueInputTest, TheQueueFillsWhileNobodyReads) {
+  Graph graph;
+  GraphScope as_default(graph);
+  QueueInput input(Numbers(100), {.capacity = 5});
+  input.setup(kNumber);
+  input.reset_state();
+  while (input.queue_size() < 5) std::this_thread::yield();
+  EXPECT_THAT(take(input, 8), ElementsAre(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+TEST(QueueInputTest, StoppingEarlyNeverHangs) {
+  Graph graph;
+  GraphScope as_default(graph);
+  for (int i = 0; i < 300; ++i) {
+    QueueInput input(Numbers(i % 7 + 1, i % 5 == 0 ? 0 : -1), {.capacity = 2, .infinite = i % 2 == 0});
+    if (i == 0) input.setup(kNumber);
+    input.reset_state();
+    if (i % 3 == 0) input.stop();
+  }
+}
+
+TEST(TensorInputTest, ProvidesTheTensorsOfTheFunctionWithoutFeeds) {
+  Graph graph;
+  GraphScope as_default(graph);
+  TensorInput input(
+      [] {
+        return std::vector<Tensor>{
+            default_graph().add("aten::zeros", {}, {{"size", Shape{2}}, {"dtype", kInt64}}).output()};
+      },
+      39);
+  input.setup({{"x", {kDynamic}, kInt64}});
+  EXPECT_EQ(input.input_tensors()[0].shape(), Shape({2}));
+  EXPECT_TRUE(input.next_feeds().empty());
+  EXPECT_EQ(input.size(), 39);
+}
+
+TEST(TensorInputTest, TheNumberOfTensorsMustFit) {
+  Graph graph;
+  GraphScope as_default(graph);
+  TensorInput input([] { return std::vector<Tensor>(); });
+  input.setup(kNumber);
+  EXPECT_THROW(input.input_tensors(), UsageError);
+  EXPECT_THROW(TensorInput([] { return std::vector<Tensor>(); }, 0), UsageError);
+}
+
+TEST(DummyConstantInputTest, GivesZerosOfTheShapes) {
+  Graph graph;
+  GraphScope as_default(graph);
+  DummyConstantInput input({{4, 2}, {4}});
+  input.setup({{"image", {kDynamic, 2}, kFloat32}, {"label", {kDynamic}, kInt64}});
+  Session session(graph);
+  EXPECT_EQ(session.run(input.input_tensors()[0]).sizes(), at::IntArrayRef({4, 2}));
+  EXPECT_EQ(session.run(input.input_tensors()[1]).scalar_type(), at::kLong);
+}
+
+TEST(DummyConstantInputTest, ShapesMustFitTheSignature) {
+  Graph graph;
+  GraphScope as_default(graph);
+  const std::vector<TensorSpec> signature = {{"image", {kDynamic, 2}, kFloat32}};
+  EXPECT_THROW(DummyConstantInput({{kDynamic, 2}}).setup(signature), UsageError);
+  EXPECT_THROW(DummyConstantInput({{4, 3}}).setup(signature), UsageError);
+  EXPECT_THROW(DummyConstantInput({}).setup(signature), UsageError);
+}
+
+}  // namespace
+}  // namespace belfry

@@ -1,0 +1,339 @@
+#include "belfry/layers/layer.h"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cos.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/sin.h>
+#include <ATen/ops/tensor.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "belfry/base/error.h"
+#include "belfry/graph/gradients.h"
+#include "belfry/graph/graph.h"
+#include "belfry/graph/node.h"
+#include "belfry/graph/tower.h"
+#include "belfry/layers/batch_norm.h"
+#include "belfry/layers/conv2d.h"
+#include "belfry/layers/conv2d_transpose.h"
+#include "belfry/layers/dropout.h"
+#include "belfry/layers/fully_connected.h"
+#include "belfry/layers/nonlinearity.h"
+#include "belfry/layers/pooling.h"
+#include "belfry/ops/ops.h"
+#include "belfry/runtime/session.h"
+#include "tests/layers/layer_baseline.h"
+#include "tests/support/close.h"
+
+namespace belfry {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+at::Tensor counted(const Shape& shape) {
+  return at::arange(c10::multiply_integers(shape), at::kDouble).reshape(shape);
+}
+/// The numbers of layer_baseline.py.
+at::Tensor input_values(const Shape& shape) {
+  return at::sin(counted(shape) * 0.7);
+}
+at::Tensor variable_values(const Variable& variable) {
+  const bool is_variance = variable.name().find("variance") != std::string::npos;
+  return at::cos(counted(variable.shape()) * 0.3) + (is_variance ? 1.5 : 0.0);
+}
+
+using Builder = std::function<Tensor(const Tensor& x)>;
+
+/// The layers of layer_baseline.py, by the names there.
+const std::map<std::string, Builder>& builders() {
+  static const std::map<std::string, Builder> map = {
+      {"conv_same_odd_stride", Conv2D("layer", {.filters = 3, .kernel = 3, .strides = 2})},
+      {"conv_even_kernel", Conv2D("layer", {.filters = 3, .kernel = Size2D(2, 4), .strides = Size2D(1, 2)})},
+      {"conv_valid_no_bias", Conv2D("layer", {.filters = 3,
+                                              .kernel = Size2D(3, 5),
+                                              .padding = "VALID",
+                                              .activation = relu,
+                                              .use_bias = false})},
+      {"conv_dilated", Conv2D("layer", {.filters = 3, .kernel = 3, .dilation = 2})},
+      {"conv_groups", Conv2D("layer", {.filters = 6, .kernel = 3, .groups = 2})},
+      {"conv_bn_relu", Conv2D("layer", {.filters = 3, .kernel = 3, .activation = BNReLU})},
+      {"transpose_same", Conv2DTranspose("layer", {.filters = 3, .kernel = 3, .strides = 2})},
+      {"transpose_valid",
+       Conv2DTranspose("layer", {.filters = 3, .kernel = 4, .strides = 2, .padding = "valid"})},
+      {"transpose_gaps",
+       Conv2DTranspose("layer", {.filters = 3, .kernel = 2, .strides = 3, .padding = "valid"})},
+      {"fully_connected", FullyConnected("layer", {.units = 3, .activation = relu})},
+      {"fully_connected_no_bias", FullyConnected("layer", {.units = 2, .use_bias = false})},
+      {"max_pooling_valid", MaxPooling("layer", {.pool = 2})},
+      {"max_pooling_same", MaxPooling("layer", {.pool = 3, .strides = 2, .padding = "SAME"})},
+      {"avg_pooling_same",
+       AvgPooling("layer", {.pool = Size2D(3, 2), .strides = Size2D(2, 1), .padding = "same"})},
+      {"global_avg_pooling", GlobalAvgPooling("layer")},
+      {"bn_image", BatchNorm("layer")},
+      {"bn_matrix", BatchNorm("layer", {.momentum = 0.7, .epsilon = 1e-3})},
+      {"bn_inference", BatchNorm("layer")},
+      {"bn_matrix_inference", BatchNorm("layer")},
+      {"bn_frozen", BatchNorm("layer", {.training = false})},
+      {"bn_no_scale", BatchNorm("layer", {.scale = false})},
+      {"bn_no_center", BatchNorm("layer", {.center = false})},
+      {"bn_skip", BatchNorm("layer", {.ema_update = EmaUpdate::kSkip})},
+      {"bn_internal", BatchNorm("layer", {.ema_update = EmaUpdate::kInternal})},
+      {"prelu", PReLU("layer")},
+      {"bn_relu", BNReLU("layer")},
+      {"dropout_inference", Dropout("layer", {.rate = 0.5})},
+  };
+  return map;
+}
+
+/// One layer between a placeholder "x" and its output, in a tower.
+class OneLayer {
+ public:
+  OneLayer(const test::LayerBaseline& baseline, const Builder& build, DType dtype = kFloat32)
+      : scope_(graph), session_(graph) {
+    x = placeholder("x", baseline.input, dtype);
+    TowerContext tower("", {.is_training = baseline.training});
+    output = build(x);
+    updates = graph.collection(kUpdateOps);
+    feeds = {{x, input_values(baseline.input).to(dtype)}};
+  }
+
+  Session& session() {
+    for (const Variable& v : global_variables()) {
+      if (!session_.is_initialized(v)) session_.set_value(v, variable_values(v).to(v.dtype()));
+    }
+    return session_;
+  }
+
+  Graph graph;
+  Tensor x, output;
+  std::vector<Tensor> updates;
+  Feeds feeds;
+
+ private:
+  GraphScope scope_;
+  Session session_;
+};
+
+class LayerTest : public testing::TestWithParam<std::string> {
+ protected:
+  const test::LayerBaseline& baseline() const { return test::kLayerBaselines.at(GetParam()); }
+  const Builder& build() const { return builders().at(GetParam()); }
+};
+
+TEST_P(LayerTest, ComputesWhatTensorpackComputes) {
+  OneLayer layer(baseline(), build());
+  EXPECT_EQ(layer.output.name(), "layer/output:0");
+  EXPECT_EQ(layer.output.shape(), baseline().shape);
+  const at::Tensor y = layer.session().run(layer.output, layer.feeds);
+  EXPECT_TRUE(test::close(y, at::tensor(baseline().output).reshape(baseline().shape), test::kSameSums));
+}
+
+TEST_P(LayerTest, HasTensorpacksVariables) {
+  OneLayer layer(baseline(), build());
+  EXPECT_EQ(global_variables().size(), baseline().variables.size());
+  for (const auto& expected : baseline().variables) {
+    const VariableRecord* record = layer.graph.find_variable(expected.name);
+    ASSERT_TRUE(record) << expected.name;
+    EXPECT_EQ(record->tensor.shape(), expected.shape) << expected.name;
+    EXPECT_EQ(record->trainable, expected.trainable) << expected.name;
+  }
+}
+
+TEST_P(LayerTest, UpdatesMovingAveragesAsTensorpackDoes) {
+  OneLayer layer(baseline(), build());
+  std::vector<Fetch> fetches = {layer.output};
+  fetches.insert(fetches.end(), layer.updates.begin(), layer.updates.end());
+  layer.session().run(fetches, layer.feeds);
+  for (const auto& expected : baseline().variables) {
+    if (expected.after.empty()) continue;
+    const Variable variable(layer.graph.find_variable(expected.name));
+    EXPECT_TRUE(test::close(layer.session().value(variable), at::tensor(expected.after), test::kSameSums))
+        << expected.name;
+  }
+}
+
+TEST_P(LayerTest, HasTheGradientsOfNumericDifferences) {
+  if (GetParam() == "bn_internal") GTEST_SKIP() << "the layer changes its own averages at each run";
+  OneLayer layer(baseline(), build(), kFloat64);
+  // A sum with weights, as the plain sum of a normalised tensor has no gradient.
+  const Tensor loss = sum(layer.output * constant(at::cos(counted(baseline().shape))));
+  std::vector<Tensor> xs = {layer.x};
+  for (const Variable& v : trainable_variables()) xs.push_back(v);
+  const auto gradient_tensors = gradients(loss, xs);
+  Session& session = layer.session();
+  const at::Tensor image = layer.feeds[0].second;
+  const double step = 1e-5;
+  for (size_t i = 0; i < xs.size(); ++i) {
+    const Variable variable = as_variable(xs[i]);
+    const at::Tensor start = variable.defined() ? session.value(variable) : image;
+    auto loss_at = [&](int64_t element, double change) {
+      at::Tensor value = start.clone();
+      value.view(-1)[element] += change;
+      if (!variable.defined()) return session.run(loss, {{layer.x, value}}).item<double>();
+      session.set_value(variable, value);
+      return session.run(loss, layer.feeds).item<double>();
+    };
+    const at::Tensor numeric = at::empty_like(start);
+    for (int64_t e = 0; e < start.numel(); ++e)
+      numeric.view(-1)[e] = (loss_at(e, step) - loss_at(e, -step)) / (2 * step);
+    if (variable.defined()) session.set_value(variable, start);
+    EXPECT_TRUE(test::close(session.run(gradient_tensors[i], layer.feeds), numeric, test::kNumericGradient))
+        << "by " << xs[i].name();
+  }
+}
+
+std::vector<std::string> case_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, builder] : builders()) names.push_back(name);
+  return names;
+}
+INSTANTIATE_TEST_SUITE_P(, LayerTest, testing::ValuesIn(case_names()),
+                         [](const auto& info) { return info.param; });
+
+class ChannelsFirstTest : public testing::TestWithParam<const char*> {
+ protected:
+  /// The layer in the other data format, its output back in channels_last.
+  static Tensor transposed(const char* name, const Tensor& x) {
+    const Tensor y = builders().at(name)(transpose(x, {0, 3, 1, 2}));
+    return y.rank() == 4 ? transpose(y, {0, 2, 3, 1}) : y;
+  }
+};
+
+TEST_P(ChannelsFirstTest, GivesTheTransposedOutput) {
+  const auto& baseline = test::kLayerBaselines.at(GetParam());
+  ArgScope scope(
+      Conv2DOptions{.data_format = "channels_first"}, Conv2DTransposeOptions{.data_format = "channels_first"},
+      MaxPoolingOptions{.data_format = "channels_first"}, AvgPoolingOptions{.data_format = "channels_first"},
+      GlobalAvgPoolingOptions{.data_format = "channels_first"}, BatchNormOptions{.data_format = "NCHW"});
+  OneLayer layer(baseline, [](const Tensor& x) { return transposed(GetParam(), x); });
+  EXPECT_EQ(layer.output.shape(), baseline.shape);
+  const at::Tensor y = layer.session().run(layer.output, layer.feeds);
+  EXPECT_TRUE(test::close(y, at::tensor(baseline.output).reshape(baseline.shape), test::kSameSums));
+}
+
+INSTANTIATE_TEST_SUITE_P(, ChannelsFirstTest,
+                         testing::Values("conv_same_odd_stride", "conv_groups", "conv_bn_relu",
+                                         "transpose_same", "transpose_valid", "max_pooling_same",
+                                         "avg_pooling_same", "global_avg_pooling", "bn_image",
+                                         "bn_inference"),
+                         [](const auto& info) { return std::string(info.param); });
+
+/// What layers have in common.
+class LayerCallTest : public testing::Test {
+ protected:
+  /// The message of the UsageError that `act` must throw.
+  template <typename Act>
+  std::string error_of(const Act& act) {
+    try {
+      act();
+    } catch (const UsageError& e) {
+      return e.what();
+    }
+    return "no error";
+  }
+
+  Graph graph;
+  GraphScope as_default{graph};
+  TowerContext tower{"", {.is_training = true}};
+  Tensor x = placeholder("x", {kDynamic, 8, 8, 3});
+};
+
+TEST_F(LayerCallTest, AChainIsTheNestedCalls) {
+  const Tensor y = x | Conv2D("conv0", {.filters = 4, .kernel = 3}) | relu |
+                   MaxPooling("pool0", {.pool = 2}) | FullyConnected("fc0", {.units = 10});
+  EXPECT_EQ(y.name(), "fc0/output:0");
+  EXPECT_EQ(y.shape(), (Shape{kDynamic, 10}));
+  EXPECT_EQ(graph.find_variable("fc0/W")->tensor.shape(), (Shape{64, 10}));
+}
+
+TEST_F(LayerCallTest, ArgScopesMergeAndTheCallWins) {
+  ArgScope outer(Conv2DOptions{.filters = 4, .kernel = 3, .use_bias = false},
+                 BatchNormOptions{.scale = false});
+  {
+    ArgScope inner(Conv2DOptions{.filters = 5});
+    EXPECT_EQ(Conv2D("a", x).dim(3), 5);
+    EXPECT_EQ(Conv2D("b", x, {.filters = 6}).dim(3), 6);
+  }
+  EXPECT_EQ(Conv2D("c", x, {.use_bias = true}).dim(3), 4);
+  EXPECT_FALSE(graph.find_variable("a/b"));
+  EXPECT_TRUE(graph.find_variable("c/b"));
+}
+
+TEST_F(LayerCallTest, NullptrTakesAnActivationOfTheArgScopeAway) {
+  ArgScope scope(Conv2DOptions{.filters = 4, .kernel = 3, .activation = BNReLU});
+  Conv2D("conv0", x);
+  Conv2D("conv1", x, {.activation = nullptr});
+  EXPECT_TRUE(graph.find_variable("conv0/bn/gamma"));
+  EXPECT_FALSE(graph.find_variable("conv1/bn/gamma"));
+}
+
+TEST_F(LayerCallTest, EachFieldOfAnOptionsStructIsMerged) {
+  const Conv2DOptions all{.filters = 1,
+                          .kernel = 2,
+                          .strides = 3,
+                          .padding = "valid",
+                          .data_format = "NCHW",
+                          .dilation = 4,
+                          .groups = 5,
+                          .activation = relu,
+                          .use_bias = false,
+                          .kernel_initializer = zeros_initializer(),
+                          .bias_initializer = ones_initializer(),
+                          .kernel_regularizer = [](const Tensor& v) { return v; }};
+  const Conv2DOptions merged = merge_options({.filters = 7}, all);
+  EXPECT_EQ(merged.filters, 7);
+  EXPECT_EQ(merged.kernel, Size2D(2));
+  EXPECT_EQ(merged.groups, 5);
+  EXPECT_TRUE(merged.kernel_regularizer.has_value());
+}
+
+TEST_F(LayerCallTest, WeightsKeepTheOutputChannelOutermostInMemory) {
+  Conv2D("conv0", x, {.filters = 4, .kernel = 3});
+  const Tensor weights = graph.tensor("conv0/W");
+  EXPECT_EQ(weights.shape(), (Shape{3, 3, 3, 4}));
+  EXPECT_THAT(weights.node().attribute("memory_order").toIntVector(), ElementsAre(3, 0, 1, 2));
+}
+
+TEST_F(LayerCallTest, MovingAveragesAreModelVariables) {
+  BatchNorm("bn0", x);
+  const auto variables = variables_in(graph, kModelVariables);
+  ASSERT_EQ(variables.size(), 2);
+  EXPECT_EQ(variables[0].name(), "bn0/mean/EMA");
+  EXPECT_EQ(graph.collection(kUpdateOps).size(), 2);
+}
+
+TEST_F(LayerCallTest, DropoutInTrainingKeepsTheMean) {
+  const Tensor y = Dropout("drop", ones({100, 100}), {.rate = 0.25, .seed = 1});
+  Session session(graph);
+  const at::Tensor value = session.run(y);
+  EXPECT_NEAR(value.mean().item<double>(), 1, 0.02);
+  EXPECT_NEAR(value.max().item<double>(), 1 / 0.75, 1e-6);
+}
+
+TEST_F(LayerCallTest, ErrorsNameTheLayer) {
+  const Tensor matrix = placeholder("m", {kDynamic, 784});
+  const Tensor integers = placeholder("i", {kDynamic, 8, 8, 3}, kUInt8);
+  EXPECT_THAT(error_of([&] { Conv2D("c0", matrix, {.filters = 3, .kernel = 3}); }),
+              HasSubstr("[Conv2D c0] expected a 4-D input, got m:0"));
+  EXPECT_THAT(error_of([&] { Conv2D("c1", x, {.filters = 3}); }),
+              HasSubstr("[Conv2D c1] expected .kernel to be set"));
+  EXPECT_THAT(error_of([&] { Conv2D("c2", x, {.filters = 3, .kernel = 3, .padding = "full"}); }),
+              HasSubstr("[Conv2D c2] expected padding \"same\" or \"valid\", got \"full\""));
+  EXPECT_THAT(error_of([&] { Conv2D("c3", x, {.filters = 4, .kernel = 3, .groups = 2}); }),
+              HasSubstr("[Conv2D c3] expected a number of channels that .groups = 2 divides"));
+  EXPECT_THAT(error_of([&] { Conv2D("c4", integers, {.filters = 4, .kernel = 3}); }),
+              HasSubstr("[Conv2D c4] expected a floating-point input"));
+  EXPECT_THAT(error_of([&] { Dropout("d0", x, {.rate = 1.5}); }), HasSubstr("[Dropout d0] expected .rate"));
+  EXPECT_THAT(error_of([&] { MaxPooling("p0", Tensor(), {.pool = 2}); }),
+              HasSubstr("[MaxPooling p0] expected an input tensor, got none"));
+}
+
+TEST(LayerOutsideATowerTest, BatchNormAsksForOne) {
+  Graph graph;
+  GraphScope as_default(graph);
+  EXPECT_THROW(BatchNorm("bn0", placeholder("x", {2, 3})), UsageError);
+}
+
+}  // namespace
+}  // namespace belfry

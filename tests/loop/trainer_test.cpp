@@ -1,0 +1,142 @@
+#include "belfry/loop/trainer.h"
+
+#include <ATen/ops/tensor.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "belfry/base/error.h"
+#include "belfry/graph/scope.h"
+#include "belfry/loop/periodic_trigger.h"
+
+namespace belfry {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class TestTrainer : public Trainer {
+ public:
+  void run_step() override { run_hooked({}); }
+};
+
+class NamedCallback : public Callback {
+ public:
+  std::string name() const override { return "Named"; }
+};
+
+/// Puts a scalar after every step.
+class Scalar : public NamedCallback {
+ public:
+  void trigger_step() override { trainer().monitors().put_scalar("cost", trainer().global_step() * 10); }
+};
+
+class Screen : public Monitor {
+ public:
+  explicit Screen(std::vector<std::string>& lines) : lines_(&lines) {}
+  std::string name() const override { return "Screen"; }
+  void put_scalar(const std::string& tag, double value, int64_t step) override {
+    lines_->push_back(fmt::format("{} {} {}", tag, value, step));
+  }
+
+ private:
+  std::vector<std::string>* lines_;
+};
+
+class SetStep : public SessionInit {
+ public:
+  void init(Session& session) const override {
+    session.set_value(Variable(session.graph().find_variable("global_step")),
+                      at::tensor(7, at::TensorOptions(at::kLong)));
+  }
+};
+
+void expect_usage_error(const std::function<void()>& action, const std::string& message) {
+  try {
+    action();
+    ADD_FAILURE() << "expected a UsageError";
+  } catch (const UsageError& e) {
+    EXPECT_THAT(e.what(), HasSubstr(message));
+  }
+}
+
+TEST(TrainerTest, TheVariableGlobalStepCountsSteps) {
+  TestTrainer trainer;
+  trainer.train({.loop = {.steps_per_epoch = 3, .max_epoch = 2}});
+  EXPECT_EQ(trainer.session().run("global_step").item<int64_t>(), 6);
+}
+
+TEST(TrainerTest, CountsOnFromTheStepThatSessionInitSets) {
+  TestTrainer trainer;
+  trainer.train({.session_init = SetStep(), .loop = {.steps_per_epoch = 3, .max_epoch = 1}});
+  EXPECT_EQ(trainer.global_step(), 10);
+}
+
+TEST(TrainerTest, AStartingStepShortensTheFirstEpochOnly) {
+  TestTrainer trainer;
+  trainer.train({.loop = {.steps_per_epoch = 10, .starting_epoch = 2, .max_epoch = 3, .starting_step = 4}});
+  EXPECT_EQ(trainer.global_step(), 6 + 10);
+}
+
+TEST(TrainerTest, EpochsWithoutStepsRunTheCallbacks) {
+  TestTrainer trainer;
+  trainer.train({.callbacks = callbacks(NamedCallback()), .loop = {.steps_per_epoch = 0, .max_epoch = 3}});
+  EXPECT_EQ(trainer.epoch_num(), 3);
+}
+
+TEST(TrainerTest, MonitorsGetScalarsWithTheGlobalStepAndKeepTheirHistory) {
+  TestTrainer trainer;
+  std::vector<std::string> lines;
+  trainer.train({.callbacks = callbacks(Scalar()),
+                 .monitors = {std::make_shared<Screen>(lines)},
+                 .loop = {.steps_per_epoch = 2, .max_epoch = 1}});
+  EXPECT_THAT(lines, ElementsAre("cost 10 1", "cost 20 2"));
+  EXPECT_EQ(trainer.monitors().latest("cost")->step, 2);
+  EXPECT_EQ(trainer.monitors().history("cost")[0].value, 10);
+  EXPECT_FALSE(trainer.monitors().latest("unknown"));
+}
+
+TEST(TrainerTest, TheGraphIsFinalOnceTrainingStarts) {
+  struct Late : NamedCallback {
+    void trigger_step() override { default_graph().add("aten::zeros", {}, {{"size", Shape{2}}}); }
+  };
+  TestTrainer trainer;
+  expect_usage_error([&] { trainer.train({.callbacks = callbacks(Late()), .loop = {.steps_per_epoch = 1}}); },
+                     "the graph is final");
+}
+
+TEST(TrainerTest, NodesOfACallbackAreNamedAfterIt) {
+  struct Builds : NamedCallback {
+    void setup_graph() override { default_graph().add("aten::zeros", {}, {{"size", Shape{2}}}, "z"); }
+  };
+  TestTrainer trainer;
+  trainer.setup_callbacks(
+      {.callbacks = callbacks(Builds(), PeriodicTrigger(Builds(), {.every_k_steps = 1}))});
+  EXPECT_TRUE(trainer.graph().find_tensor("Named/z"));
+  EXPECT_TRUE(trainer.graph().find_tensor("Named_1/z"));
+}
+
+TEST(TrainerTest, GlobalStepIsTheSameInEveryScope) {
+  Graph graph;
+  GraphScope as_default(graph);
+  Variable outside;
+  {
+    VariableScope scope("layer");
+    outside = get_global_step();
+  }
+  EXPECT_EQ(outside.name(), "global_step");
+  EXPECT_EQ(outside, get_global_step());
+}
+
+TEST(TrainerTest, MisuseIsExplained) {
+  TestTrainer trainer;
+  expect_usage_error([&] { NamedCallback().trainer(); }, "[Named] expected to be registered");
+  expect_usage_error([&] { PeriodicTrigger(NamedCallback(), {}); }, "it would never trigger");
+  expect_usage_error([&] { PeriodicTrigger(NamedCallback(), {.every_k_steps = 0}); }, "a positive period");
+  expect_usage_error([&] { trainer.register_callback(nullptr); }, "got null");
+  expect_usage_error([&] { trainer.get_predictor({"x"}, {"y"}); }, "knows its tower function");
+  expect_usage_error([&] { trainer.main_loop({}); }, "expected setup_callbacks");
+  expect_usage_error([&] { trainer.train({.loop = {.steps_per_epoch = -1}}); }, "steps_per_epoch >= 0");
+}
+
+}  // namespace
+}  // namespace belfry

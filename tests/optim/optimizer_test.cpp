@@ -1,0 +1,195 @@
+#include "belfry/optim/optimizer.h"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/tensor.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "belfry/base/error.h"
+#include "belfry/graph/graph.h"
+#include "belfry/graph/node.h"
+#include "belfry/ops/ops.h"
+#include "belfry/optim/adam.h"
+#include "belfry/optim/gradient_descent.h"
+#include "belfry/optim/momentum.h"
+#include "belfry/runtime/session.h"
+#include "tests/optim/optimizer_baseline.h"
+#include "tests/support/close.h"
+
+namespace belfry {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::UnorderedElementsAreArray;
+
+/// start, start + step, ... as optimizer_baseline.py makes it.
+at::Tensor ramp(const Shape& shape, double start, double step) {
+  int64_t count = 1;
+  for (int64_t size : shape) count *= size;
+  return (at::arange(count, at::kFloat) * step + start).reshape(shape);
+}
+
+std::vector<std::string> names(const std::vector<Variable>& variables) {
+  std::vector<std::string> result;
+  for (const Variable& variable : variables) result.push_back(variable.name());
+  return result;
+}
+
+class OptimizerTest : public testing::Test {
+ protected:
+  /// The problem of optimizer_baseline.py; the kernel keeps its memory in another order than its shape.
+  void build_problem() {
+    rate = get_variable("learning_rate", {}, {.initializer = zeros_initializer(), .trainable = false});
+    add_variable("matrix", {2, 3}, {});
+    add_variable("kernel", {2, 1, 1, 2}, {3, 0, 1, 2});
+    add_variable("scalar", {}, {});
+    loss = add_n(losses);
+  }
+
+  void add_variable(const std::string& name, const Shape& shape, const std::vector<int64_t>& memory_order) {
+    const Variable v = get_variable(
+        name, shape,
+        {.initializer = constant_initializer(ramp(shape, 1, 0.5)), .memory_order = memory_order});
+    losses.push_back(sum(constant(ramp(shape, 0.5, 0.25)) * square(v - constant(ramp(shape, -1, 0.125)))));
+  }
+
+  at::Tensor values(Session& session) const {
+    std::vector<at::Tensor> flat;
+    for (const Variable& v : variables_in(graph, kTrainableVariables))
+      flat.push_back(session.value(v).reshape({-1}));
+    return at::cat(flat);
+  }
+
+  Graph graph;
+  GraphScope as_default{graph};
+  Variable rate;
+  std::vector<Tensor> losses;
+  Tensor loss;
+};
+
+struct Case {
+  const char* name;
+  std::function<std::unique_ptr<Optimizer>(const Variable& rate)> make;
+  const test::OptimizerBaseline* expected;
+};
+
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << c.name;
+}
+
+class TensorFlowOptimizerTest : public OptimizerTest, public testing::WithParamInterface<Case> {};
+
+TEST_P(TensorFlowOptimizerTest, TakesTheSame20StepsUnderAChangingRate) {
+  build_problem();
+  const Tensor train = GetParam().make(rate)->minimize(loss);
+  Session session(graph);
+  session.initialize_variables();
+  for (size_t step = 0; step < 20; ++step) {
+    session.set_value(rate, at::full({}, std::array{0.05, 0.02, 0.1, 0.01}[step / 5], at::kFloat));
+    session.run(train);
+    EXPECT_TRUE(
+        test::close(values(session), at::tensor(GetParam().expected->steps[step]), test::kSameFormula))
+        << "after step " << step + 1;
+  }
+}
+
+TEST_P(TensorFlowOptimizerTest, NamesItsVariablesAlike) {
+  build_problem();
+  GetParam().make(rate)->minimize(loss);
+  EXPECT_THAT(names(global_variables()), UnorderedElementsAreArray(GetParam().expected->variables));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , TensorFlowOptimizerTest,
+    testing::Values(
+        Case{"gradient_descent",
+             [](const Variable& rate) {
+               return std::make_unique<GradientDescent>(GradientDescentOptions{.learning_rate = rate});
+             },
+             &test::k_gradient_descent},
+        Case{"momentum",
+             [](const Variable& rate) {
+               return std::make_unique<Momentum>(MomentumOptions{.learning_rate = rate});
+             },
+             &test::k_momentum},
+        Case{"nesterov",
+             [](const Variable& rate) {
+               return std::make_unique<Momentum>(
+                   MomentumOptions{.learning_rate = rate, .use_nesterov = true});
+             },
+             &test::k_nesterov},
+        Case{"adam",
+             [](const Variable& rate) { return std::make_unique<Adam>(AdamOptions{.learning_rate = rate}); },
+             &test::k_adam},
+        Case{"adam_large_epsilon",
+             [](const Variable& rate) {
+               return std::make_unique<Adam>(
+                   AdamOptions{.learning_rate = rate, .beta1 = 0.5, .beta2 = 0.9, .epsilon = 0.1});
+             },
+             &test::k_adam_large_epsilon}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+TEST_F(OptimizerTest, SlotsAreNotTrainedAndKeepTheMemoryOrderOfTheirVariables) {
+  build_problem();
+  Momentum optimizer({.learning_rate = rate});
+  optimizer.minimize(loss);
+  EXPECT_THAT(names(trainable_variables()), ElementsAre("matrix", "kernel", "scalar"));
+  const Variable slot = optimizer.slot(trainable_variables()[1], "momentum");
+  EXPECT_EQ(slot.name(), "kernel/Momentum");
+  EXPECT_THAT(slot.tensor().node().attribute("memory_order").toIntVector(), ElementsAre(3, 0, 1, 2));
+}
+
+TEST_F(OptimizerTest, TwoOptimizersOfOneVariableHaveTheirOwnSlots) {
+  build_problem();
+  Adam({.learning_rate = 0.1}).minimize(losses[2]);
+  Adam({.learning_rate = 0.1}).minimize(losses[2]);
+  EXPECT_TRUE(graph.find_variable("scalar/Adam_3"));
+  EXPECT_TRUE(graph.find_variable("beta2_power_1"));
+}
+
+TEST_F(OptimizerTest, VariablesWithoutAGradientStay) {
+  build_problem();
+  const Tensor train = GradientDescent({.learning_rate = 0.1}).minimize(losses[2]);
+  Session session(graph);
+  session.initialize_variables();
+  session.run(train);
+  EXPECT_TRUE(test::close(session.value(trainable_variables()[0]), ramp({2, 3}, 1, 0.5), test::kSameFormula));
+  EXPECT_LT(session.value(trainable_variables()[2]).item<float>(), 1);
+}
+
+TEST_F(OptimizerTest, CountsStepsAndTakesTheNameGiven) {
+  build_problem();
+  const Variable step = get_variable(
+      "global_step", {}, {.dtype = kInt64, .initializer = zeros_initializer(), .trainable = false});
+  Momentum optimizer({.learning_rate = 0.1});
+  const Tensor train = optimizer.minimize(loss, {}, {.global_step = step, .name = "train_op"});
+  EXPECT_EQ(train.op_name(), "train_op");
+  Session session(graph);
+  session.initialize_variables();
+  session.run(train);
+  session.run(train);
+  EXPECT_EQ(session.value(step).item<int64_t>(), 2);
+}
+
+TEST_F(OptimizerTest, NoGradientAtAllIsAnError) {
+  build_problem();
+  GradientDescent optimizer({.learning_rate = 0.1});
+  const auto pairs = optimizer.compute_gradients(losses[0], {trainable_variables()[2]});
+  try {
+    optimizer.apply_gradients(pairs);
+    FAIL() << "expected an error";
+  } catch (const UsageError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("[GradientDescent] expected a gradient for some variable, got none"));
+  }
+}
+
+TEST_F(OptimizerTest, AGradientOfAnotherShapeIsAnError) {
+  build_problem();
+  EXPECT_THROW(Momentum({}).apply_gradients({{losses[0], trainable_variables()[0]}}), UsageError);
+}
+
+}  // namespace
+}  // namespace belfry

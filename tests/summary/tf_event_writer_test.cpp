@@ -1,0 +1,113 @@
+#include "belfry/summary/tf_event_writer.h"
+
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <sstream>
+
+#include "tests/support/fault_file_system.h"
+#include "tests/support/python.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/tiny_trainer.h"
+
+namespace belfry {
+namespace {
+
+using test::AtEpochEnd;
+using test::TinyTrainer;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+int count(const std::string& text, const std::string& part) {
+  int found = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
+
+/// What TensorBoard shows of a folder, line by line.
+std::vector<std::string> tensorboard_shows(const std::string& folder) {
+  std::istringstream out(test::run_python("tests/summary/read_events.py", {folder}));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(out, line);) lines.push_back(line);
+  return lines;
+}
+
+void train_with_events(const std::string& folder, std::function<void(Trainer&)> at_epoch_end,
+                       int64_t epochs) {
+  TinyTrainer trainer;
+  trainer.train({.callbacks = callbacks(AtEpochEnd(std::move(at_epoch_end))),
+                 .monitors = {std::make_shared<TFEventWriter>()},
+                 .loop = {.steps_per_epoch = 10, .max_epoch = epochs},
+                 .log_dir = folder});
+}
+
+TEST(TFEventWriter, TensorBoardShowsScalarsHistogramsAndImages) {
+  if (!test::python_available()) GTEST_SKIP() << test::kNoPython;
+  test::TempDir folder;
+  const at::Tensor images =
+      at::tensor({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, at::kByte).reshape({2, 1, 2, 3});
+  train_with_events(
+      folder.path(),
+      [&](Trainer& trainer) {
+        trainer.monitors().put_scalar("val-error", 0.5 / static_cast<double>(trainer.epoch_num()));
+        if (trainer.epoch_num() == 1) return;
+        trainer.monitors().put_histogram("conv0/W", at::tensor({-1.f, 0.f, 0.5f, 2.f, NAN}));
+        trainer.monitors().put_image("digits", images);
+        trainer.monitors().put_image("one", images.slice(0, 0, 1));
+      },
+      2);
+  EXPECT_THAT(tensorboard_shows(folder.path()),
+              ElementsAre("scalar val-error 10:0.5 20:0.25",
+                          "histogram conv0/W 20 min=-1 max=2 num=4 sum=1.5 counts 4.0",
+                          "image digits/0 20 1 2 3 1 2 3 4 5 6", "image digits/1 20 1 2 3 7 8 9 10 11 12",
+                          "image one 20 1 2 3 1 2 3 4 5 6"));
+}
+
+TEST(TFEventWriter, EachRunWritesAFileOfItsOwn) {
+  if (!test::python_available()) GTEST_SKIP() << test::kNoPython;
+  test::TempDir folder;
+  train_with_events(
+      folder.path(), [](Trainer& t) { t.monitors().put_scalar("a", 1); }, 1);
+  train_with_events(
+      folder.path(), [](Trainer& t) { t.monitors().put_scalar("b", NAN); }, 1);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 2);
+  EXPECT_THAT(tensorboard_shows(folder.path()), ElementsAre("scalar a 10:1", "scalar b 10:nan"));
+}
+
+TEST(TFEventWriter, AFullDiskIsOneWarningAndTrainingGoesOn) {
+  test::FaultFileSystem files;
+  files.fail_at = 5;
+  files.stay_broken = true;
+  test::LogLines log;
+  TinyTrainer trainer;
+  trainer.train({.callbacks = callbacks(AtEpochEnd([](Trainer& t) { t.monitors().put_scalar("a", 1); })),
+                 .monitors = {std::make_shared<TFEventWriter>("log", files)},
+                 .loop = {.steps_per_epoch = 2, .max_epoch = 6}});
+  EXPECT_EQ(trainer.global_step(), 12);
+  EXPECT_EQ(count(log.text(), "[TFEventWriter]"), 1) << log.text();
+}
+
+TEST(TFEventWriter, WritesANewFileWhenTheDiskWorksAgain) {
+  test::FaultFileSystem files;
+  files.fail_at = 5;
+  test::LogLines log;
+  TinyTrainer trainer;
+  trainer.train({.callbacks = callbacks(AtEpochEnd([](Trainer& t) { t.monitors().put_scalar("a", 1); })),
+                 .monitors = {std::make_shared<TFEventWriter>("log", files)},
+                 .loop = {.steps_per_epoch = 2, .max_epoch = 6}});
+  EXPECT_EQ(files.list("log").size(), 2u);
+}
+
+TEST(TFEventWriter, WithoutAFolderItWarnsAndWritesNothing) {
+  test::LogLines log;
+  train_with_events(
+      "", [](Trainer& t) { t.monitors().put_scalar("a", 1); }, 1);
+  EXPECT_THAT(log.text(), HasSubstr("TFEventWriter writes nothing"));
+}
+
+}  // namespace
+}  // namespace belfry

@@ -1,0 +1,265 @@
+#include "belfry/train/launch.h"
+
+#include <ATen/ops/full.h>
+#include <ATen/ops/ones.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <functional>
+#include <stdexcept>
+#include <thread>
+
+#include "belfry/base/error.h"
+#include "belfry/base/log.h"
+#include "belfry/callbacks/model_saver.h"
+#include "belfry/dataflow/map_data.h"
+#include "belfry/dataflow/repeated_data.h"
+#include "belfry/input/feed_input.h"
+#include "belfry/input/queue_input.h"
+#include "belfry/loop/stop_on_signal.h"
+#include "tests/support/temp_dir.h"
+#include "tests/train/toy_model.h"
+
+namespace belfry::test {
+namespace {
+
+using testing::HasSubstr;
+
+/// Calls a function with the trainer at one hook.
+struct AtHook : Callback {
+  using Function = std::function<void(Trainer&)>;
+  std::string name() const override { return "AtHook"; }
+  void setup_graph() override {
+    if (at_setup) at_setup(trainer());
+  }
+  void before_train() override {
+    if (at_start) at_start(trainer());
+  }
+  void trigger_step() override {
+    if (at_step) at_step(trainer());
+  }
+  void after_train() override {
+    if (at_end) at_end(trainer());
+  }
+  Function at_setup, at_start, at_step, at_end;
+};
+
+class LaunchTest : public testing::Test {
+ protected:
+  LaunchTest() {
+    set_log_sink([this](LogLevel, std::string_view line) { log += std::string(line) + "\n"; });
+  }
+  ~LaunchTest() override { set_log_sink({}); }
+
+  /// Without default callbacks and monitors.
+  TrainConfig config(int64_t epochs) {
+    return {.model = model,
+            .data = QueueInput(toy_data()),
+            .max_epoch = epochs,
+            .extra_callbacks = Callbacks(),
+            .monitors = std::vector<std::shared_ptr<Monitor>>(),
+            .log_dir = folder / "log"};
+  }
+
+  void train(int64_t epochs, AtHook hooks = {}) {
+    TrainConfig wanted = config(epochs);
+    wanted.callbacks = callbacks(std::move(hooks));
+    launch_train_with_config(wanted, trainer);
+  }
+
+  std::string error_of(const TrainConfig& wanted) {
+    SimpleTrainer other;
+    try {
+      launch_train_with_config(wanted, other);
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "";
+  }
+
+  float predict(Predictor& predictor, float x) { return predictor(at::full({1, 1}, x))[0].item<float>(); }
+
+  TempDir folder;
+  ToyModel model;
+  SimpleTrainer trainer;
+  std::string log;
+};
+
+TEST_F(LaunchTest, ASimpleTrainerLearns) {
+  train(100);
+  EXPECT_EQ(trainer.global_step(), 300);
+  auto predictor = trainer.get_predictor({"x"}, {"predicted"});
+  EXPECT_NEAR(predict(*predictor, 3), 7, 1e-2);
+}
+
+TEST_F(LaunchTest, ADataflowIsEnoughAndDefaultsShowTheTraining) {
+  launch_train_with_config(
+      {.model = model, .dataflow = toy_data(), .max_epoch = 2, .log_dir = folder / "log"}, trainer);
+  EXPECT_EQ(trainer.global_step(), 6);
+  EXPECT_THAT(log, HasSubstr("Training has finished!"));
+}
+
+TEST_F(LaunchTest, APredictorOfSetupGraphSeesTheCurrentWeights) {
+  std::shared_ptr<OnlinePredictor> predictor;
+  std::vector<float> seen;
+  AtHook hooks;
+  hooks.at_setup = [&](Trainer& t) { predictor = t.get_predictor({"x"}, {"predicted"}); };
+  hooks.at_step = [&](Trainer&) { seen.push_back(predict(*predictor, 3)); };
+  train(100, hooks);
+  EXPECT_NE(seen.front(), seen.back());
+  EXPECT_NEAR(seen.back(), 7, 1e-2);
+}
+
+TEST_F(LaunchTest, APredictorMayBeAskedForInTheMiddleOfTraining) {
+  std::vector<std::shared_ptr<OnlinePredictor>> predictors;
+  AtHook hooks;
+  hooks.at_step = [&](Trainer& t) { predictors.push_back(t.get_predictor({"x"}, {"predicted"})); };
+  train(2, hooks);
+  EXPECT_EQ(predict(*predictors.front(), 3), predict(*predictors.back(), 3));
+  EXPECT_TRUE(trainer.graph().finalized());
+  EXPECT_EQ(trainer.tower_func()->towers().size(), 2u);
+}
+
+TEST_F(LaunchTest, DropoutDropsInTrainingOnly) {
+  train(1);
+  const at::Tensor x = at::ones({1000, 1});
+  auto predictor = trainer.get_predictor({"x"}, {"dropped"});
+  EXPECT_TRUE((*predictor)(x)[0].equal(at::ones({1000, 1})));
+  EXPECT_FALSE(trainer.session().run("dropped", {{"x", x}}).equal(at::ones({1000, 1})));
+}
+
+TEST_F(LaunchTest, InferenceMayNotCreateVariables) {
+  struct Unequal : ToyModel {
+    Tensor build_graph(const TowerInputs& in) override {
+      if (!current_tower_context().is_training()) FullyConnected("late", in["x"], {.units = 1});
+      return ToyModel::build_graph(in);
+    }
+  } unequal;
+  TrainConfig wanted = config(1);
+  wanted.model = unequal;
+  launch_train_with_config(wanted, trainer);
+  try {
+    trainer.get_predictor({"x"}, {"predicted"});
+    ADD_FAILURE() << "expected a UsageError";
+  } catch (const UsageError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("late/W"));
+  }
+}
+
+TEST_F(LaunchTest, AnUnknownOutputIsNamed) {
+  train(1);
+  EXPECT_THROW(trainer.get_predictor({"x"}, {"probability"}), UsageError);
+}
+
+TEST_F(LaunchTest, AnErrorInTheDataEndsTrainingCleanlyAndSoon) {
+  auto fail = [](Datapoint point) -> Datapoint {
+    if (point[0][0].item<float>() > 0) throw std::runtime_error("cannot decode");
+    return point;
+  };
+  bool after_train = false;
+  AtHook hooks;
+  hooks.at_end = [&](Trainer&) { after_train = true; };
+  TrainConfig wanted = config(1000);
+  wanted.data = QueueInput(MapData(toy_data(), fail));
+  wanted.callbacks = callbacks(hooks);
+  EXPECT_THAT(error_of(wanted), HasSubstr("cannot decode"));
+  EXPECT_TRUE(after_train);
+}
+
+TEST_F(LaunchTest, DataThatEndsEndsTrainingCleanly) {
+  TrainConfig wanted = config(1000);
+  wanted.data = FeedInput(toy_data(), {.infinite = false});
+  wanted.steps_per_epoch = 100;
+  launch_train_with_config(wanted, trainer);
+  EXPECT_EQ(trainer.global_step(), 3);
+  EXPECT_THAT(log, HasSubstr("the data of FeedInput is at its end"));
+}
+
+TEST_F(LaunchTest, EmptyDataIsAnError) {
+  TrainConfig wanted = config(1);
+  wanted.data = QueueInput(DataFromTensors({at::ones({0, 1}), at::ones({0, 1})}));
+  wanted.steps_per_epoch = 1;
+  EXPECT_THAT(error_of(wanted), HasSubstr("expected data, got a dataflow that is empty"));
+}
+
+TEST_F(LaunchTest, AnIncompleteConfigIsExplained) {
+  TrainConfig no_model = config(1), no_data = config(1), both = config(1), no_size = config(1);
+  no_model.model = {};
+  no_data.data = {};
+  both.dataflow = toy_data();
+  no_size.data = QueueInput(RepeatedData(toy_data(), -1));
+  EXPECT_THAT(error_of(no_model), HasSubstr("expected .model"));
+  EXPECT_THAT(error_of(no_data), HasSubstr("got neither"));
+  EXPECT_THAT(error_of(both), HasSubstr("got both"));
+  EXPECT_THAT(error_of(no_size), HasSubstr("expected .steps_per_epoch"));
+}
+
+TEST_F(LaunchTest, TheCostMustBeAScalar) {
+  struct Vector : ToyModel {
+    Tensor build_graph(const TowerInputs& in) override { return in["x"]; }
+  } vector;
+  struct Nothing : ToyModel {
+    Tensor build_graph(const TowerInputs&) override { return {}; }
+  } nothing;
+  TrainConfig wanted = config(1);
+  wanted.model = vector;
+  EXPECT_THAT(error_of(wanted), HasSubstr("expected a scalar cost"));
+  wanted = config(1);
+  wanted.model = nothing;
+  EXPECT_THAT(error_of(wanted), HasSubstr("expected a cost"));
+}
+
+TEST_F(LaunchTest, ForgottenRegularizationGivesAWarning) {
+  struct Regularized : ToyModel {
+    Tensor build_graph(const TowerInputs& in) override {
+      get_variable("w", {3}, {.regularizer = [](const Tensor& v) { return l2_loss(v, "forgotten"); }});
+      return ToyModel::build_graph(in);
+    }
+  } regularized;
+  TrainConfig wanted = config(1);
+  wanted.model = regularized;
+  launch_train_with_config(wanted, trainer);
+  EXPECT_THAT(log, HasSubstr("forgotten"));
+}
+
+TEST_F(LaunchTest, CtrlCSavesAndTheNextRunGoesOnFromThere) {
+  AtHook hooks;
+  hooks.at_step = [](Trainer& t) {
+    if (t.global_step() == 4) {
+      ::raise(SIGINT);
+      while (!t.stop_requested()) std::this_thread::yield();
+    }
+  };
+  TrainConfig wanted = config(3);
+  wanted.callbacks = callbacks(ModelSaver(), hooks);
+  {
+    StopOnSignal guard(trainer);
+    launch_train_with_config(wanted, trainer);
+  }
+  EXPECT_EQ(trainer.global_step(), 4);
+
+  std::vector<int64_t> epochs;
+  AtHook watch;
+  watch.at_step = [&](Trainer& t) { epochs.push_back(t.epoch_num()); };
+  TrainConfig again = config(3);
+  again.callbacks = callbacks(ModelSaver(), watch);
+  SimpleTrainer resumed;
+  launch_train_with_config(AutoResumeTrainConfig(again), resumed);
+  EXPECT_THAT(epochs, testing::ElementsAre(2, 2, 3, 3, 3));
+  EXPECT_EQ(resumed.global_step(), 9);
+}
+
+TEST_F(LaunchTest, ResumingACompleteTrainingDoesNothing) {
+  TrainConfig wanted = config(2);
+  wanted.callbacks = callbacks(ModelSaver());
+  launch_train_with_config(AutoResumeTrainConfig(wanted), trainer);
+  SimpleTrainer second;
+  TrainConfig again = config(2);
+  launch_train_with_config(AutoResumeTrainConfig(again), second);
+  EXPECT_EQ(second.global_step(), 6);
+  EXPECT_TRUE(second.session().run("fc/W").equal(trainer.session().run("fc/W")));
+}
+
+}  // namespace
+}  // namespace belfry::test
