@@ -16,12 +16,12 @@ namespace belfry {
 namespace {
 
 constexpr char kTable[] =
-    "name         layer           output            parameters\n"
-    "conv0        Conv2D          [?, 28, 28, 32]          288\n"
-    "conv0/bn     BatchNorm       [?, 28, 28, 32]           64\n"
-    "pool0        MaxPooling      [?, 14, 14, 32]             \n"
-    "fc0          FullyConnected  [?, 10]                62730\n"
-    "temperature                  []                         1\n"
+    "name         layer           output           parameters\n"
+    "conv0        Conv2D          [?, 28, 28, 32]         288\n"
+    "conv0/bn     BatchNorm       [?, 28, 28, 32]          64\n"
+    "pool0        MaxPooling      [?, 14, 14, 32]            \n"
+    "fc0          FullyConnected  [?, 10]               62730\n"
+    "temperature                  []                        1\n"
     "6 trainable variables of 63083 elements, 0.24 MB";
 
 class DescribeModelTest : public testing::Test {

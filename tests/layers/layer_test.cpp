@@ -1,8 +1,9 @@
 #include "belfry/layers/layer.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cos.h>
-#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/sin.h>
 #include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>

@@ -26,6 +26,8 @@ struct alignas(64) Header {
 /// most an eighth of a large block is unused.
 constexpr size_t kSmallBins = 16, kSmallest = 64, kLargestSmall = kSmallBins * kSmallest, kStepsPerPower = 8;
 constexpr size_t kBins = kSmallBins + (64 - 10) * kStepsPerPower;
+/// The bin of blocks that go back to the system when they are freed.
+constexpr size_t kNotReused = kBins;
 
 size_t bin_of(size_t bytes) {
   if (bytes <= kLargestSmall) return bytes == 0 ? 0 : (bytes - 1) / kSmallest;
@@ -114,40 +116,39 @@ thread_local SmallBlocks small_blocks;
 void release(void* data) {
   if (!data) return;
   Header* block = static_cast<Header*>(data) - 1;
-  if (block->bin >= kSmallBins) {
+  if (block->bin == kNotReused) {
+    std::free(block);
+  } else if (block->bin >= kSmallBins) {
     Pool::get().give(block);
   } else if (small_blocks_gone || !small_blocks.give(block)) {
     std::free(block);
   }
 }
 
-/// Serves threads under a ReuseMemory guard itself and leaves the others to the allocator that was there
-/// before.
+Header* new_block(size_t bin, size_t bytes) {
+  void* memory = nullptr;
+  if (posix_memalign(&memory, alignof(Header), sizeof(Header) + bytes) != 0) throw std::bad_alloc();
+  return new (memory) Header{bin};
+}
+
+/// Reuses the memory of threads under a ReuseMemory guard. Blocks of the others carry the same header, as a
+/// raw pointer (oneDNN's scratch memory) may be freed in any thread through the one function that raw_deleter
+/// names.
 class ReusingAllocator : public c10::Allocator {
  public:
-  explicit ReusingAllocator(c10::Allocator* fallback) : fallback_(fallback) {}
-
   c10::DataPtr allocate(size_t bytes) override {
-    if (!active) return fallback_->allocate(bytes);
     if (bytes == 0) return {nullptr, nullptr, &release, c10::kCPU};
-    const size_t bin = bin_of(bytes);
-    Header* block = bin < kSmallBins ? small_blocks.take(bin) : Pool::get().take(bin);
-    if (!block) {
-      void* memory = nullptr;
-      if (posix_memalign(&memory, alignof(Header), sizeof(Header) + bin_bytes(bin)) != 0)
-        throw std::bad_alloc();
-      block = new (memory) Header{bin};
-    }
+    Header* block = active ? take(bin_of(bytes)) : new_block(kNotReused, bytes);
     return {block + 1, block + 1, &release, c10::kCPU};
   }
-
-  // Callers of raw_allocate free through this one function whichever thread they are in, so they are left to
-  // the fallback as a whole by answering that raw pointers are not supported.
-  c10::DeleterFnPtr raw_deleter() const override { return nullptr; }
+  c10::DeleterFnPtr raw_deleter() const override { return &release; }
   void copy_data(void* to, const void* from, size_t bytes) const override { std::memcpy(to, from, bytes); }
 
  private:
-  c10::Allocator* fallback_;
+  static Header* take(size_t bin) {
+    Header* block = bin < kSmallBins ? small_blocks.take(bin) : Pool::get().take(bin);
+    return block ? block : new_block(bin, bin_bytes(bin));
+  }
 };
 
 }  // namespace
@@ -158,7 +159,7 @@ ReuseMemory::ReuseMemory() : outer_(active) {
   return;
 #endif
   static const bool installed = [] {
-    c10::SetCPUAllocator(new ReusingAllocator(c10::GetDefaultCPUAllocator()), /*priority=*/1);
+    c10::SetCPUAllocator(new ReusingAllocator, /*priority=*/1);
     return true;
   }();
   (void)installed;
