@@ -33,6 +33,12 @@ std::string to_string(DType dtype) {
       return "int64";
     case kUInt8:
       return "uint8";
+    case DType::UInt16:
+      return "uint16";
+    case DType::UInt32:
+      return "uint32";
+    case DType::UInt64:
+      return "uint64";
     case kBool:
       return "bool";
     case kComplex64:

@@ -33,10 +33,7 @@ class CheckpointTest : public testing::Test {
 
   /// A variable filled with `value`.
   Variable variable(const std::string& name, const Shape& shape, double value = 0, DType dtype = kFloat32) {
-    Variable made = get_variable(
-        name, shape, {.dtype = dtype, .initializer = [](const Shape& s, DType d) {
-                        return default_graph().add("aten::zeros", {}, {{"size", s}, {"dtype", d}}).output();
-                      }});
+    const Variable made = get_variable(name, shape, {.dtype = dtype});
     session.set_value(made, at::full(shape, value, dtype));
     return made;
   }

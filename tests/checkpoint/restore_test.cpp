@@ -110,7 +110,7 @@ TEST_F(Restore, RelaxedCastsFloatsFreelyAndIntegersOnlyToWiderOnes) {
     save_checkpoint(dir / name, {{name, filled({2}, 1, from)}});
     SaverRestoreRelaxed(dir / name).init(session);
     EXPECT_EQ(get(name), allowed ? 1 : 0) << name;
-    EXPECT_THAT(warnings.back(), HasSubstr(allowed ? "cast" : "left as it is")) << name;
+    EXPECT_THAT(warnings.front(), HasSubstr(allowed ? "cast" : "left as it is")) << name;
     warnings.clear();
   }
 }

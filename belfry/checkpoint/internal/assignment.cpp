@@ -1,5 +1,6 @@
 #include "belfry/checkpoint/internal/assignment.h"
 
+#include <ATen/Parallel.h>
 #include <c10/core/ScalarType.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -69,9 +70,12 @@ void Assignments::read(const std::function<at::Tensor(const std::string& name)>&
         fmt::format("[{}] expected values that fit the graph, got from {}: {}. Nothing was restored", who_,
                     source_, fmt::join(problems_, "; ")));
   }
-  for (Item& item : items_) {
-    item.value = value_of(item.name).reshape(item.variable.shape()).to(item.variable.dtype());
-  }
+  at::parallel_for(0, static_cast<int64_t>(items_.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      Item& item = items_[static_cast<size_t>(i)];
+      item.value = value_of(item.name).reshape(item.variable.shape()).to(item.variable.dtype());
+    }
+  });
 }
 
 void Assignments::apply(Session& session) {
