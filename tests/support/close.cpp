@@ -1,5 +1,6 @@
 #include "tests/support/close.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/isnan.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
