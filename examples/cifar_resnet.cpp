@@ -6,6 +6,7 @@
 // n = 3 (ResNet-20): about 8.5 % error after 64 epochs of 1000 steps of 64 images; n = 18 (ResNet-110): 5.9 %
 // with 128 images.
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <fmt/format.h>
 

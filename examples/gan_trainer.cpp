@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/rand.h>
 
 #include "belfry/belfry.h"
@@ -27,7 +28,7 @@ Tensor generator(const Tensor& noise) {
 
 Tensor discriminator(const Tensor& image) {
   auto leaky = [](const Tensor& x) { return leaky_relu(x); };
-  return image * 2 - 1 | FullyConnected("fc0", {.units = 256, .activation = leaky}) |
+  return (image * 2 - 1) | FullyConnected("fc0", {.units = 256, .activation = leaky}) |
          Dropout("drop0", {.rate = 0.3}) | FullyConnected("fc1", {.units = 128, .activation = leaky}) |
          FullyConnected("fc2", {.units = 1});
 }

@@ -18,7 +18,7 @@ struct ConvNet : ModelDesc {
     auto [image, label] = in.get<2>();
     ArgScope defaults(Conv2DOptions{.filters = 32, .kernel = 3, .activation = relu},
                       MaxPoolingOptions{.pool = 2});
-    const Tensor logits = image * 2 - 1 | Conv2D("conv0") | MaxPooling("pool0") | Conv2D("conv1") |
+    const Tensor logits = (image * 2 - 1) | Conv2D("conv0") | MaxPooling("pool0") | Conv2D("conv1") |
                           Conv2D("conv2") | MaxPooling("pool1") | Conv2D("conv3") |
                           FullyConnected("fc0", {.units = 512, .activation = relu}) |
                           Dropout("dropout", {.rate = 0.5}) | FullyConnected("fc1", {.units = 10});
