@@ -1,5 +1,5 @@
 #include <ATen/ops/full.h>
-#include <ATen/ops/tensor.h>
+#include <ATen/ops/scalar_tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -35,7 +35,7 @@ class Numbers : public DataFlow {
         [i = int64_t{0}, size = size_, throw_at = throw_at_]() mutable -> std::optional<Datapoint> {
           if (i == throw_at) throw DataError("numbers.bin", "broken");
           if (i == size) return std::nullopt;
-          return Datapoint{at::tensor(i++, at::TensorOptions(at::kLong))};
+          return Datapoint{at::scalar_tensor(i++, at::kLong)};
         });
   }
   std::optional<int64_t> size() const override { return size_; }
@@ -53,7 +53,7 @@ class Stalled : public DataFlow {
       is_waiting_ = true;
       changed_.notify_all();
       changed_.wait(lock, [this] { return is_released_; });
-      return Datapoint{at::tensor(1, at::TensorOptions(at::kLong))};
+      return Datapoint{at::scalar_tensor(1, at::kLong)};
     });
   }
   void wait_until_waited_for() {

@@ -1,6 +1,6 @@
 #include "belfry/loop/trainer.h"
 
-#include <ATen/ops/tensor.h>
+#include <ATen/ops/scalar_tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -46,7 +46,7 @@ class SetStep : public SessionInit {
  public:
   void init(Session& session) const override {
     session.set_value(Variable(session.graph().find_variable("global_step")),
-                      at::tensor(7, at::TensorOptions(at::kLong)));
+                      at::scalar_tensor(7, at::kLong));
   }
 };
 
