@@ -1,0 +1,427 @@
+#include "tests/ops/op_cases.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/sin.h>
+#include <ATen/ops/where.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+
+#include "belfry/ops/ops.h"
+
+namespace belfry::test {
+
+DType OpInput::dtype() const {
+  if (values == Values::kIndices) return kInt64;
+  return values == Values::kBools ? kBool : kFloat64;
+}
+
+Shape OpInput::declared() const {
+  Shape shape = sizes;
+  for (size_t i : dynamic) shape[i] = kDynamic;
+  return shape;
+}
+
+at::Tensor OpInput::value(int seed) const {
+  int64_t count = 1;
+  for (int64_t size : sizes) count *= size;
+  const at::Tensor order = at::arange(count, at::kDouble);
+  if (values == Values::kIndices) return ((order * 7 + seed).to(at::kLong) % classes).reshape(sizes);
+  const at::Tensor wave = at::sin(order * 1.7 + seed * 0.9 + 0.3);
+  if (values == Values::kBools) return wave.gt(0).reshape(sizes);
+  const at::Tensor far = wave.abs() + 0.15;
+  return (values == Values::kPositive ? far : at::where(wave.gt(0), far, -far)).reshape(sizes);
+}
+
+namespace {
+
+using In = std::vector<Tensor>;
+
+OpInput batch(Shape sizes) {
+  return {std::move(sizes), {0}};
+}
+OpInput positive(Shape sizes) {
+  return {std::move(sizes), {0}, Values::kPositive};
+}
+OpInput image(Shape sizes, const std::vector<size_t>& spatial = {0, 1, 2}) {
+  return {std::move(sizes), spatial};
+}
+OpInput fixed(Shape sizes) {
+  return {std::move(sizes), {}};
+}
+OpInput indices(Shape sizes, int64_t classes) {
+  return {std::move(sizes), {0}, Values::kIndices, classes};
+}
+OpInput bools(Shape sizes) {
+  return {std::move(sizes), {0}, Values::kBools};
+}
+OpInput no_gradient(OpInput input) {
+  input.differentiable = false;
+  return input;
+}
+
+In both(const std::pair<Tensor, Tensor>& pair) {
+  return {pair.first, pair.second};
+}
+
+using Unary = Tensor (*)(const Tensor&, const std::string&);
+using Binary = Tensor (*)(const Tensor&, const Tensor&, const std::string&);
+using Compare = Tensor (*)(const Tensor&, const c10::Scalar&, const std::string&);
+using Reduce = Tensor (*)(const Tensor&, const Axes&, const ReduceAttributes&, const std::string&);
+
+void add_elementwise(std::vector<OpCase>& cases) {
+  const std::vector<std::pair<const char*, Unary>> any = {{"abs", abs},
+                                                          {"neg", neg},
+                                                          {"exp", exp},
+                                                          {"expm1", expm1},
+                                                          {"square", square},
+                                                          {"sin", sin},
+                                                          {"cos", cos},
+                                                          {"erf", erf},
+                                                          {"reciprocal", reciprocal},
+                                                          {"relu", relu},
+                                                          {"relu6", relu6},
+                                                          {"sigmoid", sigmoid},
+                                                          {"tanh", tanh},
+                                                          {"gelu", gelu},
+                                                          {"gelu_tanh", gelu_tanh},
+                                                          {"silu", silu},
+                                                          {"elu", elu},
+                                                          {"selu", selu},
+                                                          {"hardswish", hardswish},
+                                                          {"softplus", softplus},
+                                                          {"l2_loss", l2_loss},
+                                                          {"identity", identity}};
+  for (const auto& [name, f] : any)
+    cases.push_back({name, {batch({3, 4})}, [f = f](In in) { return In{f(in[0], "")}; }});
+  const std::vector<std::pair<const char*, Unary>> above_zero = {
+      {"log", log}, {"log1p", log1p}, {"sqrt", sqrt}, {"rsqrt", rsqrt}};
+  for (const auto& [name, f] : above_zero)
+    cases.push_back({name, {positive({3, 4})}, [f = f](In in) { return In{f(in[0], "")}; }});
+  const std::vector<std::pair<const char*, Unary>> flat = {{"sign", sign},
+                                                           {"floor", floor},
+                                                           {"ceil", ceil},
+                                                           {"round", round},
+                                                           {"is_nan", is_nan},
+                                                           {"is_finite", is_finite},
+                                                           {"zeros_like", zeros_like},
+                                                           {"ones_like", ones_like},
+                                                           {"shape", shape},
+                                                           {"size", size},
+                                                           {"stop_gradient", stop_gradient}};
+  for (const auto& [name, f] : flat)
+    cases.push_back({name, {batch({3, 4})}, [f = f](In in) { return In{f(in[0], "")}; }, false});
+  cases.push_back({"logical_not", {bools({3, 4})}, [](In in) { return In{logical_not(in[0])}; }, false});
+
+  const std::vector<std::pair<const char*, Binary>> two = {{"add", add},
+                                                           {"subtract", subtract},
+                                                           {"multiply", multiply},
+                                                           {"divide", divide},
+                                                           {"maximum", maximum},
+                                                           {"minimum", minimum},
+                                                           {"squared_difference", squared_difference}};
+  for (const auto& [name, f] : two) {
+    cases.push_back(
+        {name, {batch({3, 4}), batch({3, 4})}, [f = f](In in) { return In{f(in[0], in[1], "")}; }});
+    cases.push_back({name, {batch({3, 4}), fixed({4})}, [f = f](In in) { return In{f(in[0], in[1], "")}; }});
+  }
+  const std::vector<std::pair<const char*, Binary>> flat_two = {
+      {"floor_div", floor_div}, {"floor_mod", floor_mod},
+      {"equal", equal},         {"not_equal", not_equal},
+      {"less", less},           {"less_equal", less_equal},
+      {"greater", greater},     {"greater_equal", greater_equal}};
+  for (const auto& [name, f] : flat_two)
+    cases.push_back(
+        {name, {batch({3, 4}), fixed({4})}, [f = f](In in) { return In{f(in[0], in[1], "")}; }, false});
+  const std::vector<std::pair<const char*, Compare>> scalar = {
+      {"equal", equal},           {"not_equal", not_equal}, {"less", less},
+      {"less_equal", less_equal}, {"greater", greater},     {"greater_equal", greater_equal}};
+  for (const auto& [name, f] : scalar)
+    cases.push_back({name, {batch({3, 4})}, [f = f](In in) { return In{f(in[0], 0.5, "")}; }, false});
+  const std::vector<std::pair<const char*, Binary>> logic = {
+      {"logical_and", logical_and}, {"logical_or", logical_or}, {"logical_xor", logical_xor}};
+  for (const auto& [name, f] : logic)
+    cases.push_back(
+        {name, {bools({3, 4}), bools({3, 4})}, [f = f](In in) { return In{f(in[0], in[1], "")}; }, false});
+}
+
+void add_operators(std::vector<OpCase>& cases) {
+  cases.push_back({"operator+", {batch({3, 4}), fixed({4})}, [](In in) {
+                     return In{in[0] + in[1], in[0] + 2, 1.5 + in[0]};
+                   }});
+  cases.push_back({"operator-", {batch({3, 4}), fixed({4})}, [](In in) {
+                     return In{in[0] - in[1], in[0] - 2, 1.5 - in[0], -in[0]};
+                   }});
+  cases.push_back({"operator*", {batch({3, 4}), fixed({4})}, [](In in) {
+                     return In{in[0] * in[1], in[0] * 2, 1.5 * in[0]};
+                   }});
+  cases.push_back({"operator/", {batch({3, 4}), fixed({4})}, [](In in) {
+                     return In{in[0] / in[1], in[0] / 2, 1.5 / in[0]};
+                   }});
+}
+
+void add_math(std::vector<OpCase>& cases) {
+  cases.push_back({"pow", {positive({3, 4}), fixed({4})}, [](In in) {
+                     return In{pow(in[0], in[1]), pow(in[0], 3)};
+                   }});
+  cases.push_back(
+      {"add_n", {batch({3, 4}), batch({3, 4}), batch({3, 4})}, [](In in) { return In{add_n(in)}; }});
+  cases.push_back(
+      {"clip_by_value", {batch({3, 4})}, [](In in) { return In{clip_by_value(in[0], -0.5, 0.6)}; }});
+  cases.push_back({"clip_by_norm", {batch({3, 4})}, [](In in) {
+                     return In{clip_by_norm(in[0], 0.7), clip_by_norm(in[0], 70)};
+                   }});
+  cases.push_back({"global_norm", {batch({3, 4}), fixed({5})}, [](In in) { return In{global_norm(in)}; }});
+  cases.push_back({"clip_by_global_norm", {batch({3, 4}), fixed({5})}, [](In in) {
+                     auto [clipped, norm] = clip_by_global_norm(in, 0.7);
+                     clipped.push_back(norm);
+                     return clipped;
+                   }});
+  cases.push_back({"matmul", {batch({3, 4}), fixed({4, 5})}, [](In in) { return In{matmul(in[0], in[1])}; }});
+  cases.push_back({"matmul", {batch({3, 2, 4}), fixed({5, 4})}, [](In in) {
+                     return In{matmul(in[0], in[1], {.transpose_b = true})};
+                   }});
+  cases.push_back(
+      {"einsum", {batch({3, 2, 4}), batch({3, 4, 5})}, [](In in) { return In{einsum("bij,bjk->bik", in)}; }});
+  cases.push_back({"cumsum", {batch({3, 4})}, [](In in) { return In{cumsum(in[0], 1)}; }});
+  cases.push_back({"cast", {batch({3, 4})}, [](In in) { return In{cast(in[0], kFloat64)}; }});
+  cases.push_back({"cast",
+                   {batch({3, 4})},
+                   [](In in) {
+                     return In{cast(in[0], kInt32), cast(in[0], kFloat32)};
+                   },
+                   false});
+}
+
+void add_reductions(std::vector<OpCase>& cases) {
+  const std::vector<std::pair<const char*, Reduce>> all_of = {
+      {"sum", sum}, {"mean", mean}, {"max", max}, {"min", min}, {"prod", prod}, {"logsumexp", logsumexp}};
+  for (const auto& [name, f] : all_of) {
+    cases.push_back(
+        {name, {batch({3, 2, 4})}, [f = f](In in) {
+           return In{f(in[0], {}, {}, ""), f(in[0], -1, {}, ""), f(in[0], {0, 2}, {.keep_dims = true}, "")};
+         }});
+  }
+  const std::vector<std::pair<const char*, Reduce>> logic = {{"any", any}, {"all", all}};
+  for (const auto& [name, f] : logic) {
+    cases.push_back(
+        {name,
+         {bools({3, 2, 4})},
+         [f = f](In in) {
+           return In{f(in[0], {}, {}, ""), f(in[0], -1, {}, ""), f(in[0], {0, 2}, {.keep_dims = true}, "")};
+         },
+         false});
+  }
+  cases.push_back({"moments", {batch({3, 2, 4})}, [](In in) { return both(moments(in[0], {0, 1})); }});
+  cases.push_back({"argmax", {batch({3, 4})}, [](In in) { return In{argmax(in[0], -1)}; }, false});
+  cases.push_back({"argmin", {batch({3, 4})}, [](In in) { return In{argmin(in[0], 0)}; }, false});
+}
+
+void add_arrays(std::vector<OpCase>& cases) {
+  auto one = [&](const char* name, std::vector<OpInput> inputs, std::function<Tensor(const In&)> f,
+                 bool differentiable = true) {
+    cases.push_back({name, std::move(inputs), [f](const In& in) { return In{f(in)}; }, differentiable});
+  };
+  one("reshape", {batch({3, 4})}, [](In in) { return reshape(in[0], {-1, 2}); });
+  one("reshape", {batch({3, 4})}, [](In in) {
+    return reshape(in[0], reverse(shape(in[0]), {0}), {4, kDynamic});
+  });
+  one("batch_flatten", {batch({3, 4, 2})}, [](In in) { return batch_flatten(in[0]); });
+  one("transpose", {batch({3, 4, 2})}, [](In in) { return transpose(in[0], {2, 0, 1}); });
+  one("expand_dims", {batch({3, 4})}, [](In in) { return expand_dims(in[0], -1); });
+  one("squeeze", {batch({3, 1, 4})}, [](In in) { return squeeze(in[0], {1}); });
+  one("broadcast_to", {batch({3, 1, 4})}, [](In in) { return broadcast_to(in[0], {-1, 2, 4}); });
+  one("tile", {batch({3, 4})}, [](In in) { return tile(in[0], {2, 3}); });
+  one("concat", {batch({3, 4}), batch({3, 2})}, [](In in) { return concat(in, 1); });
+  one("stack", {batch({3, 4}), batch({3, 4})}, [](In in) { return stack(in, 1); });
+  cases.push_back({"split", {batch({3, 4})}, [](In in) { return split(in[0], 2, 1); }});
+  cases.push_back({"split", {batch({3, 4})}, [](In in) { return split(in[0], {1, 3}, 1); }});
+  cases.push_back({"unstack", {batch({3, 4})}, [](In in) { return unstack(in[0], 1); }});
+  one("slice", {batch({3, 4})}, [](In in) { return slice(in[0], {0, 1}, {-1, 2}); });
+  one("select", {batch({3, 4})}, [](In in) { return select(in[0], 2, 1); });
+  one("gather", {batch({3, 4}), indices({5, 2}, 4)}, [](In in) { return gather(in[0], in[1], 1); });
+  one("embedding_lookup", {fixed({6, 4}), indices({5, 2}, 6)},
+      [](In in) { return embedding_lookup(in[0], in[1]); });
+  one("boolean_mask", {batch({3, 4}), bools({3})}, [](In in) { return boolean_mask(in[0], in[1]); });
+  one("where", {bools({3, 1}), batch({3, 4}), fixed({4})}, [](In in) { return where(in[0], in[1], in[2]); });
+  one("reverse", {batch({3, 4})}, [](In in) { return reverse(in[0], {0, 1}); });
+  for (PadMode mode : {PadMode::kConstant, PadMode::kReflect, PadMode::kSymmetric}) {
+    one("pad", {batch({3, 4})}, [mode](In in) {
+      return pad(in[0], {{1, 2}, {0, 3}}, {.mode = mode, .value = 2});
+    });
+  }
+  cases.push_back({"topk", {batch({3, 4})}, [](In in) { return both(topk(in[0], 2)); }});
+  one(
+      "one_hot", {indices({3, 2}, 6)}, [](In in) { return one_hot(in[0], 5); }, false);
+  one(
+      "zeros", {},
+      [](In) {
+        return zeros({2, 3});
+      },
+      false);
+  one(
+      "ones", {},
+      [](In) {
+        return ones({2, 3}, kInt32);
+      },
+      false);
+  one(
+      "fill", {},
+      [](In) {
+        return fill({2, 3}, 1.5);
+      },
+      false);
+  one(
+      "range", {}, [](In) { return range(1, 10, 3); }, false);
+  one(
+      "range", {batch({3, 4})}, [](In in) { return range(size(in[0])); }, false);
+}
+
+void add_images(std::vector<OpCase>& cases) {
+  auto one = [&](const char* name, std::vector<OpInput> inputs, std::function<Tensor(const In&)> f) {
+    cases.push_back({name, std::move(inputs), [f](const In& in) { return In{f(in)}; }});
+  };
+  for (const char* padding : {"SAME", "VALID"}) {
+    const std::string p = padding;
+    one("conv2d", {image({2, 6, 5, 4}), fixed({3, 2, 2, 6}), fixed({6})}, [p](In in) {
+      return conv2d(in[0], in[1], in[2], {.strides = {2, 1}, .padding = p, .groups = 2});
+    });
+    one("conv2d", {image({2, 3, 6, 7}, {0, 2, 3}), fixed({3, 3, 3, 4})},
+        [p](In in) { return conv2d(in[0], in[1], {.padding = p, .dilations = 2, .data_format = "NCHW"}); });
+    one("depthwise_conv2d", {image({2, 6, 5, 3}), fixed({3, 2, 3, 2})},
+        [p](In in) { return depthwise_conv2d(in[0], in[1], {.strides = 2, .padding = p}); });
+    one("conv2d_transpose", {image({2, 3, 4, 2}), fixed({3, 3, 4, 2}), fixed({4})},
+        [p](In in) { return conv2d_transpose(in[0], in[1], in[2], {.strides = 2, .padding = p}); });
+    one("conv2d_transpose", {image({2, 3, 4, 2}), fixed({2, 1, 4, 2})}, [p](In in) {
+      return conv2d_transpose(in[0], in[1], {.strides = {3, 2}, .padding = p});
+    });
+    for (const Size2D pool : {Size2D(2), Size2D(3, 2)}) {
+      for (const Size2D strides : {Size2D(1), Size2D(2)}) {
+        const PoolAttributes attributes = {.pool = pool, .strides = strides, .padding = p};
+        one("max_pool2d", {image({1, 6, 5, 2})}, [=](In in) { return max_pool2d(in[0], attributes); });
+        one("avg_pool2d", {image({1, 6, 5, 2})}, [=](In in) { return avg_pool2d(in[0], attributes); });
+      }
+    }
+  }
+  one("resize", {image({2, 3, 4, 2})}, [](In in) { return resize(in[0], {5, 7}); });
+  one("resize", {image({2, 3, 4, 2})}, [](In in) { return resize(in[0], {5, 7}, {.align_corners = true}); });
+  one("resize", {image({2, 3, 4, 2})}, [](In in) {
+    return resize(in[0], {5, 7}, {.method = ResizeMethod::kNearest});
+  });
+  one("bias_add", {image({2, 3, 4, 2}), fixed({2})}, [](In in) { return bias_add(in[0], in[1]); });
+  one("bias_add", {image({2, 3, 4, 2}, {0, 2, 3}), fixed({3})},
+      [](In in) { return bias_add(in[0], in[1], "NCHW"); });
+}
+
+void add_normalisation(std::vector<OpCase>& cases) {
+  auto one = [&](const char* name, std::vector<OpInput> inputs, std::function<Tensor(const In&)> f) {
+    cases.push_back({name, std::move(inputs), [f](const In& in) { return In{f(in)}; }});
+  };
+  one("batch_norm_training", {image({3, 2, 2, 4}), fixed({4}), fixed({4})},
+      [](In in) { return batch_norm_training(in[0], in[1], in[2]).y; });
+  one("batch_norm_training", {image({3, 4, 2, 2}, {0, 2, 3}), fixed({4})},
+      [](In in) { return batch_norm_training(in[0], in[1], Tensor(), {.data_format = "NCHW"}).y; });
+  one("batch_norm_training", {batch({5, 4})},
+      [](In in) { return batch_norm_training(in[0], Tensor(), Tensor()).y; });
+  one("batch_norm",
+      {image({3, 2, 2, 4}), no_gradient(fixed({4})), no_gradient({{4}, {}, Values::kPositive}), fixed({4}),
+       fixed({4})},
+      [](In in) { return batch_norm(in[0], in[1], in[2], in[3], in[4]); });
+  one("layer_norm", {batch({3, 2, 4}), fixed({4}), fixed({4})},
+      [](In in) { return layer_norm(in[0], in[1], in[2]); });
+  one("layer_norm", {batch({3, 2, 4})}, [](In in) { return layer_norm(in[0], Tensor(), Tensor()); });
+  one("group_norm", {image({2, 3, 2, 4}), fixed({4}), fixed({4})},
+      [](In in) { return group_norm(in[0], in[1], in[2], {.groups = 2}); });
+  one("l2_normalize", {batch({3, 4})}, [](In in) { return l2_normalize(in[0], 1); });
+  one("softmax", {batch({3, 4})}, [](In in) { return softmax(in[0]); });
+  one("log_softmax", {batch({3, 4})}, [](In in) { return log_softmax(in[0], 0); });
+  one("leaky_relu", {batch({3, 4})}, [](In in) { return leaky_relu(in[0]); });
+  one("prelu", {batch({3, 4}), fixed({4})}, [](In in) { return prelu(in[0], in[1]); });
+  one("scaled_dot_product_attention", {batch({2, 2, 3, 4}), batch({2, 2, 5, 4}), batch({2, 2, 5, 4})},
+      [](In in) { return scaled_dot_product_attention(in[0], in[1], in[2]); });
+  one("scaled_dot_product_attention", {batch({2, 2, 3, 4}), batch({2, 2, 3, 4}), batch({2, 2, 3, 4})},
+      [](In in) {
+        return scaled_dot_product_attention(in[0], in[1], in[2], {.is_causal = true, .scale = 0.3});
+      });
+  one("sparse_softmax_cross_entropy", {batch({3, 4}), indices({3}, 4)},
+      [](In in) { return sparse_softmax_cross_entropy(in[0], in[1]); });
+  one("softmax_cross_entropy", {batch({3, 4}), positive({3, 4})},
+      [](In in) { return softmax_cross_entropy(in[0], in[1]); });
+  one("sigmoid_cross_entropy", {batch({3, 4}), positive({3, 4})},
+      [](In in) { return sigmoid_cross_entropy(in[0], in[1]); });
+  one("huber_loss", {batch({3, 4}), batch({3, 4})}, [](In in) { return huber_loss(in[0], in[1], 0.5); });
+}
+
+void add_without_derivative(std::vector<OpCase>& cases) {
+  auto one = [&](const char* name, std::vector<OpInput> inputs, std::function<Tensor(const In&)> f) {
+    cases.push_back({name, std::move(inputs), [f](const In& in) { return In{f(in)}; }, false});
+  };
+  one("in_top_k", {batch({3, 4}), indices({3}, 4)}, [](In in) { return in_top_k(in[0], in[1], 2); });
+  one("not_in_top_k", {batch({3, 4}), indices({3}, 4)}, [](In in) { return not_in_top_k(in[0], in[1], 2); });
+  one("dropout", {batch({3, 4})}, [](In in) { return dropout(in[0], 0.4); });
+  one("dropout", {batch({3, 4})}, [](In in) { return dropout(in[0], 0.4, {.noise_shape = {-1, 1}}); });
+  one("random_uniform", {}, [](In) { return random_uniform({2, 3}); });
+  one("random_uniform", {}, [](In) { return random_uniform({2, 3}, 0, 9, {.dtype = kInt64}); });
+  one("random_normal", {}, [](In) { return random_normal({2, 3}); });
+  one("truncated_normal", {}, [](In) { return truncated_normal({2, 3}); });
+  one("random_bernoulli", {}, [](In) { return random_bernoulli({2, 3}); });
+  one("random_uniform_like", {batch({3, 4})}, [](In in) { return random_uniform_like(in[0]); });
+  one("random_normal_like", {batch({3, 4})}, [](In in) { return random_normal_like(in[0]); });
+  one("random_shuffle", {batch({3, 4})}, [](In in) { return random_shuffle(in[0]); });
+  one("random_categorical", {batch({3, 4})}, [](In in) { return random_categorical(in[0], 7); });
+  one("constant", {}, [](In) { return constant(1.5); });
+  one("constant", {}, [](In) { return constant(std::vector<int64_t>{1, 2, 3, 4}, {2, 2}); });
+}
+
+std::vector<OpCase> make_cases() {
+  std::vector<OpCase> cases;
+  add_elementwise(cases);
+  add_operators(cases);
+  add_math(cases);
+  add_reductions(cases);
+  add_arrays(cases);
+  add_images(cases);
+  add_normalisation(cases);
+  add_without_derivative(cases);
+  return cases;
+}
+
+/// Not functions of tensors only; state_test.cpp has their tests.
+const std::set<std::string> kTestedElsewhere = {
+    "call",  "call_multi", "placeholder", "placeholder_with_default",
+    "group", "assign",     "assign_add",  "assign_sub"};
+
+std::set<std::string> functions_of_the_headers() {
+  static const std::regex declaration(
+      R"((?:^|\n)(?:Tensor|BatchNormOutputs|std::vector<Tensor>|std::pair<[^\n(]*>) (operator.|\w+)\()");
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator("belfry/ops")) {
+    if (entry.path().extension() != ".h") continue;
+    std::ifstream file(entry.path());
+    const std::string text(std::istreambuf_iterator<char>(file), {});
+    for (std::sregex_iterator it(text.begin(), text.end(), declaration), end; it != end; ++it)
+      names.insert((*it)[1]);
+  }
+  return names;
+}
+
+TEST(OpTable, HasEveryFunctionOfTheHeaders) {
+  std::set<std::string> missing = functions_of_the_headers();
+  EXPECT_GT(missing.size(), 100u);
+  for (const OpCase& op : op_cases()) missing.erase(op.function);
+  for (const std::string& name : kTestedElsewhere) missing.erase(name);
+  for (const std::string& name : missing) ADD_FAILURE() << "no case in op_cases_test.cpp for " << name;
+}
+
+}  // namespace
+
+const std::vector<OpCase>& op_cases() {
+  static const std::vector<OpCase> cases = make_cases();
+  return cases;
+}
+
+}  // namespace belfry::test
