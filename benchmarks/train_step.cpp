@@ -34,7 +34,7 @@ namespace {
 
 Tensor mnist_convnet(const Tensor& image) {
   ArgScope defaults(Conv2DOptions{.filters = 32, .kernel = 3, .activation = relu});
-  return image * 2.0 - 1.0 | Conv2D("conv0") | MaxPooling("pool0", {.pool = 2}) | Conv2D("conv1") |
+  return (image * 2.0 - 1.0) | Conv2D("conv0") | MaxPooling("pool0", {.pool = 2}) | Conv2D("conv1") |
          Conv2D("conv2") | MaxPooling("pool1", {.pool = 2}) | Conv2D("conv3") |
          FullyConnected("fc0", {.units = 512, .activation = relu}) | Dropout("dropout", {.rate = 0.5}) |
          FullyConnected("fc1", {.units = 10});

@@ -141,8 +141,8 @@ class ProxyDataFlow : public DataFlow {
   AnyDataFlow source_;
 };
 
-/// The random state of a dataflow: one generator for each pass, all derived from one seed. Copies share it. Safe to use from
-/// any thread.
+/// The random state of a dataflow: one generator for each pass, all derived from one seed. Copies share it.
+/// Safe to use from any thread.
 class PassRng {
  public:
   explicit PassRng(uint64_t seed) : seed_(seed), pass_(std::make_shared<std::atomic<uint64_t>>(0)) {}

@@ -192,12 +192,12 @@ const Node& Graph::add(std::string_view op, const std::vector<Tensor>& inputs, c
   }
   if (outputs.empty()) outputs.emplace_back();  // an operation without a value
   NodeData data{.kind = NodeKind::kCall,
-                  .name = node_name(op, name),
-                  .op = call.op,
-                  .arguments = std::move(call.arguments),
-                  .inputs = std::move(call.inputs),
-                  .control_inputs = {},
-                  .outputs = std::move(outputs)};
+                .name = node_name(op, name),
+                .op = call.op,
+                .arguments = std::move(call.arguments),
+                .inputs = std::move(call.inputs),
+                .control_inputs = {},
+                .outputs = std::move(outputs)};
   const Node& node = append(std::move(data));
   nodes_.back()->mutated_inputs_ = std::move(mutated);
   return node;
@@ -215,12 +215,12 @@ const Node& Graph::add_special(NodeKind kind, std::string_view op, const std::ve
     check_inputs(internal::join_scope(internal::build_context().name_scope, name), call.inputs);
   }
   NodeData data{.kind = kind,
-                  .name = node_name(op, name),
-                  .op = call.op,
-                  .arguments = std::move(call.arguments),
-                  .inputs = std::move(call.inputs),
-                  .control_inputs = {},
-                  .outputs = {}};
+                .name = node_name(op, name),
+                .op = call.op,
+                .arguments = std::move(call.arguments),
+                .inputs = std::move(call.inputs),
+                .control_inputs = {},
+                .outputs = {}};
   for (auto& [dtype, shape] : outputs) data.outputs.push_back({dtype, std::move(shape)});
   if (data.outputs.empty()) data.outputs.emplace_back();
   return append(std::move(data));

@@ -41,8 +41,8 @@ class InputSource {
   /// The placeholders that `next` has values for, in its order; may be empty.
   virtual std::vector<Tensor> feed_tensors() const { return {}; }
   /// The values of the next step, one for each of feed_tensors(); nullopt when a finite source is at its
-  /// end, or as soon as `stop` is requested, also while it waits for data. Throws what went wrong in the data, in
-  /// whichever thread. Requires: reset_state() was called.
+  /// end, or as soon as `stop` is requested, also while it waits for data. Throws what went wrong in the
+  /// data, in whichever thread. Requires: reset_state() was called.
   virtual std::optional<Datapoint> next(std::stop_token stop = {});
   /// `next`, ready for a run. Throws StopTraining where `next` returns nullopt.
   Feeds next_feeds(std::stop_token stop = {});
