@@ -13,6 +13,7 @@
 #include "belfry/ops/array.h"
 #include "belfry/ops/call.h"
 #include "belfry/ops/math.h"
+#include "belfry/ops/nn.h"
 #include "belfry/ops/operators.h"
 #include "belfry/ops/state.h"
 

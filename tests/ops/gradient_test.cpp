@@ -111,18 +111,17 @@ TEST_P(OpTest, StaticInputsGiveStaticShapes) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, OpTest, testing::Range<size_t>(0, test::op_cases().size()),
-                         [](const auto& info) {
-                           std::string name = test::op_cases()[info.param].function;
-                           const std::pair<const char*, const char*> symbols[] = {{"operator+", "plus"},
-                                                                                  {"operator-", "minus"},
-                                                                                  {"operator*", "times"},
-                                                                                  {"operator/", "over"}};
-                           for (const auto& [symbol, word] : symbols) {
-                             if (name == symbol) name = word;
-                           }
-                           return name + "_" + std::to_string(info.param);
-                         });
+std::string case_name(const testing::TestParamInfo<size_t>& info) {
+  std::string name = test::op_cases()[info.param].function;
+  const std::pair<const char*, const char*> symbols[] = {
+      {"operator+", "plus"}, {"operator-", "minus"}, {"operator*", "times"}, {"operator/", "over"}};
+  for (const auto& [symbol, word] : symbols) {
+    if (name == symbol) name = word;
+  }
+  return name + "_" + std::to_string(info.param);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, OpTest, testing::Range<size_t>(0, test::op_cases().size()), case_name);
 
 }  // namespace
 }  // namespace belfry
