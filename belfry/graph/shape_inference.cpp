@@ -131,6 +131,30 @@ std::vector<Node::Output> compare_runs(const std::array<int64_t, 2>& sizes, bool
   return outputs;
 }
 
+/// As compare_runs on the meta device; where no size fits, a dynamic dimension may have to equal a static one that it
+/// meets (x[?] + y[12]): the first static size with which the operator runs is taken for it.
+template <typename Run>
+std::vector<Node::Output> compare_runs_or_meet(bool has_dynamic, const std::vector<Tensor>& inputs, Run run) {
+  try {
+    return compare_runs(kMetaSizes, has_dynamic, run);
+  } catch (const c10::NotImplementedError&) {
+    throw;
+  } catch (const c10::Error&) {
+    std::set<int64_t> sizes;
+    if (has_dynamic) {
+      for (const Tensor& input : inputs) sizes.insert(input.shape().begin(), input.shape().end());
+    }
+    for (int64_t size : sizes) {
+      if (size < 1) continue;
+      try {
+        return compare_runs({size, size}, /*has_dynamic=*/false, run);
+      } catch (const c10::Error&) {
+      }
+    }
+    throw;
+  }
+}
+
 }  // namespace
 
 int64_t unknown_size() {
@@ -159,8 +183,8 @@ std::vector<Node::Output> infer_outputs(const c10::OperatorHandle& op, const std
       const std::string full_name = c10::toString(op.operator_name());
       if (!without_meta.contains(full_name)) {
         try {
-          outputs = compare_runs(kMetaSizes, has_dynamic,
-                                 [&](int64_t size) { return call(op, stack(c10::kMeta, size)); });
+          auto run = [&](int64_t size) { return call(op, stack(c10::kMeta, size)); };
+          outputs = compare_runs_or_meet(has_dynamic, inputs, run);
         } catch (const c10::NotImplementedError&) {
           without_meta.insert(full_name);
         }

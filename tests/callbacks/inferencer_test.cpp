@@ -1,5 +1,6 @@
 #include "belfry/callbacks/inferencer.h"
 
+#include <ATen/ops/ones.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
@@ -34,7 +35,7 @@ TEST(ClassificationError, CountsSamples) {
   for (int round = 0; round < 2; ++round) {
     error.before_inference();
     error.on_fetches({at::tensor({1.f, 0.f, 0.f})}, 3);
-    error.on_fetches({at::tensor({true})}, 1);
+    error.on_fetches({at::ones({1}, at::kBool)}, 1);
     EXPECT_THAT(error.after_inference(), ElementsAre(Pair("val-error", 0.5)));
   }
 }
