@@ -26,7 +26,7 @@ bool is_array_file(const std::string& path) {
   return path.ends_with(".npz") || path.ends_with(".safetensors");
 }
 
-/// "~/x" -> "/home/me/x"
+/// "~/x" -> "$HOME/x"
 std::string expand_home(const std::string& path) {
   const char* home = std::getenv("HOME");
   return home && path.starts_with("~/") ? home + path.substr(1) : path;

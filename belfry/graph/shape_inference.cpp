@@ -131,8 +131,8 @@ std::vector<Node::Output> compare_runs(const std::array<int64_t, 2>& sizes, bool
   return outputs;
 }
 
-/// As compare_runs on the meta device; where no size fits, a dynamic dimension may have to equal a static one that it
-/// meets (x[?] + y[12]): the first static size with which the operator runs is taken for it.
+/// As compare_runs on the meta device; where no size fits, a dynamic dimension may have to equal a static one
+/// that it meets (x[?] + y[12]): the first static size with which the operator runs is taken for it.
 template <typename Run>
 std::vector<Node::Output> compare_runs_or_meet(bool has_dynamic, const std::vector<Tensor>& inputs, Run run) {
   try {

@@ -61,7 +61,7 @@ TEST_F(CheckpointFiles, AListThatIsOfNoUseGivesAWarningAndTheHighestStep) {
 
 TEST_F(CheckpointFiles, UnderstandsPathsOfAnotherMachineAndWindowsLineEnds) {
   save("model-9"), save("model-10");
-  list("model_checkpoint_path: \"/home/them/train_log/model-9\"\r\n");
+  list("model_checkpoint_path: \"/elsewhere/train_log/model-9\"\r\n");
   EXPECT_EQ(latest(), "model-9");
   list("model_checkpoint_path: \"model\\0559\"\n");  // octal for '-'
   EXPECT_EQ(latest(), "model-9");

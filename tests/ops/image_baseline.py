@@ -18,7 +18,7 @@ def wave(function, factor, shape):
 
 
 def run(op, h, w, c, o, kh, kw, sh, sw, d, groups, padding):
-    x = wave(np.sin, 0.7, [2, h, w, c])
+    x = tf.constant(wave(np.sin, 0.7, [2, h, w, c]))  # max_pool2d would take an array for float32
     if op == "max":
         return tf.nn.max_pool2d(x, [kh, kw], [sh, sw], padding)
     if op == "avg":
@@ -31,7 +31,7 @@ def run(op, h, w, c, o, kh, kw, sh, sw, d, groups, padding):
     if op == "depthwise":
         return tf.nn.depthwise_conv2d(x, wave(np.cos, 0.3, [kh, kw, c, o]), [1, sh, sw, 1], padding, dilations=[d, d])
     f = wave(np.cos, 0.3, [kh, kw, c // groups, o])
-    parts = zip(np.split(x, groups, 3), np.split(f, groups, 3))
+    parts = zip(tf.split(x, groups, 3), np.split(f, groups, 3))
     return tf.concat([tf.nn.conv2d(a, b, [sh, sw], padding, dilations=d) for a, b in parts], 3)
 
 

@@ -2,6 +2,7 @@
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/index.h>
+#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/tensor.h>
 #include <torch/library.h>
 
@@ -25,7 +26,7 @@ Tensor shape_meta(const Tensor& x) {
 }
 
 Tensor size(const Tensor& x) {
-  return at::tensor(x.numel(), at::kLong);
+  return at::scalar_tensor(x.numel(), at::kLong);
 }
 Tensor size_meta(const Tensor&) {
   return at::empty({}, at::TensorOptions().dtype(at::kLong).device(at::kMeta));
