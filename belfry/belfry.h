@@ -2,6 +2,8 @@
 
 // The public surface of Belfry: everything that a program which trains or predicts needs.
 
+#include <ATen/TensorOperators.h>
+
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
 #include "belfry/base/rng.h"
