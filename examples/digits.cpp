@@ -103,7 +103,7 @@ void predict(Net& net, const Data& data, const std::string& checkpoint) {
 
 int main(int argc, char** argv) try {
   std::string source = "digits:.data/digits", log_dir;
-  int64_t epochs = 20, batch = 64;
+  int64_t epochs = 40, batch = 64;
   std::optional<int64_t> steps_per_epoch;
   bool only_predict = false;
   CLI::App app("Trains a net that reads digits, then predicts with it.");
