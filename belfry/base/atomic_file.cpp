@@ -68,8 +68,13 @@ void write_file_atomically(FileSystem& files, const std::string& path, ByteSpan 
 
 void remove_stale_temporaries(FileSystem& files, const std::string& folder) {
   for (const std::string& name : files.list(folder)) {
-    std::string path = folder + "/" + name;
-    if (is_temporary(name) && files.modified(path) < kProcessStart) files.remove(path);
+    if (!is_temporary(name)) continue;
+    const std::string path = folder + "/" + name;
+    try {
+      if (files.modified(path) < kProcessStart) files.remove(path);
+    } catch (const DataError& e) {
+      log_warning("[AtomicFile] an old temporary file stays: {}", e.what());
+    }
   }
 }
 

@@ -36,7 +36,8 @@ class AtomicFile {
 void write_file_atomically(FileSystem& files, const std::string& path, ByteSpan content);
 
 /// Removes from `folder` the temporaries that processes killed while writing have left: names of AtomicFile's
-/// pattern last changed before this process started.
+/// pattern last changed before this process started. One that cannot be removed is a warning; throws
+/// DataError when `folder` cannot be listed.
 void remove_stale_temporaries(FileSystem& files, const std::string& folder);
 
 }  // namespace belfry

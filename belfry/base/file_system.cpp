@@ -151,8 +151,12 @@ class PosixFileSystem : public FileSystem {
 
   void make_dirs(const std::string& folder) override {
     std::error_code error;
-    std::filesystem::create_directories(folder, error);
+    if (folder.empty() || std::filesystem::is_directory(folder, error)) return;
+    const std::string parent = folder_of(folder);
+    make_dirs(parent);
+    std::filesystem::create_directory(folder, error);
     check(error, folder, "make folder");
+    sync_dir(parent);
   }
 
   void sync_dir(const std::string& folder) override {

@@ -57,6 +57,7 @@ class FileSystem {
   virtual void remove(const std::string& path) = 0;
   /// Names (without the folder) of everything in `folder`, sorted.
   virtual std::vector<std::string> list(const std::string& folder) = 0;
+  /// Makes `folder` and those above it where they are missing. On return they survive a loss of power.
   virtual void make_dirs(const std::string& folder) = 0;
   /// Makes the names in `folder` (created, renamed, removed) survive a loss of power.
   virtual void sync_dir(const std::string& folder) = 0;
