@@ -26,6 +26,12 @@ bool has_index(const std::string& prefix, FileSystem& files) {
   return files.exists(prefix + std::string(kIndexSuffix));
 }
 
+/// False also where one may not look.
+bool is_folder(const std::string& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
 /// Why `prefix` is not a complete checkpoint; nothing when it is.
 std::optional<std::string> find_problem(const std::string& prefix, FileSystem& files) {
   try {
@@ -85,6 +91,7 @@ bool is_complete_checkpoint(const std::string& prefix, FileSystem& files) {
 std::vector<CheckpointFile> checkpoints_in(const std::string& folder, const std::string& prefix,
                                            FileSystem& files) {
   std::vector<CheckpointFile> result;
+  if (!files.exists(folder)) return result;
   for (std::string name : files.list(folder)) {
     if (!name.ends_with(kIndexSuffix)) continue;
     name.resize(name.size() - kIndexSuffix.size());
@@ -124,10 +131,9 @@ std::string resolve_checkpoint(const std::string& path) {
   FileSystem& files = FileSystem::posix();
   if (has_index(path, files)) return path;
   const bool is_list = fs::path(path).filename() == kCheckpointStateName;
-  if (is_list || fs::is_directory(path)) {
+  if (is_list || is_folder(path)) {
     const std::string folder = is_list ? folder_of(path) : path;
-    if (!fs::is_directory(folder))
-      throw DataError(folder, "expected a folder with checkpoints, got nothing there");
+    if (!is_folder(folder)) throw DataError(folder, "expected a folder with checkpoints, got nothing there");
     if (auto latest = latest_checkpoint(folder)) return *latest;
     throw DataError(folder, "expected a complete checkpoint in this folder, found none");
   }
@@ -150,8 +156,8 @@ void copy_checkpoint(const std::string& from, const std::string& to, FileSystem&
     if (info.dtype == DataType::kString) {
       target.add_strings(info.name, info.shape, source.read_strings(info.name));
     } else {
-      bytes.resize(byte_size(info.dtype, info.shape).value());
-      source.read(info.name, bytes);
+      bytes.resize(byte_size(info.dtype, info.shape).value_or(0));
+      source.read(info.name, bytes);  // refuses types without a size
       target.add(info.name, info.dtype, info.shape, bytes);
     }
   }
@@ -161,7 +167,7 @@ void copy_checkpoint(const std::string& from, const std::string& to, FileSystem&
 void remove_checkpoint(const std::string& prefix, FileSystem& files) {
   const std::string folder = folder_of(prefix);
   const std::string name = fs::path(prefix).filename().string();
-  files.remove(prefix + std::string(kIndexSuffix));
+  if (has_index(prefix, files)) files.remove(prefix + std::string(kIndexSuffix));
   for (const std::string& file : files.list(folder)) {
     const bool is_data = file.starts_with(name + std::string(kDataMark)) && !file.ends_with(kIndexSuffix);
     if (is_data || file == name + ".meta") files.remove(folder + "/" + file);

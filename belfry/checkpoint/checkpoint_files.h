@@ -19,7 +19,8 @@ struct CheckpointFile {
 /// says. The data's checksums are not verified.
 bool is_complete_checkpoint(const std::string& prefix, FileSystem& files = FileSystem::posix());
 
-/// The checkpoints `prefix`-<step> in `folder`, by step, complete or not.
+/// The checkpoints `prefix`-<step> in `folder`, by step, complete or not; none when there is no
+/// such folder.
 std::vector<CheckpointFile> checkpoints_in(const std::string& folder, const std::string& prefix = "model",
                                            FileSystem& files = FileSystem::posix());
 
@@ -43,7 +44,8 @@ std::string resolve_checkpoint(const std::string& path);
 /// new one.
 void copy_checkpoint(const std::string& from, const std::string& to, FileSystem& files = FileSystem::posix());
 
-/// Removes the files of a checkpoint, the index first: a half-removed one does not look complete.
+/// Removes the files of a checkpoint that are there, the index first: a half-removed one does not look
+/// complete.
 void remove_checkpoint(const std::string& prefix, FileSystem& files = FileSystem::posix());
 
 }  // namespace belfry

@@ -34,7 +34,8 @@ std::string expand_home(const std::string& path) {
 
 /// A folder, or its file `checkpoint`, rather than one checkpoint.
 bool names_folder(const std::string& path) {
-  return std::filesystem::is_directory(path) ||
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored) ||
          std::filesystem::path(path).filename() == kCheckpointStateName;
 }
 

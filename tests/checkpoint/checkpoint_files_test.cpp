@@ -6,6 +6,8 @@
 #include <fstream>
 
 #include "belfry/checkpoint/checkpoint_reader.h"
+#include "belfry/formats/internal/bundle_proto.h"
+#include "belfry/formats/internal/table.h"
 #include "tests/checkpoint/fixture.h"
 
 namespace belfry {
@@ -73,6 +75,26 @@ TEST_F(CheckpointFiles, FindsCheckpointsOfOneNameByStep) {
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[0].path, dir / "model-9");
   EXPECT_EQ(found[1].step, 10);
+}
+
+TEST_F(CheckpointFiles, AFolderThatIsNotThereHasNone) {
+  EXPECT_TRUE(checkpoints_in(dir / "missing").empty());
+  EXPECT_EQ(latest_checkpoint(dir / "missing"), std::nullopt);
+}
+
+TEST_F(CheckpointFiles, APathThatTheSystemRefusesIsADataError) {
+  const std::string too_long(300, 'x');
+  EXPECT_THROW_WITH(resolve_checkpoint(dir / too_long), DataError, "expected a checkpoint");
+  EXPECT_THROW_WITH(resolve_checkpoint(dir / too_long + "/checkpoint"), DataError, "expected a folder");
+}
+
+TEST_F(CheckpointFiles, ATensorThatCannotBeCopiedIsNamed) {
+  const std::string record =
+      serialize(BundleRecord{.dtype = DataType::kVariant, .shape = {}, .size = 4, .slices = {}});
+  std::ofstream(dir / "model-1.index") << build_table({{"", serialize(BundleHeader{})}, {"odd", record}});
+  std::ofstream(dir / "model-1.data-00000-of-00001") << "1234";
+  EXPECT_THROW_WITH(copy_checkpoint(dir / "model-1", dir / "copy"), DataError,
+                    "[tensor odd] elements of type");
 }
 
 TEST_F(CheckpointFiles, CopiesAreCompleteAndReplaceOlderOnes) {
