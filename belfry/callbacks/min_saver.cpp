@@ -38,7 +38,7 @@ void MinSaver::before_train() {
 }
 
 void MinSaver::trigger() {
-  const auto latest = trainer().monitors().latest(monitor_stat_);
+  const auto latest = trainer().monitors().get_latest(monitor_stat_);
   if (!latest || !is_better(latest->value)) return;
 
   const auto checkpoint = latest_checkpoint(options_.checkpoint_dir);

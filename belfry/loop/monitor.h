@@ -22,7 +22,7 @@ class Monitor : public Callback {
   virtual void put_histogram(const std::string& tag, const at::Tensor& values, int64_t step) {
     (void)tag, (void)values, (void)step;
   }
-  /// `images`: uint8 [N, H, W, C], C is 1, 3 or 4.
+  /// `images`: uint8 [N, H, W, C] on the CPU, C is 1, 3 or 4.
   virtual void put_image(const std::string& tag, const at::Tensor& images, int64_t step) {
     (void)tag, (void)images, (void)step;
   }
@@ -36,6 +36,9 @@ class Monitors {
   /// Give a value to every monitor, at the trainer's current global step.
   void put_scalar(const std::string& tag, double value);
   void put_histogram(const std::string& tag, const at::Tensor& values);
+  /// `images`: [N, H, W, C] or [H, W, C], where C is 1, 3 or 4, or grey ones [N, H, W] or [H, W], on any
+  /// device; other shapes are a UsageError. Values of another dtype than uint8 are pixels from 0 to 255: what
+  /// lies outside is clamped, NaN is black.
   void put_image(const std::string& tag, const at::Tensor& images);
 
   /// The newest value put under `tag`, with the global step it was put at.
@@ -43,9 +46,9 @@ class Monitors {
     double value;
     int64_t step;
   };
-  std::optional<Latest> latest(const std::string& tag) const;
+  std::optional<Latest> get_latest(const std::string& tag) const;
   /// Every value put under `tag`, oldest first.
-  const std::vector<Latest>& history(const std::string& tag) const;
+  const std::vector<Latest>& get_history(const std::string& tag) const;
 
  private:
   friend class Trainer;

@@ -69,7 +69,7 @@ struct InferenceRunnerTest : testing::Test {
   void train(Callbacks callbacks, int64_t epochs = 1) {
     trainer.train({.callbacks = std::move(callbacks), .loop = {.steps_per_epoch = 1, .max_epoch = epochs}});
   }
-  double latest(const std::string& tag) { return trainer.monitors().latest(tag).value().value; }
+  double latest(const std::string& tag) { return trainer.monitors().get_latest(tag).value().value; }
 
   /// Sets the variable that the loss is multiplied by; it is 0 at first.
   AtEpochEnd set_scale(int64_t scale) {
@@ -115,7 +115,7 @@ TEST_F(InferenceRunnerTest, AnEndlessInputIsRunForItsSize) {
 
 TEST_F(InferenceRunnerTest, SeesTheValuesThatTheVariablesHaveThen) {
   train(callbacks(InferenceRunner(batches(), inferencers), set_scale(2)), 2);
-  EXPECT_EQ(trainer.monitors().history("validation_loss")[0].value, 0);
+  EXPECT_EQ(trainer.monitors().get_history("validation_loss")[0].value, 0);
   EXPECT_DOUBLE_EQ(latest("validation_loss"), 2 * kMean);
 }
 
@@ -129,7 +129,7 @@ TEST_F(InferenceRunnerTest, SeveralRunnersWithTowersOfTheirOwn) {
 
 TEST_F(InferenceRunnerTest, RunsAgainInEveryEpochWithNewData) {
   train(callbacks(InferenceRunner(batches(), inferencers)), 3);
-  EXPECT_EQ(trainer.monitors().history("batches").size(), 3u);
+  EXPECT_EQ(trainer.monitors().get_history("batches").size(), 3u);
   EXPECT_EQ(latest("batches"), 16);
 }
 
@@ -145,7 +145,7 @@ TEST_F(InferenceRunnerTest, ARequestToStopEndsTheEvaluationWithoutAResult) {
   stops->trainer = &trainer;
   train(callbacks(InferenceRunner(batches(), {stops})), 5);
   EXPECT_EQ(stops->sizes.size(), 3u);
-  EXPECT_FALSE(trainer.monitors().latest("batches"));
+  EXPECT_FALSE(trainer.monitors().get_latest("batches"));
 }
 
 TEST_F(InferenceRunnerTest, NoDataIsAnError) {

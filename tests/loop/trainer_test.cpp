@@ -90,9 +90,9 @@ TEST(TrainerTest, MonitorsGetScalarsWithTheGlobalStepAndKeepTheirHistory) {
                  .monitors = {std::make_shared<Screen>(lines)},
                  .loop = {.steps_per_epoch = 2, .max_epoch = 1}});
   EXPECT_THAT(lines, ElementsAre("cost 10 1", "cost 20 2"));
-  EXPECT_EQ(trainer.monitors().latest("cost")->step, 2);
-  EXPECT_EQ(trainer.monitors().history("cost")[0].value, 10);
-  EXPECT_FALSE(trainer.monitors().latest("unknown"));
+  EXPECT_EQ(trainer.monitors().get_latest("cost")->step, 2);
+  EXPECT_EQ(trainer.monitors().get_history("cost")[0].value, 10);
+  EXPECT_FALSE(trainer.monitors().get_latest("unknown"));
 }
 
 TEST(TrainerTest, TheGraphIsFinalOnceTrainingStarts) {

@@ -145,7 +145,7 @@ TEST_F(SummaryTest, MovingAveragesAreThoseOfTensorFlow) {
   TinyTrainer trainer(values);
   trainer.build([&] { add_moving_summary({trainer.cost()}); });
   train(trainer, callbacks(MovingAverageSummary({.period = 1})), {.steps_per_epoch = 40, .max_epoch = 1});
-  const auto& shown = trainer.monitors().history("cost");
+  const auto& shown = trainer.monitors().get_history("cost");
   ASSERT_EQ(shown.size(), 40u);
   for (size_t i = 0; i < 40; ++i)
     EXPECT_NEAR(shown[i].value, averages[i], kFloatTolerance) << "at value " << i;

@@ -58,7 +58,7 @@ TEST(MnistTest, NineThousandDigitsTeachToReadTheOtherThousand) {
                               MinSaver("val-error")),
        .log_dir = log_dir.path()},
       trainer);
-  const double error = trainer.monitors().latest("val-error")->value;
+  const double error = trainer.monitors().get_latest("val-error")->value;
   EXPECT_LE(error, 0.025);
 
   // A clean graph of the best checkpoint says the same of the same images.
