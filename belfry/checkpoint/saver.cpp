@@ -36,23 +36,29 @@ bool all_finite(const at::Tensor& value) {
   return value.isfinite().all().item<bool>();
 }
 
+/// What makes up the model, without optimizers and summaries.
+std::set<std::string> names_of_model(const Graph& graph) {
+  std::set<std::string> names;
+  for (const char* collection : {kTrainableVariables, kModelVariables}) {
+    for (const Variable& variable : variables_in(graph, collection)) names.insert(variable.name());
+  }
+  return names;
+}
+
 }  // namespace
 
 // What a saver holds of the folder it saves into.
 class Saver::History : public internal::CheckpointHistory {
  public:
   History(const std::string& folder, const std::string& name, FileSystem& files)
-      : CheckpointHistory(folder, name, files, now_in_seconds()), lock_(claim(folder, files)) {
+      : CheckpointHistory(folder, name, files, now_in_seconds()) {
+    if (&files == &FileSystem::posix()) lock_.emplace(folder);
     remove_stale_temporaries(files, folder);
+    remove_unfinished();
   }
 
  private:
-  static std::shared_ptr<internal::FolderLock> claim(const std::string& folder, FileSystem& files) {
-    if (&files != &FileSystem::posix()) return nullptr;
-    return internal::FolderLock::acquire(folder);
-  }
-
-  std::shared_ptr<internal::FolderLock> lock_;
+  std::optional<internal::FolderLock> lock_;
 };
 
 Saver::Saver(SaverOptions options) : options_(std::move(options)) {
@@ -69,8 +75,8 @@ Saver::History& Saver::history_of(const std::string& path_prefix) {
   const std::string name = std::filesystem::path(path_prefix).filename().string();
   if (name.empty())
     throw UsageError("[Saver] expected a path prefix like 'train_log/model', got '" + path_prefix + "'");
+  options_.files->make_dirs(folder);  // it may have been removed meanwhile
   if (!history_ || history_->folder() != folder || history_->name() != name) {
-    options_.files->make_dirs(folder);
     history_.reset();
     history_ = std::make_unique<History>(folder, name, *options_.files);
   }
@@ -96,26 +102,44 @@ std::vector<Variable> Saver::variables_of(const Session& session) const {
   return variables;
 }
 
+void Saver::prepare(const Session& session, const std::string& path_prefix) {
+  for (const Variable& variable : variables_of(session)) {
+    internal::to_stored(variable.dtype(), variable.name());
+  }
+  history_of(path_prefix);
+}
+
 std::string Saver::save(Session& session, const std::string& path_prefix, SaveOptions options) {
-  const std::vector<Variable> variables = variables_of(session);
   History& history = history_of(path_prefix);
   std::string entry = history.name();
   if (options.global_step) entry += fmt::format("-{}", *options.global_step);
   std::string path = (std::filesystem::path(history.folder()) / entry).string();
 
+  const bool is_new = !options_.files->exists(path + ".index");
+  try {
+    write(session, path);
+    history.add(entry, now_in_seconds(), {options_.max_to_keep, options_.keep_checkpoint_every_n_hours});
+  } catch (const DataError&) {
+    if (is_new) history.discard(entry);
+    throw;
+  }
+  return path;
+}
+
+void Saver::write(Session& session, const std::string& path) const {
+  std::set<std::string> checked;
+  if (options_.check_finite) checked = names_of_model(session.graph());
   BundleWriter writer(path, *options_.files);
-  for (const Variable& variable : variables) {
+  for (const Variable& variable : variables_of(session)) {
     const at::Tensor value = session.value(variable).cpu();
-    if (options_.check_finite && variable.trainable() && !all_finite(value)) {
-      throw UsageError(fmt::format("[Saver] expected finite values, got NaN or infinity in '{}': not saved",
-                                   variable.name()));
+    if (checked.contains(variable.name()) && !all_finite(value)) {
+      throw NotFiniteError(fmt::format(
+          "[Saver] expected finite values, got NaN or infinity in '{}': not saved", variable.name()));
     }
     writer.add(variable.name(), internal::to_stored(value.scalar_type(), variable.name()), variable.shape(),
                internal::bytes_of(value));
   }
   writer.finish();
-  history.add(entry, now_in_seconds(), {options_.max_to_keep, options_.keep_checkpoint_every_n_hours});
-  return path;
 }
 
 void Saver::restore(Session& session, const std::string& path) const {

@@ -1,6 +1,7 @@
 #include "belfry/checkpoint/saver.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -103,6 +104,24 @@ TEST_F(SaverTest, RefusesAValueThatIsNotFinite) {
   set("W", std::nan(""));
   Saver careless({.check_finite = false});
   EXPECT_NO_THROW(save(careless, 4));
+}
+
+TEST_F(SaverTest, RefusesAnAverageOfTheModelThatIsNotFinite) {
+  get_variable("mean/EMA", {2}, {.trainable = false, .collections = {kGlobalVariables, kModelVariables}});
+  variable("W", {2}, 1), set("mean/EMA", std::nan(""));
+  Saver saver;
+  EXPECT_THROW_WITH(save(saver, 1), NotFiniteError, "'mean/EMA'");
+}
+
+TEST_F(SaverTest, PreparingFindsOutWhatSavingWouldSuffer) {
+  Saver saver;
+  EXPECT_THROW_WITH(saver.prepare(session, dir / "model"), UsageError,
+                    "expected variables in the collections");
+  variable("W", {2}, 1);
+  std::ofstream(dir / "file") << "no folder";
+  EXPECT_THROW_WITH(saver.prepare(session, dir / "file/model"), DataError, "file");
+  saver.prepare(session, dir / "new/folder/model");
+  EXPECT_TRUE(std::filesystem::exists(dir / "new/folder/checkpoint.lock"));
 }
 
 TEST_F(SaverTest, RefusesAVariableWithoutValue) {
@@ -229,10 +248,65 @@ TEST_F(SaverTest, RemovesTheTemporariesOfKilledProcesses) {
   EXPECT_TRUE(std::filesystem::exists(foreign));
 }
 
+TEST_F(SaverTest, RemovesDataThatAKilledProcessLeftWithoutAnIndex) {
+  variable("W", {3}, 1);
+  const std::string unfinished = dir / "model-3.data-00000-of-00001",
+                    foreign = dir / "pretrained-3.data-00000-of-00001";
+  for (const std::string& path : {unfinished, foreign}) std::ofstream(path) << "x";
+  Saver saver;
+  save(saver, 4);
+  EXPECT_FALSE(std::filesystem::exists(unfinished));
+  EXPECT_TRUE(std::filesystem::exists(foreign));
+  EXPECT_TRUE(is_complete_checkpoint(dir / "model-4"));
+}
+
+TEST_F(SaverTest, SaversOfTwoThreadsComeAndGoInOneFolder) {
+  variable("W", {3}, 1);
+  auto come_and_go = [&] {
+    for (int i = 0; i < 500; ++i) Saver().prepare(session, dir / "model");
+  };
+  std::thread other(come_and_go);
+  EXPECT_NO_THROW(come_and_go());
+  other.join();
+}
+
+TEST_F(SaverTest, AFolderThatWasRemovedIsMadeAgain) {
+  variable("W", {3}, 1);
+  Saver saver;
+  saver.save(session, dir / "log/model", {.global_step = 1});
+  std::filesystem::remove_all(dir / "log");
+  saver.save(session, dir / "log/model", {.global_step = 2});
+  EXPECT_EQ(latest_checkpoint(dir / "log"), dir / "log/model-2");
+}
+
+// The child's disk takes no file of more than 16 KiB.
+TEST_F(SaverTest, AFileTooLargeForTheDiskLeavesTheCheckpointBeforeAndNoTemporary) {
+  variable("W", {16, 1024}, 1);
+  {
+    Saver saver;
+    save(saver, 1);
+  }
+  auto save_on_a_small_disk = [&] {
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{16 << 10, 16 << 10};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    Saver saver;
+    EXPECT_THROW_WITH(save(saver, 2), DataError, "File too large");
+    ::_exit(HasFailure());
+  };
+  EXPECT_EXIT(save_on_a_small_disk(), testing::ExitedWithCode(0), "");
+  EXPECT_THAT(listed(), ElementsAre("model-1"));
+  for (const auto& file : std::filesystem::directory_iterator(dir.path())) {
+    EXPECT_THAT(file.path().filename().string(),
+                testing::AnyOf(HasSubstr("model-1."), HasSubstr("checkpoint")));
+  }
+}
+
 // The child saves without end, each step with its own number as value; it is killed at some moment.
 TEST_F(SaverTest, AKilledProcessLeavesACompleteNewestCheckpoint) {
   variable("W", {16, 1024}, 0);  // small enough for one thread, as threads do not survive fork
-  for (int round = 0; round < 60; ++round) {
+  int64_t last = -1;
+  for (int round = 0; round < 200; ++round) {
     const pid_t child = fork();
     if (child == 0) {
       Saver saver({.max_to_keep = 2});
@@ -241,14 +315,17 @@ TEST_F(SaverTest, AKilledProcessLeavesACompleteNewestCheckpoint) {
         saver.save(session, dir / "model", {.global_step = step});
       }
     }
-    std::this_thread::sleep_for(std::chrono::microseconds(3000 + 997 * (round * 37 % 60)));
+    std::this_thread::sleep_for(std::chrono::microseconds(3000 + 997 * (round * 37 % 40)));
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
     if (!std::filesystem::exists(dir / "checkpoint")) continue;
     const std::string newest = dir / read_checkpoint_state(dir.path()).newest;
     ASSERT_TRUE(is_complete_checkpoint(newest)) << newest;
     SaverRestore(newest).init(session);
-    ASSERT_EQ(std::to_string(static_cast<int64_t>(get("W"))), newest.substr(newest.rfind('-') + 1));
+    const int64_t step = std::stoll(newest.substr(newest.rfind('-') + 1));
+    ASSERT_EQ(get("W"), static_cast<double>(step));
+    ASSERT_GE(step, last);
+    last = step;
   }
   EXPECT_GT(on_disk().size(), 0u);
 }
@@ -299,6 +376,33 @@ TEST_F(SaverOnBadDisk, AFailureAtAnyMomentLeavesTheCheckpointBefore) {
       if (!failed) break;
     }
   }
+}
+
+TEST_F(SaverOnBadDisk, ASaveThatFailsLeavesNoCheckpointThatIsNotListed) {
+  variable("W", {1}, 1);
+  for (int fail_at = 0;; ++fail_at) {
+    disk = test::FaultFileSystem();
+    Saver saver({.files = &disk});
+    saver.save(session, "log/model", {.global_step = 1});
+    disk.fail_at = disk.calls + fail_at;
+    try {
+      saver.save(session, "log/model", {.global_step = 2});
+      if (disk.calls <= disk.fail_at) break;
+    } catch (const DataError&) {
+    }
+    const std::vector<std::string> listed = read_checkpoint_state("log", disk).all;
+    EXPECT_EQ(checkpoints_in("log", "model", disk).size(), listed.size()) << fail_at;
+    EXPECT_EQ(saver.last_checkpoints().size(), listed.size()) << fail_at;
+  }
+}
+
+TEST_F(SaverOnBadDisk, ATemporaryThatCannotBeRemovedIsAWarning) {
+  std::filesystem::create_directories(dir / "model-1.index.tempstate5/inside");
+  std::filesystem::last_write_time(dir / "model-1.index.tempstate5", std::filesystem::file_time_type::min());
+  variable("W", {1}, 1);
+  Saver saver;
+  save(saver, 2);
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("tempstate5")));
 }
 
 TEST_F(SaverOnBadDisk, AFullDiskDoesNotRotateTheOldAwayAndSavesAgainLater) {

@@ -78,6 +78,12 @@ std::unique_ptr<ReadableFile> FaultFileSystem::open(const std::string& path) {
   return std::make_unique<Readable>(path, inode(path));
 }
 
+// A folder is there when something is in it.
+bool FaultFileSystem::exists(const std::string& path) {
+  const auto inside = live_.lower_bound(path + "/");
+  return live_.contains(path) || (inside != live_.end() && inside->first.starts_with(path + "/"));
+}
+
 std::filesystem::file_time_type FaultFileSystem::modified(const std::string& path) {
   inode(path);
   return {};

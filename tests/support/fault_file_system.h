@@ -28,7 +28,7 @@ class FaultFileSystem : public FileSystem {
 
   std::unique_ptr<WritableFile> create(const std::string& path) override;
   std::unique_ptr<ReadableFile> open(const std::string& path) override;
-  bool exists(const std::string& path) override { return live_.contains(path); }
+  bool exists(const std::string& path) override;
   std::filesystem::file_time_type modified(const std::string& path) override;
   void rename(const std::string& from, const std::string& to) override;
   void remove(const std::string& path) override;

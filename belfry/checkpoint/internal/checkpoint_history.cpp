@@ -24,13 +24,16 @@ double seconds_since_1970(fs::file_time_type time) {
 }  // namespace
 
 CheckpointHistory::CheckpointHistory(std::string folder, std::string name, FileSystem& files, double now)
-    : folder_(std::move(folder)), name_(std::move(name)), files_(files), last_preserved_(now) {
+    : folder_(std::move(folder)),
+      name_(std::move(name)),
+      files_(files),
+      list_{.entries = {}, .last_preserved = now} {
   read_list();
 }
 
 std::vector<std::string> CheckpointHistory::checkpoints() const {
   std::vector<std::string> paths;
-  for (const Entry& entry : entries_) {
+  for (const Entry& entry : list_.entries) {
     if (is_ours(entry.name)) paths.push_back(folder_ + "/" + entry.name);
   }
   return paths;
@@ -52,7 +55,7 @@ void CheckpointHistory::read_list() {
     log_warning("[Saver] the list of earlier checkpoints is of no use, they will be kept: {}", error.what());
     return;
   }
-  entries_.clear();
+  list_.entries.clear();
   const bool has_times = state.timestamps.size() == state.all.size();
   for (size_t i = 0; i < state.all.size(); ++i) {
     std::string name = state.all[i];
@@ -61,51 +64,70 @@ void CheckpointHistory::read_list() {
     const std::string index = (fs::path(folder_) / (name + ".index")).string();
     if (!files_.exists(index)) continue;
     const double saved_at = has_times ? state.timestamps[i] : seconds_since_1970(files_.modified(index));
-    entries_.push_back({std::move(name), saved_at});
+    list_.entries.push_back({std::move(name), saved_at});
   }
-  if (state.last_preserved_timestamp) last_preserved_ = *state.last_preserved_timestamp;
+  if (state.last_preserved_timestamp) list_.last_preserved = *state.last_preserved_timestamp;
 }
 
 void CheckpointHistory::add(const std::string& entry, double now, Limits limits) {
   read_list();  // another saver of this process may have written it
-  std::erase_if(entries_, [&](const Entry& other) { return other.name == entry; });
-  entries_.push_back({entry, now});
-  const std::vector<std::string> dropped = drop_old(limits);
-  write_list();
+  List next = list_;
+  std::erase_if(next.entries, [&](const Entry& other) { return other.name == entry; });
+  next.entries.push_back({entry, now});
+  const std::vector<std::string> dropped = drop_old(next, limits);
+  write(next);
+  list_ = std::move(next);
   remove(dropped);
 }
 
+void CheckpointHistory::discard(const std::string& entry) {
+  read_list();  // it may have been replaced, and only making that durable failed
+  const bool listed = std::any_of(list_.entries.begin(), list_.entries.end(),
+                                  [&](const Entry& other) { return other.name == entry; });
+  if (!listed) remove({entry});
+}
+
+void CheckpointHistory::remove_unfinished() const {
+  for (const std::string& file : files_.list(folder_)) {
+    const size_t mark = file.rfind(".data-");
+    if (mark == std::string::npos) continue;
+    const std::string entry = file.substr(0, mark);
+    if (is_ours(entry) && !files_.exists(folder_ + "/" + entry + ".index")) remove({entry});
+  }
+}
+
 // The order of saving decides, not the clock, which may have been set back. Returns what is to be removed.
-std::vector<std::string> CheckpointHistory::drop_old(Limits limits) {
+std::vector<std::string> CheckpointHistory::drop_old(List& list, Limits limits) const {
   std::vector<std::string> dropped;
-  auto ours =
-      std::count_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return is_ours(e.name); });
+  auto ours = std::count_if(list.entries.begin(), list.entries.end(),
+                            [&](const Entry& e) { return is_ours(e.name); });
   const bool keep_all = limits.max_to_keep <= 0;
-  for (auto it = entries_.begin(); it != entries_.end() && ours > (keep_all ? 1 : limits.max_to_keep);) {
+  for (auto it = list.entries.begin();
+       it != list.entries.end() && ours > (keep_all ? 1 : limits.max_to_keep);) {
     if (!is_ours(it->name)) {
       ++it;
       continue;
     }
-    last_preserved_ = std::min(last_preserved_, it->saved_at);
-    if (!keep_all && it->saved_at - last_preserved_ < limits.keep_every_hours * kSecondsPerHour) {
+    list.last_preserved = std::min(list.last_preserved, it->saved_at);
+    if (!keep_all && it->saved_at - list.last_preserved < limits.keep_every_hours * kSecondsPerHour) {
       dropped.push_back(it->name);
     } else {
-      last_preserved_ = it->saved_at;
+      list.last_preserved = it->saved_at;
     }
-    it = entries_.erase(it);
+    it = list.entries.erase(it);
     --ours;
   }
   return dropped;
 }
 
-void CheckpointHistory::write_list() const {
+void CheckpointHistory::write(const List& list) const {
   CheckpointState state;
-  for (const Entry& entry : entries_) {
+  for (const Entry& entry : list.entries) {
     state.all.push_back(entry.name);
     state.timestamps.push_back(entry.saved_at);
   }
-  state.newest = entries_.back().name;
-  state.last_preserved_timestamp = last_preserved_;
+  state.newest = list.entries.back().name;
+  state.last_preserved_timestamp = list.last_preserved;
   write_checkpoint_state(folder_, state, files_);
 }
 
@@ -114,7 +136,7 @@ void CheckpointHistory::remove(const std::vector<std::string>& entries) const {
     try {
       remove_checkpoint(folder_ + "/" + entry, files_);
     } catch (const DataError& error) {
-      log_warning("[Saver] an old checkpoint could not be removed: {}", error.what());
+      log_warning("[Saver] files of a checkpoint stay: {}", error.what());
     }
   }
 }

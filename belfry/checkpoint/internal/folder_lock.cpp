@@ -27,31 +27,20 @@ std::string read_owner(int descriptor) {
   return digits.empty() ? "unknown" : digits;
 }
 
-}  // namespace
-
-std::shared_ptr<FolderLock> FolderLock::acquire(const std::string& folder) {
-  static std::mutex mutex;
-  static std::map<std::string, std::weak_ptr<FolderLock>> held;
-  std::lock_guard guard(mutex);
-  std::weak_ptr<FolderLock>& entry = held[std::filesystem::canonical(folder).string()];
-  auto lock = entry.lock();
-  if (!lock) entry = lock = std::shared_ptr<FolderLock>(new FolderLock(folder));
-  return lock;
-}
-
-FolderLock::FolderLock(const std::string& folder) {
+// The descriptor that holds the lock of `folder`.
+int lock(const std::string& folder) {
   const std::string path = folder + "/" + kLockName;
-  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) throw DataError(path, std::strerror(errno));
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) {
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor < 0) throw DataError(path, std::strerror(errno));
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
     const std::string owner = std::to_string(::getpid());
     // Only a hint for the message below: a failure to write it does no harm.
-    if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, owner.data(), owner.size(), 0) < 0) {
+    if (::ftruncate(descriptor, 0) != 0 || ::pwrite(descriptor, owner.data(), owner.size(), 0) < 0) {
       log_debug("[FolderLock] {}: {}", path, std::strerror(errno));
     }
   } else if (errno == EWOULDBLOCK) {
-    const std::string owner = read_owner(descriptor_);
-    ::close(descriptor_);
+    const std::string owner = read_owner(descriptor);
+    ::close(descriptor);
     throw DataError(
         folder,
         fmt::format("expected to be the only training that saves here, but process {} does; give each "
@@ -61,10 +50,40 @@ FolderLock::FolderLock(const std::string& folder) {
     log_warning("[FolderLock] cannot lock {} ({}): two trainings that save here would not notice each other",
                 path, std::strerror(errno));
   }
+  return descriptor;
+}
+
+struct Claim {
+  int descriptor = -1;
+  int users = 0;
+};
+
+std::mutex mutex;
+
+// Never destroyed: a lock may live in a static object.
+std::map<std::string, Claim>& claims() {
+  static auto& claims = *new std::map<std::string, Claim>;
+  return claims;
+}
+
+}  // namespace
+
+FolderLock::FolderLock(const std::string& folder) {
+  std::error_code error;
+  folder_ = std::filesystem::canonical(folder, error).string();
+  if (error) throw DataError(folder, "cannot lock folder: " + error.message());
+  std::lock_guard guard(mutex);
+  auto held = claims().find(folder_);
+  if (held == claims().end()) held = claims().emplace(folder_, Claim{.descriptor = lock(folder)}).first;
+  ++held->second.users;
 }
 
 FolderLock::~FolderLock() {
-  ::close(descriptor_);
+  std::lock_guard guard(mutex);
+  auto held = claims().find(folder_);
+  if (--held->second.users > 0) return;
+  ::close(held->second.descriptor);
+  claims().erase(held);
 }
 
 }  // namespace belfry::internal

@@ -1,24 +1,22 @@
 #pragma once
 
-#include <memory>
 #include <string>
 
 namespace belfry::internal {
 
-/// A claim of this process on a folder, held until the object dies. Shared by all who ask for it in this
-/// process.
+/// A claim of this process on a folder, until the last of its objects for that folder dies. Safe to make and
+/// destroy in any thread.
 class FolderLock {
  public:
   /// Throws DataError, with the other's process id, when another process has the claim. On a file system that
   /// has no locks the claim is granted, with a warning.
-  static std::shared_ptr<FolderLock> acquire(const std::string& folder);
+  explicit FolderLock(const std::string& folder);
   ~FolderLock();
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
 
  private:
-  explicit FolderLock(const std::string& folder);
-  int descriptor_;
+  std::string folder_;  ///< canonical
 };
 
 }  // namespace belfry::internal
