@@ -8,7 +8,7 @@
 namespace belfry {
 
 struct MinSaverOptions {
-  /// Name of the copy; "": "min-val-error", or "max-…" for MaxSaver.
+  /// Name of the copy; "": "min-val-error", or "max-…" for MaxSaver, with "-" for each "/" of the statistic.
   std::string filename;
   /// The folder of the ModelSaver; "": the trainer's log_dir.
   std::string checkpoint_dir;
@@ -20,16 +20,18 @@ struct MinSaverOptions {
 ///     callbacks(ModelSaver(), InferenceRunner(...), MinSaver("val-error"))
 ///
 /// Only the checkpoint of the very step that the statistic belongs to is copied: where the newest is another
-/// one, a warning says so and the best value stays what it was. The copy is replaced in one step. A resumed
-/// run knows the best value from the history in stats.json, as long as the copy is there. A NaN is never the
-/// best.
+/// one, or there is none yet, a warning says so and the best value stays what it was. The copy is replaced in
+/// one step. A resumed run takes the best value from what stats.json, in the trainer's log_dir, has for the
+/// step of the copy. A NaN is never the best.
 class MinSaver : public Callback {
  public:
   explicit MinSaver(std::string monitor_stat, MinSaverOptions options = {});
 
   std::string name() const override { return maximum_ ? "MaxSaver" : "MinSaver"; }
+  /// Throws UsageError when neither the options nor the trainer name a folder.
+  void setup_graph() override;
   void before_train() override;
-  /// Throws UsageError when the folder has no checkpoint at all: there is no ModelSaver, or it comes later.
+  /// Throws UsageError when the folder has no checkpoint, and no ModelSaver that saves there.
   void trigger() override;
 
  protected:
@@ -37,6 +39,9 @@ class MinSaver : public Callback {
 
  private:
   bool is_better(double value) const;
+  /// The value that belongs to the copy of an earlier run; none when there is no copy from before this step.
+  std::optional<double> value_of_copy() const;
+  void check_model_saver() const;
   std::string copy_path() const;
 
   std::string monitor_stat_;

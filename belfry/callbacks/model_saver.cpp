@@ -2,6 +2,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
+#include "belfry/callbacks/internal/saver_folders.h"
 #include "belfry/loop/trainer.h"
 
 namespace belfry {
@@ -18,23 +19,32 @@ void ModelSaver::setup_graph() {
                               .max_to_keep = options_.max_to_keep,
                               .keep_checkpoint_every_n_hours = options_.keep_checkpoint_every_n_hours,
                               .check_finite = true});
+  trainer().graph().extension<internal::SaverFolders>().list.push_back(options_.checkpoint_dir);
+}
+
+void ModelSaver::before_train() {
+  saver_->prepare(trainer().session(), prefix());
 }
 
 void ModelSaver::trigger() {
   try {
-    const std::string path = saver_->save(trainer().session(), options_.checkpoint_dir + "/model",
-                                          {.global_step = trainer().global_step()});
+    const std::string path =
+        saver_->save(trainer().session(), prefix(), {.global_step = trainer().global_step()});
     last_saved_step_ = trainer().global_step();
     log_info("Model saved to {}.", path);
   } catch (const DataError& e) {
     log_error("[ModelSaver] {}; training goes on.", e.what());
-  } catch (const UsageError& e) {
+  } catch (const NotFiniteError& e) {
     log_error("[ModelSaver] {}; the checkpoints from before stay.", e.what());
   }
 }
 
 void ModelSaver::after_train() {
   if (trainer().stop_requested() && trainer().global_step() != last_saved_step_) trigger();
+}
+
+std::string ModelSaver::prefix() const {
+  return options_.checkpoint_dir + "/model";
 }
 
 }  // namespace belfry

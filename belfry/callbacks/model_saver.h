@@ -34,10 +34,15 @@ class ModelSaver : public Callback {
   std::string name() const override { return "ModelSaver"; }
   /// Throws UsageError when neither the options nor the trainer name a folder.
   void setup_graph() override;
+  /// Throws UsageError when `var_collections` hold no variables that can be saved, and DataError when the
+  /// folder cannot be made or another training saves there.
+  void before_train() override;
   void trigger() override;
   void after_train() override;
 
  private:
+  std::string prefix() const;
+
   ModelSaverOptions options_;
   std::optional<Saver> saver_;
   int64_t last_saved_step_ = -1;

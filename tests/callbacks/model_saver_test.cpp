@@ -1,10 +1,14 @@
 #include "belfry/callbacks/model_saver.h"
 
 #include <ATen/ops/full.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 
 #include "belfry/base/error.h"
@@ -22,8 +26,10 @@ namespace {
 
 using test::AtEpochEnd;
 using test::TinyTrainer;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 Tensor zeros(const Shape& shape, DType dtype) {
   return default_graph().add("aten::zeros", {}, {{"size", shape}, {"dtype", dtype}}).output();
@@ -99,11 +105,31 @@ TEST_F(SaverTest, WeightsThatAreNotFiniteAreNotSaved) {
   EXPECT_THAT(log.text(), HasSubstr("[ModelSaver]"));
 }
 
-TEST_F(SaverTest, AFolderThatCannotBeWrittenDoesNotEndTraining) {
-  std::ofstream(folder / "file") << "no folder";
-  train(callbacks(ModelSaver({.checkpoint_dir = folder / "file"})), 2);
-  EXPECT_EQ(steps, 4);
+TEST_F(SaverTest, ASaveThatFailsDoesNotEndTraining) {
+  std::filesystem::create_directories(folder / "model-2.index/in the way");
+  train(callbacks(ModelSaver(), put({1, 2}), MinSaver("val-error")), 2);
+  EXPECT_EQ(latest_checkpoint(folder.path()), folder / "model-4");
   EXPECT_THAT(log.text(), HasSubstr("training goes on"));
+  EXPECT_EQ(step_of("min-val-error"), 4) << "1 is not saved, so 2 is the best of what is";
+}
+
+TEST_F(SaverTest, AFolderThatCannotBeMadeEndsTrainingAtItsStart) {
+  std::ofstream(folder / "file") << "no folder";
+  EXPECT_THROW(train(callbacks(ModelSaver({.checkpoint_dir = folder / "file"})), 1), DataError);
+}
+
+TEST_F(SaverTest, AnotherTrainingInTheFolderEndsThisOneAtItsStart) {
+  const int lock = ::open((folder / "checkpoint.lock").c_str(), O_RDWR | O_CREAT, 0666);
+  ASSERT_EQ(::flock(lock, LOCK_EX), 0);
+  EXPECT_THROW(train(callbacks(ModelSaver()), 1), DataError);
+  ::close(lock);
+  EXPECT_THAT(log.lines(), Not(Contains(HasSubstr("Start Epoch"))));
+  EXPECT_NO_THROW(train(callbacks(ModelSaver()), 1));
+}
+
+TEST_F(SaverTest, ACollectionWithoutVariablesEndsTrainingAtItsStart) {
+  EXPECT_THROW(train(callbacks(ModelSaver({.var_collections = {"typo"}})), 1), UsageError);
+  EXPECT_THAT(log.lines(), Not(Contains(HasSubstr("Start Epoch"))));
 }
 
 TEST_F(SaverTest, MinSaverKeepsTheBest) {
@@ -138,6 +164,31 @@ TEST_F(SaverTest, AResumedRunKnowsTheBest) {
   EXPECT_EQ(step_of("min-val-error"), 8);
 }
 
+TEST_F(SaverTest, AResumedRunKnowsTheBestOfWhatWasCopied) {
+  auto every_second = [] { return PeriodicTrigger(ModelSaver(), {.every_k_epochs = 2}); };
+  train(callbacks(every_second(), put({1, 3}), MinSaver("val-error")), 2);
+  EXPECT_EQ(step_of("min-val-error"), 4);
+  train(callbacks(every_second(), put({0, 0, 4, 2}), MinSaver("val-error")), 4, 3);
+  EXPECT_EQ(step_of("min-val-error"), 8);
+}
+
+TEST_F(SaverTest, TheHistoryIsInTheLogFolderWhereverCheckpointsAre) {
+  const std::string elsewhere = folder / "checkpoints";
+  auto savers = [&](std::vector<double> values) {
+    return callbacks(ModelSaver(), ModelSaver({.checkpoint_dir = elsewhere}), put(values),
+                     MinSaver("val-error", {.checkpoint_dir = elsewhere}));
+  };
+  train(savers({1, 3}), 2);
+  train(savers({0, 0, 2}), 3, 3);
+  EXPECT_EQ(step_of("checkpoints/min-val-error"), 2);
+}
+
+TEST_F(SaverTest, AStatisticWithASlashMakesNoFolder) {
+  auto put_nested = AtEpochEnd([](Trainer& t) { t.monitors().put_scalar("few/val-error", 1); });
+  train(callbacks(ModelSaver(), put_nested, MinSaver("few/val-error")), 1);
+  EXPECT_EQ(step_of("min-few-val-error"), 2);
+}
+
 TEST_F(SaverTest, AStatisticThatNeverComesIsFine) {
   train(callbacks(ModelSaver(), MinSaver("unknown")), 1);
   EXPECT_FALSE(is_complete_checkpoint(folder / "min-unknown"));
@@ -155,6 +206,8 @@ TEST_F(SaverTest, MinSaverNeedsAModelSaver) {
 TEST_F(SaverTest, ModelSaverNeedsAFolder) {
   TinyTrainer trainer;
   EXPECT_THROW(trainer.train({.callbacks = callbacks(ModelSaver())}), UsageError);
+  TinyTrainer other;
+  EXPECT_THROW(other.train({.callbacks = callbacks(MinSaver("val-error"))}), UsageError);
 }
 
 }  // namespace
