@@ -57,10 +57,9 @@ at::Tensor CheckpointReader::tensor(std::string_view name) const {
     throw DataError(path_, fmt::format("[tensor {}] expected a dtype that LibTorch has, got {}", entry->name,
                                        entry->stored_dtype));
   }
-  at::Tensor value = read(stored_names_.find(entry->name)->second, *entry);
+  const at::Tensor value = read(stored_names_.find(entry->name)->second, *entry);
   // Files may have any byte for true, LibTorch must not see others than 1.
-  if (entry->dtype == kBool) value.copy_(value.view(kUInt8).ne(0));
-  return value;
+  return entry->dtype == kBool ? value.view(kUInt8).ne(0) : value;
 }
 
 std::unique_ptr<CheckpointReader> CheckpointReader::open(const std::string& path) {

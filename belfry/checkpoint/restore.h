@@ -13,7 +13,7 @@ namespace belfry {
 // All of these set the global variables of the session's graph whose names they find, log which, and give one
 // warning that lists names that are only in the file and one for those only in the graph (is_training_name
 // leaves out what inference does not miss). Everything is read and checked first: when something is wrong,
-// no variable has changed. "foo" and "foo:0" are the same name.
+// no variable has changed (ChainInit: by the one that failed). "foo" and "foo:0" are the same name.
 
 struct RestoreOptions {
   /// The graph's variable "prefix/foo" takes the file's "foo".
@@ -69,7 +69,8 @@ class DictRestore : public SessionInit {
   DictRestoreOptions options_;
 };
 
-/// Runs several, one after the other: parts of a model from different files.
+/// Runs several, one after the other: parts of a model from different files. When one throws, those before it
+/// have set their variables.
 class ChainInit : public SessionInit {
  public:
   explicit ChainInit(std::vector<AnySessionInit> inits) : inits_(std::move(inits)) {}

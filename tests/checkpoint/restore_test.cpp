@@ -149,6 +149,34 @@ TEST_F(Restore, AChainRunsOneAfterTheOther) {
   EXPECT_EQ(get("b"), 6);
 }
 
+TEST_F(Restore, AChainKeepsWhatCameBeforeALinkThatFails) {
+  variable("a", {2}), variable("b", {2}), variable("c", {2});
+  const ChainInit chain(
+      {DictRestore({{"a", filled({2}, 5)}}), DictRestore({{"b", filled({2}, 6)}, {"c", filled({3}, 6)}})});
+  EXPECT_THROW_WITH(chain.init(session), UsageError, "'c'");
+  EXPECT_EQ(get("a"), 5);
+  EXPECT_EQ(get("b"), 0);
+}
+
+TEST_F(Restore, ADictionaryIsOnlyRead) {
+  variable("mask", {3}, 0, kBool);
+  const at::Tensor bytes = filled({3}, 2, kUInt8);
+  DictRestore({{"mask", bytes.view(kBool)}}).init(session);
+  EXPECT_TRUE(bytes.eq(2).all().item<bool>());
+  EXPECT_TRUE(session.value(Variable(graph.find_variable("mask"))).view(kUInt8).eq(1).all().item<bool>());
+}
+
+TEST_F(Restore, SmartInitPassesOverAListedNewestWithoutIndex) {
+  save_checkpoint(dir / "model-7", {{"a", filled({2}, 7)}});
+  std::ofstream(dir / "checkpoint") << "model_checkpoint_path: \"model-8\"\n"
+                                       "all_model_checkpoint_paths: \"model-7\"\n"
+                                       "all_model_checkpoint_paths: \"model-8\"\n";
+  variable("a", {2});
+  SmartInit(dir.path()).init(session);
+  EXPECT_EQ(get("a"), 7);
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("model-8"), HasSubstr("model-7")));
+}
+
 TEST_F(Restore, SmartInitTakesWhateverThereIs) {
   variable("a", {2});
   double value = 1;
