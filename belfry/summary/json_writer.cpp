@@ -3,9 +3,12 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <ctime>
 #include <filesystem>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "belfry/base/atomic_file.h"
@@ -24,6 +27,27 @@ constexpr uint64_t kMaxSize = uint64_t{1} << 30;
 
 std::string path_in(const std::string& folder) {
   return (std::filesystem::path(folder) / JSONWriter::kFileName).string();
+}
+
+/// Python's json writes NaN, Infinity and -Infinity, which JSON does not have. All become null.
+std::string without_non_finite(std::string_view text) {
+  constexpr std::array<std::string_view, 3> kWords = {"NaN", "Infinity", "-Infinity"};
+  std::string result;
+  bool in_string = false;
+  while (!text.empty()) {
+    auto word = std::find_if(kWords.begin(), kWords.end(),
+                             [&](std::string_view w) { return !in_string && text.starts_with(w); });
+    if (word != kWords.end()) {
+      result += "null";
+      text.remove_prefix(word->size());
+      continue;
+    }
+    if (text[0] == '"') in_string = !in_string;
+    const size_t length = in_string && text[0] == '\\' ? std::min<size_t>(2, text.size()) : 1;
+    result += text.substr(0, length);
+    text.remove_prefix(length);
+  }
+  return result;
 }
 
 JSONWriter::Entry to_entry(const Json& json) {
@@ -54,7 +78,8 @@ std::vector<JSONWriter::Entry> JSONWriter::load_existing(const std::string& fold
   if (!files.exists(path)) return {};
   std::vector<Entry> entries;
   try {
-    for (const Json& item : Json::parse(read_file(files, path, kMaxSize))) entries.push_back(to_entry(item));
+    for (const Json& item : Json::parse(without_non_finite(read_file(files, path, kMaxSize))))
+      entries.push_back(to_entry(item));
   } catch (const nlohmann::json::exception& e) {
     throw DataError(path, fmt::format("expected a list of statistics, got {}", e.what()));
   }
@@ -92,12 +117,14 @@ void JSONWriter::resume_history() {
   std::vector<Entry> existing;
   try {
     existing = load_existing(folder_);
-    for (const Entry& entry : existing) {
-      if (entry.global_step <= trainer().global_step() && entry.epoch_num <= trainer().loop().starting_epoch)
-        entries_.push_back(entry);
+    if (existing.empty()) return;
+    const LoopOptions& loop = trainer().loop();
+    if (loop.starting_epoch > 1 || loop.starting_step > 0) {
+      std::copy_if(existing.begin(), existing.end(), std::back_inserter(entries_),
+                   [&](const Entry& entry) { return entry.global_step <= trainer().global_step(); });
     }
-    if (!entries_.empty() || existing.empty()) {
-      if (!existing.empty()) log_info("Found an existing {}, will append to it.", path);
+    if (!entries_.empty()) {
+      log_info("Found an existing {}, will append to it.", path);
       if (entries_.size() < existing.size()) {
         log_warning("{} goes on beyond global_step={}: its last {} entries are dropped.", path,
                     trainer().global_step(), existing.size() - entries_.size());

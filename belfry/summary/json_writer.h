@@ -11,12 +11,12 @@ namespace belfry {
 
 /// Keeps every scalar in `stats.json`: a list of objects {tag: value, …, "epoch_num", "global_step"}, one for
 /// each global step that had something to say. tensorpack reads and writes the same file. A value that is not
-/// finite is stored as null.
+/// finite is stored as null; NaN and Infinity, as Python writes them, are read too.
 ///
 /// The file is replaced in one step at the end of each epoch. A run that resumes continues the history up to
 /// the step it resumes from; later entries (of a run killed between its last entry and its last checkpoint)
-/// are dropped. A history that does not belong to this run, or that cannot be read, is renamed to
-/// `stats.json.<month><day>-<time>`.
+/// are dropped. A run that starts from its first step, or finds nothing to continue, renames a history that
+/// is there to `stats.json.<month><day>-<time>`; likewise one that cannot be read.
 class JSONWriter : public Monitor {
  public:
   static constexpr char kFileName[] = "stats.json";

@@ -94,6 +94,28 @@ TEST_F(JSONWriterTest, TheHistoryOfAnotherTrainingIsKeptAside) {
   EXPECT_EQ(number_of_files(), 2u);
 }
 
+TEST_F(JSONWriterTest, AHistoryWithAnEntryOfStepZeroIsKeptAsideToo) {
+  const std::string old =
+      R"([{"epoch_num": 0, "global_step": 0, "a": 1}, {"epoch_num": 1, "global_step": 2}])";
+  write(old);
+  train(1, 1, 0);
+  EXPECT_THAT(history(), ElementsAre("1/2"));
+  EXPECT_EQ(number_of_files(), 2u);
+}
+
+TEST_F(JSONWriterTest, EntriesOfShorterEpochsStay) {
+  write(R"([{"epoch_num": 1, "global_step": 1}, {"epoch_num": 4, "global_step": 4}])");
+  train(3, 3, 4);
+  EXPECT_THAT(history(), ElementsAre("1/1", "4/4", "3/6"));
+}
+
+TEST_F(JSONWriterTest, ReadsWhatPythonWritesForNumbersThatAreNotFinite) {
+  write(R"([{"a\"NaN": NaN, "b": -Infinity, "c": Infinity, "NaN": 1, "epoch_num": 1, "global_step": 2}])");
+  const auto scalars = JSONWriter::load_existing(folder.path()).at(0).scalars;
+  for (const char* tag : {"a\"NaN", "b", "c"}) EXPECT_TRUE(std::isnan(scalars.at(tag))) << tag;
+  EXPECT_EQ(scalars.at("NaN"), 1);
+}
+
 TEST_F(JSONWriterTest, ADamagedHistoryIsKeptAside) {
   for (const char* text :
        {"", "[{\"epoch_num\": 1, ", "{}x", "[3]", "[{\"epoch_num\": \"one\", \"global_step\": 2}]"}) {

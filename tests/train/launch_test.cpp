@@ -13,11 +13,13 @@
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
 #include "belfry/callbacks/model_saver.h"
+#include "belfry/checkpoint/checkpoint_files.h"
 #include "belfry/dataflow/map_data.h"
 #include "belfry/dataflow/repeated_data.h"
 #include "belfry/input/feed_input.h"
 #include "belfry/input/queue_input.h"
 #include "belfry/loop/stop_on_signal.h"
+#include "belfry/summary/json_writer.h"
 #include "tests/support/temp_dir.h"
 #include "tests/train/toy_model.h"
 
@@ -248,6 +250,26 @@ TEST_F(LaunchTest, CtrlCSavesAndTheNextRunGoesOnFromThere) {
   launch_train_with_config(AutoResumeTrainConfig(again), resumed);
   EXPECT_THAT(epochs, testing::ElementsAre(2, 2, 3, 3, 3));
   EXPECT_EQ(resumed.global_step(), 9);
+}
+
+// As after a kill between the last entry of stats.json and the last checkpoint.
+TEST_F(LaunchTest, ResumingGoesOnFromTheCheckpointWhereStatisticsAreAheadOfIt) {
+  const std::string log_dir = config(1).log_dir;
+  const auto train = [&](int64_t epochs) {
+    AtHook put;
+    put.at_step = [](Trainer& t) { t.monitors().put_scalar("step", static_cast<double>(t.global_step())); };
+    TrainConfig wanted = config(epochs);
+    wanted.callbacks = callbacks(put, ModelSaver());
+    wanted.monitors = {std::make_shared<JSONWriter>()};
+    SimpleTrainer any;
+    launch_train_with_config(AutoResumeTrainConfig(wanted), any);
+  };
+  train(2);
+  remove_checkpoint(log_dir + "/model-6");
+  train(3);
+  std::vector<int64_t> steps;
+  for (const auto& entry : JSONWriter::load_existing(log_dir)) steps.push_back(entry.global_step);
+  EXPECT_THAT(steps, testing::ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9));
 }
 
 TEST_F(LaunchTest, ResumingACompleteTrainingDoesNothing) {
