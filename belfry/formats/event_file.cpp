@@ -17,7 +17,7 @@ using protozero::pbf_writer;
 
 // Field numbers of the messages in tensorflow/core/util/event.proto and framework/summary.proto.
 namespace event {
-constexpr int kWallTime = 1, kStep = 2, kFileVersion = 3, kGraphDef = 4, kSummary = 5, kSessionLog = 7;
+constexpr int kWallTime = 1, kStep = 2, kFileVersion = 3, kSummary = 5, kSessionLog = 7;
 }
 namespace value {
 constexpr int kTag = 1, kSimpleValue = 2, kImage = 4, kHistogram = 5;
@@ -99,10 +99,6 @@ void EventFileWriter::write_event(std::optional<int64_t> step, int field, std::s
 
 void EventFileWriter::write(const Summary& summary, int64_t step) {
   write_event(step, event::kSummary, summary.bytes());
-}
-
-void EventFileWriter::write_graph(std::string_view graph_def) {
-  write_event({}, event::kGraphDef, graph_def);
 }
 
 void EventFileWriter::write_session_start(int64_t step) {

@@ -44,8 +44,6 @@ class EventFileWriter {
   const std::string& path() const { return path_; }
 
   void write(const Summary& summary, int64_t step);
-  /// `graph_def` is a serialized GraphDef.
-  void write_graph(std::string_view graph_def);
   /// Tells TensorBoard to forget what earlier runs in this folder wrote for `step` and later.
   void write_session_start(int64_t step);
 

@@ -9,7 +9,8 @@
 namespace belfry {
 
 struct MergeAllSummariesOptions {
-  /// Also evaluates every so many steps of an epoch, besides its last; 0: only then.
+  /// Also evaluates every so many steps of an epoch, besides its last; 0: only then. Moving averages have a
+  /// period of their own, MovingAverageSummaryOptions::period.
   int64_t period = 0;
   std::string collection = kSummaries;
 };

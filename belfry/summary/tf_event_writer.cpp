@@ -22,8 +22,17 @@ void TFEventWriter::setup_graph() {
   if (log_dir_.empty()) log_warning("The trainer has no log_dir. TFEventWriter writes nothing.");
 }
 
+void TFEventWriter::before_train() {
+  const int64_t step = trainer().global_step();
+  if (step > 0) attempt([&](EventFileWriter& file) { file.write_session_start(step + 1); });
+}
+
 void TFEventWriter::trigger() {
   is_broken_ = false;
+  if (file_ && !files_->exists(file_->path())) {
+    warn_once(file_->path() + " was removed");
+    file_.reset();
+  }
   if (file_) attempt([](EventFileWriter& file) { file.sync(); });
 }
 
@@ -54,11 +63,6 @@ void TFEventWriter::put_histogram(const std::string& tag, const at::Tensor& valu
 }
 
 void TFEventWriter::put_image(const std::string& tag, const at::Tensor& images, int64_t step) {
-  if (images.dim() != 4 || images.scalar_type() != at::kByte) {
-    throw UsageError(
-        fmt::format("[TFEventWriter {}] expected uint8 images [N, H, W, C], got {} dimensions of {}", tag,
-                    images.dim(), to_string(images.scalar_type())));
-  }
   const int count = static_cast<int>(images.size(0));
   const int height = static_cast<int>(images.size(1)), width = static_cast<int>(images.size(2)),
             channels = static_cast<int>(images.size(3));
@@ -82,10 +86,14 @@ void TFEventWriter::attempt(const std::function<void(EventFileWriter&)>& action)
     // What is in the file stays readable; its last record may be half written, so it takes no more.
     file_.reset();
     is_broken_ = true;
-    if (!warned_)
-      log_warning("[TFEventWriter] {}; training goes on, the next epoch starts a new file.", e.what());
-    warned_ = true;
+    warn_once(e.what());
   }
+}
+
+void TFEventWriter::warn_once(const std::string& problem) {
+  if (!warned_)
+    log_warning("[TFEventWriter] {}; training goes on, the next epoch starts a new file.", problem);
+  warned_ = true;
 }
 
 }  // namespace belfry

@@ -13,8 +13,10 @@ class FileSystem;
 
 /// Writes scalars, histograms and images for TensorBoard: one new event file per run, flushed each epoch.
 ///
-/// A disk that fails does not end training: there is one warning, what was written stays readable, and the
-/// next epoch tries again with a new file.
+/// A run that resumes tells TensorBoard to forget what an earlier one showed beyond the step it resumes from.
+///
+/// A disk that fails, or a file that somebody removes, does not end training: there is one warning, what was
+/// written stays readable, and the next epoch tries again with a new file.
 class TFEventWriter : public Monitor {
  public:
   /// `log_dir`: where to write; "": the trainer's. Without either it warns and writes nothing.
@@ -26,6 +28,7 @@ class TFEventWriter : public Monitor {
 
   std::string name() const override { return "TFEventWriter"; }
   void setup_graph() override;
+  void before_train() override;
   void trigger() override;
   void after_train() override;
 
@@ -38,6 +41,7 @@ class TFEventWriter : public Monitor {
  private:
   /// Does something with the open file; turns a failure of the disk into the one warning.
   void attempt(const std::function<void(EventFileWriter&)>& action);
+  void warn_once(const std::string& problem);
 
   std::string log_dir_;
   std::unique_ptr<EventFileWriter> file_;

@@ -9,8 +9,6 @@ for event in LegacyEventFileLoader(sys.argv[1]).Load():
     what = event.WhichOneof('what')
     if what == 'file_version':
         print('version', event.file_version)
-    elif what == 'graph_def':
-        print('graph', event.graph_def.hex())
     elif what == 'session_log':
         print('session', event.step, event.session_log.status)
     for value in event.summary.value:

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "belfry/checkpoint/restore.h"
 #include "tests/support/fault_file_system.h"
 #include "tests/support/python.h"
 #include "tests/support/temp_dir.h"
@@ -36,11 +37,12 @@ std::vector<std::string> tensorboard_shows(const std::string& folder) {
   return lines;
 }
 
-void train_with_events(const std::string& folder, std::function<void(Trainer&)> at_epoch_end,
-                       int64_t epochs) {
+void train_with_events(const std::string& folder, std::function<void(Trainer&)> at_epoch_end, int64_t epochs,
+                       AnySessionInit init = {}) {
   TinyTrainer trainer;
   trainer.train({.callbacks = callbacks(AtEpochEnd(std::move(at_epoch_end))),
                  .monitors = {std::make_shared<TFEventWriter>()},
+                 .session_init = std::move(init),
                  .loop = {.steps_per_epoch = 10, .max_epoch = epochs},
                  .log_dir = folder});
 }
@@ -76,6 +78,40 @@ TEST(TFEventWriter, EachRunWritesAFileOfItsOwn) {
       folder.path(), [](Trainer& t) { t.monitors().put_scalar("b", NAN); }, 1);
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 2);
   EXPECT_THAT(tensorboard_shows(folder.path()), ElementsAre("scalar a 10:1", "scalar b 10:nan"));
+}
+
+TEST(TFEventWriter, AResumedRunHidesWhatTheLastShowedBeyondItsStart) {
+  if (!test::python_available()) GTEST_SKIP() << test::kNoPython;
+  test::TempDir folder;
+  auto put = [](double value) { return [value](Trainer& t) { t.monitors().put_scalar("a", value); }; };
+  train_with_events(folder.path(), put(1), 3);
+  train_with_events(folder.path(), put(2), 1, DictRestore({{"global_step", at::tensor(10)}}));
+  EXPECT_THAT(tensorboard_shows(folder.path()), ElementsAre("scalar a 10:1 20:2"));
+}
+
+TEST(TFEventWriter, TensorBoardReadsOnAfterARecordThatAKillTore) {
+  if (!test::python_available()) GTEST_SKIP() << test::kNoPython;
+  test::TempDir folder;
+  auto put = [](Trainer& t) { t.monitors().put_scalar("a", t.epoch_num()); };
+  train_with_events(folder.path(), put, 2);
+  for (const auto& file : std::filesystem::directory_iterator(folder.path()))
+    std::filesystem::resize_file(file, file.file_size() - 3);
+  train_with_events(folder.path(), put, 1, DictRestore({{"global_step", at::tensor(10)}}));
+  EXPECT_THAT(tensorboard_shows(folder.path()), ElementsAre("scalar a 10:1 20:1"));
+}
+
+TEST(TFEventWriter, AFileThatWasRemovedIsFollowedByANewOne) {
+  test::TempDir folder;
+  test::LogLines log;
+  train_with_events(
+      folder / "log",
+      [&](Trainer& t) {
+        t.monitors().put_scalar("a", 1);
+        if (t.epoch_num() == 2) std::filesystem::remove_all(folder / "log");
+      },
+      4);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / "log"), {}), 1);
+  EXPECT_EQ(count(log.text(), "[TFEventWriter]"), 1) << log.text();
 }
 
 TEST(TFEventWriter, AFullDiskIsOneWarningAndTrainingGoesOn) {
