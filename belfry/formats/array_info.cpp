@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 namespace belfry {
 namespace {
 
@@ -16,12 +18,15 @@ std::optional<uint64_t> product(uint64_t a, uint64_t b) {
 }  // namespace
 
 std::optional<uint64_t> element_count(const std::vector<int64_t>& shape) {
+  // LibTorch refuses sizes whose product does not fit, also where a zero among them makes it zero.
   std::optional<uint64_t> count = 1;
+  bool is_empty = false;
   for (int64_t size : shape) {
     if (size < 0) return std::nullopt;
-    if (count) count = product(*count, static_cast<uint64_t>(size));
+    is_empty |= size == 0;
+    if (count) count = product(*count, static_cast<uint64_t>(std::max<int64_t>(size, 1)));
   }
-  return count;
+  return count && is_empty ? 0 : count;
 }
 
 std::optional<uint64_t> byte_size(DataType dtype, const std::vector<int64_t>& shape) {

@@ -17,7 +17,8 @@ struct ArrayInfo {
   std::vector<int64_t> shape;
 };
 
-/// Product of `shape`; 1 for a scalar. None when a size is negative or the product does not fit.
+/// Product of `shape`; 1 for a scalar. None when a size is negative or the product does not fit, leaving
+/// zeros out.
 std::optional<uint64_t> element_count(const std::vector<int64_t>& shape);
 
 /// Bytes that an array of such elements takes. None when it does not fit, or the type has no fixed size.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <tuple>
 
 #include "belfry/base/error.h"
 #include "belfry/formats/crc32c.h"
@@ -16,7 +17,7 @@
 namespace belfry {
 namespace {
 
-constexpr uint64_t kMaxIndexSize = uint64_t{1} << 30;
+constexpr uint64_t kMaxIndexSize = 64 << 20;  // half a million tensors
 constexpr int kOurVersion = 1;
 constexpr size_t kMaxRank = 254;  // TensorFlow's limit
 constexpr size_t kPiece = 256 << 10;
@@ -77,11 +78,11 @@ struct BundleReader::Shard {
 };
 
 BundleReader::BundleReader(std::string prefix, FileSystem& files) : prefix_(std::move(prefix)) {
-  read_index(files);
+  read_index_and_shards(files);
+  check_overlap();
   for (auto& [name, tensor] : tensors_) {
     if (!is_internal(name)) check_slices(name, tensor);
   }
-  open_shards(files);
 }
 BundleReader::~BundleReader() = default;
 BundleReader::BundleReader(BundleReader&&) noexcept = default;
@@ -89,6 +90,22 @@ BundleReader& BundleReader::operator=(BundleReader&&) noexcept = default;
 
 void BundleReader::fail(const std::string& name, const std::string& what) const {
   throw DataError(prefix_, "[tensor " + name + "] " + what);
+}
+
+// Another process may replace the checkpoint by one of the same name, whose data has another name, and remove
+// the old data before we opened it.
+void BundleReader::read_index_and_shards(FileSystem& files) {
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    entries_.clear();
+    tensors_.clear();
+    shards_.clear();
+    num_shards_ = 0;
+    read_index(files);
+    open_shards(files);
+    const bool all_there = std::all_of(shards_.begin(), shards_.end(),
+                                       [](const auto& shard) { return shard.second.file != nullptr; });
+    if (all_there) return;
+  }
 }
 
 void BundleReader::read_index(FileSystem& files) {
@@ -154,6 +171,25 @@ void BundleReader::check_slices(const std::string& name, Tensor& tensor) const {
   }
 }
 
+// Tensors that share bytes could claim more memory than the files have.
+void BundleReader::check_overlap() const {
+  using Range = std::tuple<int32_t, uint64_t, uint64_t, const std::string*>;  // shard, begin, end, name
+  std::vector<Range> ranges;
+  for (const auto& [name, tensor] : tensors_) {
+    const BundleRecord& record = tensor.record;
+    if (!record.slices.empty() || record.size == 0) continue;
+    const auto begin = static_cast<uint64_t>(record.offset);
+    ranges.emplace_back(record.shard, begin, begin + static_cast<uint64_t>(record.size), &name);
+  }
+  std::sort(ranges.begin(), ranges.end());
+  for (size_t i = 1; i < ranges.size(); ++i) {
+    const auto& [shard, begin, end, name] = ranges[i];
+    if (shard == std::get<0>(ranges[i - 1]) && begin < std::get<2>(ranges[i - 1])) {
+      fail(*name, fmt::format("shares bytes with {}", *std::get<3>(ranges[i - 1])));
+    }
+  }
+}
+
 bool BundleReader::contains(const std::string& name) const {
   return tensors_.contains(name) && !is_internal(name);
 }
@@ -178,13 +214,7 @@ const BundleReader::Shard& BundleReader::check_extent(const std::string& name, c
 const ArrayInfo& BundleReader::entry(const std::string& name) const {
   const Tensor& tensor = find(name);
   if (tensor.keys.empty()) check_extent(name, tensor);
-  uint64_t held = 0, claimed = 0;
-  for (const auto& [number, shard] : shards_) held += shard.file ? shard.file->size() : 0;
-  for (const std::string& key : tensor.keys) {
-    check_extent(name, tensors_.at(key));
-    claimed += static_cast<uint64_t>(tensors_.at(key).record.size);
-  }
-  if (claimed > held) fail(name, fmt::format("slices claim {} bytes, the files have {}", claimed, held));
+  for (const std::string& key : tensor.keys) check_extent(name, tensors_.at(key));
   return *std::lower_bound(entries_.begin(), entries_.end(), name,
                            [](const ArrayInfo& info, const std::string& n) { return info.name < n; });
 }

@@ -43,8 +43,10 @@ class BundleReader {
   struct Tensor;
   struct Shard;
 
+  void read_index_and_shards(FileSystem& files);
   void read_index(FileSystem& files);
   void open_shards(FileSystem& files);
+  void check_overlap() const;
   void check_slices(const std::string& name, Tensor& tensor) const;
   const Tensor& find(const std::string& name) const;
   const Shard& check_extent(const std::string& name, const Tensor& tensor) const;

@@ -128,13 +128,12 @@ void BundleWriter::remove_old_data() {
   const std::string folder = folder_of(prefix_);
   const std::string data_name = std::filesystem::path(data_path(prefix_, num_shards_)).filename().string();
   const std::string data_of_prefix = std::filesystem::path(prefix_).filename().string() + ".data-";
-  for (const std::string& name : files_.list(folder)) {
-    if (!name.starts_with(data_of_prefix) || name == data_name) continue;
-    try {
-      files_.remove(folder + "/" + name);
-    } catch (const DataError& e) {
-      log_warning("[BundleWriter] old data stays: {}", e.what());
+  try {
+    for (const std::string& name : files_.list(folder)) {
+      if (name.starts_with(data_of_prefix) && name != data_name) files_.remove(folder + "/" + name);
     }
+  } catch (const DataError& e) {
+    log_warning("[BundleWriter] old data stays: {}", e.what());
   }
 }
 

@@ -115,6 +115,7 @@ NpzReader::NpzReader(NpzReader&&) noexcept = default;
 
 void NpzReader::read_headers() {
   auto count = static_cast<uint64_t>(zip_get_num_entries(archive_->zip, 0));
+  uint64_t packed = 0;
   for (uint64_t i = 0; i < count; ++i) {
     zip_stat_t stat = archive_->stat(i);
     std::string name(stat.name);
@@ -128,7 +129,13 @@ void NpzReader::read_headers() {
       throw DataError(where, fmt::format("expected {} bytes for {}, got {}", expected,
                                          describe(header.info.dtype, header.info.shape), stat.size));
     }
-    if (stat.comp_size > archive_->size || stat.size / kMaxDeflateRatio > stat.comp_size) {
+    // Members that share their bytes could unpack to any size.
+    if (stat.comp_size > archive_->size - packed) {
+      throw DataError(where,
+                      fmt::format("the members' sizes exceed the {} bytes of the file", archive_->size));
+    }
+    packed += stat.comp_size;
+    if (stat.size / kMaxDeflateRatio > stat.comp_size) {
       throw DataError(where, fmt::format("{} bytes cannot be packed into {}", stat.size, stat.comp_size));
     }
     header.info.name = name;

@@ -1,11 +1,16 @@
 #pragma once
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <fstream>
 #include <iterator>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "belfry/base/error.h"
 #include "belfry/formats/array_info.h"
 
 namespace belfry::test {
@@ -55,6 +60,32 @@ std::string message_of(Call call) {
     return e.what();
   }
   return "nothing thrown";
+}
+
+/// Whether `call` throws DataError in a process that may take no more than 64 MiB on top of what this one
+/// has.
+template <typename Call>
+bool refuses_in_little_memory(Call call) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    uint64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlim_t most = pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)) + (64 << 20);
+    const rlimit limit{most, most};
+#ifndef __SANITIZE_ADDRESS__  // which maps memory as it likes
+    ::setrlimit(RLIMIT_AS, &limit);
+#endif
+    try {
+      call();
+    } catch (const DataError&) {
+      ::_exit(0);
+    } catch (...) {
+    }
+    ::_exit(1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 }  // namespace belfry::test

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <protozero/pbf_writer.hpp>
 #include <random>
 
@@ -163,6 +164,7 @@ TEST(BundleDamage, BadRecordsAreRefusedByName) {
       {"impossible shape", record(DataType::kFloat32, {-1}, 0, 4)},
       {"impossible shape", record(DataType::kFloat32, {int64_t{1} << 40, int64_t{1} << 40}, 0, 4)},
       {"impossible shape", record(DataType::kFloat32, {int64_t{1} << 62}, 0, 4)},
+      {"impossible shape", record(DataType::kFloat32, {0, int64_t{1} << 62, int64_t{1} << 62}, 0, 0)},
       {"rank <= 254", record(DataType::kFloat32, std::vector<int64_t>(100000, 1), 0, 4)},
       {"expected a dtype", record(DataType::kInvalid, {1}, 0, 4)},
       {"dtype 999", record(static_cast<DataType>(999), {1}, 0, 4)},
@@ -183,6 +185,68 @@ TEST(BundleDamage, BadRecordsAreRefusedByName) {
     EXPECT_THAT(read_crafted({{"", header()}, {"some/W", c.value}}),
                 testing::AllOf(HasSubstr(c.reason), HasSubstr("[tensor some/W]")));
   }
+}
+
+TEST(BundleDamage, TensorsThatShareBytesAreRefused) {
+  const std::string a = record(DataType::kInt8, {8}, 0, 8), b = record(DataType::kInt8, {8}, 7, 8),
+                    empty = record(DataType::kInt8, {0}, 4, 0);
+  EXPECT_THAT(read_crafted({{"", header()}, {"a", a}, {"b", b}}),
+              HasSubstr("[tensor b] shares bytes with a"));
+  EXPECT_THAT(read_crafted({{"", header()}, {"a", a}, {"e", empty}}), HasSubstr("[tensor a] checksum"));
+}
+
+// The keys "a" and "b" become `first` and `second`, with the checksum corrected.
+std::string index_with_keys(char first, char second) {
+  const std::string value = record(DataType::kInt8, {0}, 0, 0);
+  std::string index = build_table({{"", header()}, {"a", value}, {"b", value}});
+  const std::string lengths{'\0', '\1', static_cast<char>(value.size())};
+  const size_t a = index.find(lengths + "a") + 3, b = index.find(lengths + "b") + 3;
+  index[a] = first;
+  index[b] = second;
+  const char* footer = index.data() + index.size() - 48;
+  const uint64_t end =
+      protozero::decode_varint(&footer, index.data() + index.size());  // of the only data block
+  const uint32_t crc = mask_crc(crc32c(as_byte_span(index).first(end - 4)));
+  std::memcpy(index.data() + end - 4, &crc, 4);
+  return index;
+}
+
+TEST(BundleDamage, KeysThatAreNotAscendingAreRefused) {
+  FaultFileSystem files;
+  files.put(kData, "");
+  files.put(kIndex, index_with_keys('c', 'd'));
+  EXPECT_EQ(BundleReader("m", files).entries().size(), 2u);
+  for (const char* keys : {"ba", "aa"}) {
+    files.put(kIndex, index_with_keys(keys[0], keys[1]));
+    EXPECT_THAT(message_of<DataError>([&] { BundleReader("m", files); }), HasSubstr("not ascending")) << keys;
+  }
+}
+
+TEST(BundleDamage, ClaimsOfHugeSizesTakeNoMemory) {
+  FaultFileSystem files;
+  files.put(kData, std::string(16, 0));
+  for (DataType dtype : {DataType::kString, DataType::kInt8}) {
+    const int64_t huge = int64_t{1} << 40;
+    files.put(kIndex, build_table({{"", header()}, {"t", record(dtype, {huge}, 0, huge)}}));
+    EXPECT_TRUE(test::refuses_in_little_memory([&] { read_everything(files, "m"); }));
+  }
+  write_model(files, "m", 7);
+  std::string index = files.content(kIndex), varint;
+  protozero::add_varint_to_buffer(&varint, uint64_t{1} << 40);
+  index.replace(index.size() - 48, 40, ("\1" + varint + "\1" + varint + std::string(40, '\0')).substr(0, 40));
+  files.put(kIndex, index);
+  EXPECT_TRUE(test::refuses_in_little_memory([&] { read_everything(files, "m"); }));
+}
+
+TEST(BundleDamage, ACheckpointReplacedWhileItIsOpenedIsReadAfresh) {
+  struct Replaced : FaultFileSystem {
+    std::unique_ptr<ReadableFile> open(const std::string& path) override {
+      if (path == "log/" + kData && exists(path)) write_model(*this, "log/m", 8);
+      return FaultFileSystem::open(path);
+    }
+  } files;
+  write_model(files, "log/m", 7);
+  EXPECT_EQ(test::read_array(BundleReader("log/m", files), "z"), test::bytes_of<int32_t>({8}));
 }
 
 TEST(BundleDamage, BadStringLengthsAreRefused) {
@@ -287,6 +351,13 @@ TEST_P(InterruptedSave, FailureAtAnyCallLeavesAGoodCheckpointAndNoTemporary) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Bundle, InterruptedSave, testing::Values(false, true));
+
+TEST_F(SilentLog, OldDataThatCannotBeRemovedIsNoFailure) {
+  struct NoList : FaultFileSystem {
+    std::vector<std::string> list(const std::string& folder) override { throw DataError(folder, "injected"); }
+  } files;
+  EXPECT_NO_THROW(write_model(files, "m", 7));
+}
 
 TEST_F(SilentLog, LossOfPowerAtAnyCallLeavesAGoodCheckpoint) {
   for (int k = 0;; ++k) {

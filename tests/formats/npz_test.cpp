@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <complex>
+#include <cstring>
 #include <numeric>
 #include <sstream>
 
@@ -124,6 +125,51 @@ TEST(Npz, DetectsAFlippedByteOfTheData) {
   }
 }
 
+// Lists the only member, of a name of one letter, `count` times under different names.
+std::string with_members_repeated(std::string archive, int count) {
+  constexpr size_t kEnd = 22;
+  std::string end = archive.substr(archive.size() - kEnd);
+  uint32_t offset;
+  std::memcpy(&offset, end.data() + 16, sizeof offset);
+  std::string entry = archive.substr(offset, archive.size() - kEnd - offset);
+  archive.resize(offset);
+  for (int i = 0; i < count; ++i) {
+    entry[46] = static_cast<char>('a' + i);
+    archive += entry;
+  }
+  const auto entries = static_cast<uint16_t>(count);
+  const auto size = static_cast<uint32_t>(entry.size() * entries);
+  std::memcpy(end.data() + 8, &entries, sizeof entries);
+  std::memcpy(end.data() + 10, &entries, sizeof entries);
+  std::memcpy(end.data() + 12, &size, sizeof size);
+  return archive + end;
+}
+
+TEST(Npz, RefusesMembersThatShareTheirBytes) {
+  test::TempDir folder;
+  NpzWriter writer(folder / "a.npz");
+  writer.add("a", DataType::kInt8, {1 << 20}, as_byte_span(std::string(1 << 20, 0)));
+  writer.finish();
+  const std::string archive = test::slurp(folder / "a.npz");
+  EXPECT_EQ(NpzReader("memory", as_byte_span(with_members_repeated(archive, 1))).entries().size(), 1u);
+  const std::string bomb = with_members_repeated(archive, 20);
+  EXPECT_THAT(message_of<DataError>([&] { NpzReader("memory", as_byte_span(bomb)); }),
+              HasSubstr("exceed the"));
+}
+
+TEST(Npz, AMemberThatClaimsMoreThanItHoldsTakesNoMemory) {
+  test::TempDir folder;
+  NpzWriter writer(folder / "a.npz");
+  writer.add("a", DataType::kInt8, {1000}, as_byte_span(std::string(1000, 0)));
+  writer.finish();
+  std::string archive = test::slurp(folder / "a.npz");
+  const uint32_t huge = UINT32_MAX - 1;
+  const size_t central = archive.find("PK\1\2");
+  std::memcpy(archive.data() + central + 24, &huge, sizeof huge);
+  EXPECT_TRUE(
+      test::refuses_in_little_memory([&] { read_array(NpzReader("memory", as_byte_span(archive)), "a"); }));
+}
+
 TEST(Npz, RefusesTypesThatNumpyHasNot) {
   test::TempDir folder;
   NpzWriter writer(folder / "a.npz");
@@ -155,6 +201,7 @@ TEST(Npy, RefusesBadHeaders) {
         "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4294967296, 4294967296)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (1,)", "{'descr': '<f4', 'fortran_order': False}",
         "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}",
         "{'descr': '<f4', 'fortran_order': os.system(), 'shape': (1,)}",

@@ -13,7 +13,7 @@ namespace belfry {
 namespace {
 
 // Real partitions have at most some hundreds; comparing all pairs stays quick below this.
-constexpr size_t kMaxSlices = 10000;
+constexpr size_t kMaxSlices = 2000;
 
 bool overlap(const Box& a, const Box& b) {
   for (size_t d = 0; d < a.start.size(); ++d) {

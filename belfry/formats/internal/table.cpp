@@ -46,16 +46,18 @@ class TableReader {
     for (; p < magic; ++p) {
       if (*p != 0) fail(offset_of(p), "padding is not zero");
     }
+    const char* last_end = bytes_.data();
     for_each_entry(index, [&](std::string_view, std::string_view handle) {
       const char* h = handle.data();
-      for_each_entry(block(h, handle.data() + handle.size()),
-                     [&](std::string_view key, std::string_view value) {
-                       if (!first_ && key <= last_key_)
-                         fail(offset_of(value.data()), "keys are not ascending");
-                       first_ = false;
-                       last_key_ = key;
-                       visit(key, value);
-                     });
+      const std::string_view data = block(h, handle.data() + handle.size());
+      if (data.data() < last_end) fail(offset_of(data.data()), "blocks overlap");
+      last_end = data.data() + data.size();
+      for_each_entry(data, [&](std::string_view key, std::string_view value) {
+        if (!first_ && key <= last_key_) fail(offset_of(value.data()), "keys are not ascending");
+        first_ = false;
+        last_key_ = key;
+        visit(key, value);
+      });
     });
   }
 
