@@ -248,6 +248,15 @@ TEST_F(SaverTest, RemovesTheTemporariesOfKilledProcesses) {
   EXPECT_TRUE(std::filesystem::exists(foreign));
 }
 
+TEST_F(SaverTest, ATemporaryThatCannotBeRemovedIsAWarning) {
+  std::filesystem::create_directories(dir / "model-1.index.tempstate5/inside");
+  std::filesystem::last_write_time(dir / "model-1.index.tempstate5", std::filesystem::file_time_type::min());
+  variable("W", {1}, 1);
+  Saver saver;
+  save(saver, 2);
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("tempstate5")));
+}
+
 TEST_F(SaverTest, RemovesDataThatAKilledProcessLeftWithoutAnIndex) {
   variable("W", {3}, 1);
   const std::string unfinished = dir / "model-3.data-00000-of-00001",
@@ -305,20 +314,22 @@ TEST_F(SaverTest, AFileTooLargeForTheDiskLeavesTheCheckpointBeforeAndNoTemporary
 // The child saves without end, each step with its own number as value; it is killed at some moment.
 TEST_F(SaverTest, AKilledProcessLeavesACompleteNewestCheckpoint) {
   variable("W", {16, 1024}, 0);  // small enough for one thread, as threads do not survive fork
-  int64_t last = -1;
+  const auto start = std::chrono::steady_clock::now();
+  Saver().save(session, dir / "model", {.global_step = 0});
+  const auto time_of_save = std::chrono::steady_clock::now() - start;
+  int64_t last = 0;
   for (int round = 0; round < 200; ++round) {
     const pid_t child = fork();
     if (child == 0) {
       Saver saver({.max_to_keep = 2});
-      for (int64_t step = round * 1000;; ++step) {
+      for (int64_t step = last + 1;; ++step) {
         set("W", static_cast<double>(step));
         saver.save(session, dir / "model", {.global_step = step});
       }
     }
-    std::this_thread::sleep_for(std::chrono::microseconds(3000 + 997 * (round * 37 % 40)));
+    std::this_thread::sleep_for(time_of_save * (round * 37 % 100) / 33);  // up to three saves
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
-    if (!std::filesystem::exists(dir / "checkpoint")) continue;
     const std::string newest = dir / read_checkpoint_state(dir.path()).newest;
     ASSERT_TRUE(is_complete_checkpoint(newest)) << newest;
     SaverRestore(newest).init(session);
@@ -327,7 +338,7 @@ TEST_F(SaverTest, AKilledProcessLeavesACompleteNewestCheckpoint) {
     ASSERT_GE(step, last);
     last = step;
   }
-  EXPECT_GT(on_disk().size(), 0u);
+  EXPECT_GT(last, 0) << "the child never got to save";
 }
 
 class SaverOnBadDisk : public SaverTest {
@@ -394,15 +405,6 @@ TEST_F(SaverOnBadDisk, ASaveThatFailsLeavesNoCheckpointThatIsNotListed) {
     EXPECT_EQ(checkpoints_in("log", "model", disk).size(), listed.size()) << fail_at;
     EXPECT_EQ(saver.last_checkpoints().size(), listed.size()) << fail_at;
   }
-}
-
-TEST_F(SaverOnBadDisk, ATemporaryThatCannotBeRemovedIsAWarning) {
-  std::filesystem::create_directories(dir / "model-1.index.tempstate5/inside");
-  std::filesystem::last_write_time(dir / "model-1.index.tempstate5", std::filesystem::file_time_type::min());
-  variable("W", {1}, 1);
-  Saver saver;
-  save(saver, 2);
-  EXPECT_THAT(warnings, ElementsAre(HasSubstr("tempstate5")));
 }
 
 TEST_F(SaverOnBadDisk, AFullDiskDoesNotRotateTheOldAwayAndSavesAgainLater) {

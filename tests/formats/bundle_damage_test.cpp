@@ -5,9 +5,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
 #include <protozero/pbf_writer.hpp>
 #include <random>
+#include <thread>
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
@@ -380,14 +382,17 @@ TEST_F(SilentLog, LossOfPowerAtAnyCallLeavesAGoodCheckpoint) {
 TEST(BundleDamage, KilledProcessLeavesAGoodCheckpoint) {
   test::TempDir folder;
   std::mt19937 random(1);
-  int last = 0;
-  // On a slow disk it takes more rounds until some child comes far enough to be interesting.
-  for (int round = 0; round < 60 || (last < 10 && round < 600); ++round) {
+  int last = 1;
+  const auto start = std::chrono::steady_clock::now();
+  save(FileSystem::posix(), folder.path(), last);
+  const std::chrono::duration<double> time_of_save = std::chrono::steady_clock::now() - start;
+  std::uniform_real_distribution<double> saves(0, 3);  // that the disk lets a child do
+  for (int round = 0; round < 60; ++round) {
     pid_t child = fork();
     if (child == 0) {
       for (int step = last + 1;; ++step) save(FileSystem::posix(), folder.path(), step);
     }
-    usleep(static_cast<useconds_t>(random() % 40000));
+    std::this_thread::sleep_for(time_of_save * saves(random));
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
     int step = load(FileSystem::posix(), folder.path());
