@@ -226,6 +226,29 @@ const Node& Graph::add_special(NodeKind kind, std::string_view op, const std::ve
   return append(std::move(data));
 }
 
+const Node& Graph::add_copy(const Node& node, std::vector<Tensor> inputs) {
+  check_inputs(node.name(), inputs);
+  bool same = node.inputs().size() == inputs.size();
+  for (size_t i = 0; same && i < inputs.size(); ++i) {
+    same = inputs[i].dtype() == node.inputs()[i].dtype() && inputs[i].shape() == node.inputs()[i].shape();
+  }
+  NodeData data = node.data_;
+  data.name = unique_name(node.name());
+  data.inputs = std::move(inputs);
+  if (!same) {
+    try {
+      data.outputs = infer_outputs(data.op, data.arguments, data.inputs);
+    } catch (const UsageError& e) {
+      throw UsageError(fmt::format("[{} {}] {}", node.op_name(), node.name(), e.what()));
+    }
+    if (data.outputs.empty()) data.outputs.emplace_back();
+  }
+  const Node& copy = append(std::move(data));
+  nodes_.back()->mutated_inputs_ = node.mutated_inputs_;
+  nodes_.back()->data_.seed = node.seed();
+  return copy;
+}
+
 VariableRecord& Graph::add_variable(std::unique_ptr<VariableRecord> record) {
   variables_.push_back(std::move(record));
   VariableRecord& added = *variables_.back();

@@ -94,6 +94,9 @@ class Graph {
   const Node& add_special(NodeKind kind, std::string_view op, const std::vector<Tensor>& inputs,
                           const Attributes& attributes, const std::string& name,
                           std::vector<std::pair<DType, Shape>> outputs);
+  /// Adds a node like `node`, which may be another graph's, with other inputs, one for each of its own.
+  /// Outputs are inferred anew where the inputs' dtypes or shapes differ. Control inputs are left behind.
+  const Node& add_copy(const Node& node, std::vector<Tensor> inputs);
   /// A name that no node or scope has yet, as TensorFlow makes them: "conv0", "conv0_1".
   std::string unique_name(const std::string& name, bool mark = true);
   VariableRecord& add_variable(std::unique_ptr<VariableRecord> record);

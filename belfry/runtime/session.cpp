@@ -44,6 +44,12 @@ std::vector<at::Tensor> Callable::operator()(const std::vector<at::Tensor>& feed
   if (!plan_) throw UsageError("[Callable] expected one that a session made, got an empty one");
   return plan_->run(feeds);
 }
+void Callable::check_feeds(const std::vector<at::Tensor>& feeds) const {
+  plan_->check_feeds(feeds);
+}
+uint64_t Callable::version() const {
+  return plan_->store().version();
+}
 const std::vector<Tensor>& Callable::feeds() const {
   return plan_->feeds();
 }
@@ -128,6 +134,7 @@ void Session::set_value(const Variable& variable, const at::Tensor& value) {
     memory.copy_(value);
     cell.value = std::move(memory);
   }
+  store_->count_write();
 }
 
 }  // namespace belfry

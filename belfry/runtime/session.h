@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -46,6 +47,11 @@ class Callable {
   /// for a wrong number of values, or a value whose dtype or shape does not fit its placeholder; errors of
   /// kernels name the node.
   std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& feeds = {}) const;
+
+  /// Throws the UsageError that a call with `feeds` would.
+  void check_feeds(const std::vector<at::Tensor>& feeds) const;
+  /// A number, never 0, that changes after each write to a variable of the session.
+  uint64_t version() const;
 
   const std::vector<Tensor>& feeds() const;
   const std::vector<Tensor>& fetches() const;

@@ -99,17 +99,21 @@ void Plan::check_feed(size_t index, const at::Tensor& value) const {
   }
 }
 
-std::vector<at::Tensor> Plan::run(const std::vector<at::Tensor>& feeds) const {
+void Plan::check_feeds(const std::vector<at::Tensor>& feeds) const {
   if (feeds.size() != feeds_.size()) {
     throw UsageError(
         fmt::format("[Session] expected {} values to feed, got {}", feeds_.size(), feeds.size()));
   }
+  for (size_t i = 0; i < feeds.size(); ++i) check_feed(i, feeds[i]);
+}
+
+std::vector<at::Tensor> Plan::run(const std::vector<at::Tensor>& feeds) const {
+  check_feeds(feeds);
   const c10::InferenceMode normal_tensors(false);  // whatever mode the caller is in
   AutogradMode autograd;
   const ReuseMemory reuse_memory;
   Frame frame(num_slots_);
   for (size_t i = 0; i < feeds.size(); ++i) {
-    check_feed(i, feeds[i]);
     const c10::Device device = feeds_[i].node().device();
     at::Tensor value = feeds[i].device() == device ? feeds[i] : feeds[i].to(device);
     if (has_gradients_ && value.is_inference())
@@ -148,6 +152,7 @@ void Plan::execute(const Step& step, Frame& frame, c10::Stack& stack) const {
     for (const Step::Arg& arg : step.args) push(stack, arg, frame);
     step.node->op().callBoxed(&stack);
     for (VariableStore::Cell* cell : step.mutated) cell->value.unsafeGetTensorImpl()->bump_version();
+    if (!step.mutated.empty()) store_->count_write();
     if (step.returns_list) {
       const c10::List<at::Tensor> list = stack[0].toTensorList();
       if (list.size() != step.outputs.size()) {

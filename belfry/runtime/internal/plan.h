@@ -57,6 +57,8 @@ class Plan {
   Plan(std::shared_ptr<VariableStore> store, std::vector<Tensor> feeds, std::vector<Tensor> fetches);
 
   std::vector<at::Tensor> run(const std::vector<at::Tensor>& feeds) const;
+  void check_feeds(const std::vector<at::Tensor>& feeds) const;
+  const VariableStore& store() const { return *store_; }
 
   const std::vector<Tensor>& feeds() const { return feeds_; }
   const std::vector<Tensor>& fetches() const { return fetches_; }

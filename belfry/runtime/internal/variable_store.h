@@ -3,6 +3,7 @@
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -25,7 +26,12 @@ class VariableStore {
   /// name, or the system's entropy.
   const at::Generator& generator(const Node& node);
 
+  /// Changes after each write to any variable; never 0.
+  uint64_t version() const { return version_.load(std::memory_order_acquire); }
+  void count_write() { version_.fetch_add(1, std::memory_order_release); }
+
  private:
+  std::atomic<uint64_t> version_{1};
   std::mutex mutex_;
   std::unordered_map<const Node*, std::unique_ptr<Cell>> cells_;
   std::unordered_map<const Node*, at::Generator> generators_;

@@ -1,0 +1,252 @@
+#include "belfry/compile/internal/program.h"
+
+#include <ATen/core/LegacyTypeDispatch.h>
+#include <ATen/ops/as_strided.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_strided.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "belfry/base/error.h"
+
+namespace belfry {
+namespace {
+
+constexpr int64_t kAlignment = 64;
+
+int64_t aligned(int64_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+/// Storage without memory: it gets some, or somebody's, later.
+c10::Storage empty_storage(int64_t bytes) {
+  return c10::Storage(c10::Storage::use_byte_size_t(), static_cast<size_t>(bytes),
+                      c10::DataPtr(nullptr, c10::kCPU), /*allocator=*/nullptr, /*resizable=*/false);
+}
+
+at::Tensor tensor_on(c10::Storage storage, at::IntArrayRef sizes, DType dtype) {
+  at::Tensor tensor = at::detail::make_tensor<c10::TensorImpl>(
+      std::move(storage), c10::DispatchKeySet(c10::DispatchKey::CPU), c10::scalarTypeToTypeMeta(dtype));
+  tensor.unsafeGetTensorImpl()->set_sizes_contiguous(sizes);
+  return tensor;
+}
+
+void point(const c10::Storage& storage, void* memory) {
+  storage.unsafeGetStorageImpl()->set_data_ptr_noswap(c10::DataPtr(memory, c10::kCPU));
+}
+
+class Copy : public Instruction {
+ public:
+  Copy(at::Tensor from, at::Tensor to) : from_(std::move(from)), to_(std::move(to)) {}
+  void run() override { to_.copy_(from_); }
+  std::string describe() const override { return "copy"; }
+
+ private:
+  at::Tensor from_, to_;
+};
+
+}  // namespace
+
+Program::Program(InferenceGraph graph, std::shared_ptr<Prepared> prepared, const CompileOptions& options)
+    : graph_(std::move(graph)), prepared_(std::move(prepared)) {
+  at::AutoDispatchBelowADInplaceOrView no_autograd;
+  ProgramBuilder(*this, options).build();
+}
+Program::~Program() = default;
+
+void Program::run(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results) {
+  for (size_t i = 0; i < feeds.size(); ++i) point(feed_storages_[i], feeds[i].data_ptr());
+  for (size_t i = 0; i < results.size(); ++i) point(result_storages_[i], results[i].data_ptr());
+  for (const Entry& entry : instructions_) {
+    try {
+      entry.instruction->run();
+    } catch (const c10::Error& e) {
+      throw UsageError(fmt::format("[{}] {}", entry.name, e.what_without_backtrace()));
+    }
+  }
+}
+
+std::string Program::describe() const {
+  std::string text;
+  for (const Entry& entry : instructions_)
+    text += fmt::format("  {:40} {}\n", entry.name, entry.instruction->describe());
+  return text + fmt::format("  memory: {} bytes for {} bytes of values\n", planned_bytes_, total_bytes_);
+}
+
+ProgramBuilder::ProgramBuilder(Program& program, const CompileOptions& options)
+    : program_(program), options_(options) {}
+
+void ProgramBuilder::build() {
+  const InferenceGraph& graph = program_.graph_;
+  for (size_t i = 0; i < graph.weights.size(); ++i)
+    values_[graph.weights[i]] = program_.prepared_->values()[i];
+  for (const Tensor& feed : graph.feeds) values_[feed] = make_external(feed, program_.feed_storages_);
+  const auto nodes = needed_nodes(graph.fetches);
+  for (const Node* node : nodes) {
+    for (const Tensor& input : node->inputs()) last_use_[input] = node->id();
+  }
+  for (const Tensor& fetch : graph.fetches) last_use_[fetch] = INT64_MAX;
+  for (const Node* node : nodes) add(*node);
+  add_fetches();
+  plan_memory();
+  for (auto& entry : program_.instructions_) entry.instruction->bind();
+}
+
+at::Tensor ProgramBuilder::make(at::IntArrayRef sizes, DType dtype) {
+  const int64_t bytes = c10::multiply_integers(sizes) * static_cast<int64_t>(c10::elementSize(dtype));
+  buffers_.push_back({.storage = empty_storage(bytes), .bytes = bytes, .first = now()});
+  buffer_of_[buffers_.back().storage.unsafeGetStorageImpl()] = buffers_.size() - 1;
+  return tensor_on(buffers_.back().storage, sizes, dtype);
+}
+
+at::Tensor ProgramBuilder::make_external(const Tensor& like, std::vector<c10::Storage>& storages) {
+  at::Tensor tensor = make_output(like);
+  buffers_.back().external = true;
+  storages.push_back(buffers_.back().storage);
+  return tensor;
+}
+
+ProgramBuilder::Buffer* ProgramBuilder::buffer_of(const at::Tensor& tensor) {
+  auto found = buffer_of_.find(tensor.storage().unsafeGetStorageImpl());
+  return found == buffer_of_.end() ? nullptr : &buffers_[found->second];
+}
+
+void ProgramBuilder::emit(const Node& node, std::unique_ptr<Instruction> instruction,
+                          const std::vector<at::Tensor>& reads, const std::vector<at::Tensor>& writes) {
+  for (const auto* tensors : {&reads, &writes}) {
+    for (const at::Tensor& tensor : *tensors) {
+      if (Buffer* buffer = tensor.defined() ? buffer_of(tensor) : nullptr) buffer->last = now();
+    }
+  }
+  program_.instructions_.push_back({std::move(instruction), node.name()});
+}
+
+at::Tensor ProgramBuilder::dense(const Tensor& tensor) {
+  const at::Tensor given = value(tensor);
+  if (given.is_contiguous()) return given;
+  const at::Tensor copied = make(given.sizes(), given.scalar_type());
+  emit(tensor.node(), std::make_unique<Copy>(given, copied), {given}, {copied});
+  return copied;
+}
+
+at::Tensor ProgramBuilder::make_output_in_place(const Node& node, const Tensor& output) {
+  if (options_.plan_memory) {
+    for (const Tensor& input : node.inputs()) {
+      const at::Tensor given = value(input);
+      const Buffer* buffer = buffer_of(given);
+      const bool only_user = buffer && !buffer->external && last_use_.at(input) == node.id() &&
+                             given.storage().use_count() == 2;  // the buffer's and the value's: no view
+      if (only_user && given.is_contiguous() && given.storage_offset() == 0 &&
+          given.scalar_type() == output.dtype() && given.sizes() == at::IntArrayRef(output.shape()))
+        return given;
+    }
+  }
+  return make_output(output);
+}
+
+void ProgramBuilder::add(const Node& node) {
+  if (node.kind() == NodeKind::kPlaceholder) return;
+  if (node.kind() == NodeKind::kConstant) {
+    values_[node.output()] = node.attribute("value").toTensor();
+    return;
+  }
+  for (const NodeOutput& output : node.outputs()) {
+    if (std::find(output.shape.begin(), output.shape.end(), kDynamic) != output.shape.end()) {
+      throw UsageError(fmt::format("[compile] '{}' has a shape that depends on values: {}", node.name(),
+                                   to_string(output.shape)));
+    }
+  }
+  if (add_views(node)) return;
+  if (options_.primitives && lower_to_primitive(*this, node)) return;
+  lower_to_operator(*this, node);
+}
+
+/// Outputs that only look at an input's memory in another way cost nothing: they are tensors on the same
+/// storage.
+bool ProgramBuilder::add_views(const Node& node) {
+  const auto& schema = node.op().schema();
+  const bool may_alias =
+      std::all_of(schema.returns().begin(), schema.returns().end(),
+                  [](const c10::Argument& a) { return a.alias_info() && !a.alias_info()->isWrite(); }) ||
+      node.op_name() == "belfry::slice" || node.op_name() == "belfry::split";
+  if (!may_alias || node.inputs().size() != 1) return false;
+  const at::Tensor given = value(node.inputs()[0]);
+  const at::Tensor meta =
+      at::empty_strided(given.sizes(), given.strides(), given.options().device(c10::kMeta));
+  c10::Stack stack;
+  for (const Argument& argument : node.arguments())
+    stack.push_back(argument.kind == Argument::Kind::kInput ? c10::IValue(meta) : argument.constant);
+  node.op().callBoxed(&stack);
+  std::vector<at::Tensor> outputs;
+  for (const c10::IValue& value : stack) {
+    if (value.isTensorList()) {
+      for (const at::Tensor& tensor : value.toTensorVector()) outputs.push_back(tensor);
+    } else {
+      outputs.push_back(value.toTensor());
+    }
+  }
+  for (const at::Tensor& output : outputs) {
+    if (!output.is_alias_of(meta)) return false;
+  }
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    define(node.output(static_cast<int>(i)),
+           at::as_strided(given, outputs[i].sizes(), outputs[i].strides(),
+                          given.storage_offset() + outputs[i].storage_offset()));
+  }
+  return true;
+}
+
+/// Each result gets memory of the caller's. The last instruction writes there itself where nothing forbids
+/// it.
+void ProgramBuilder::add_fetches() {
+  for (const Tensor& fetch : program_.graph_.fetches) {
+    const at::Tensor given = value(fetch);
+    Buffer* buffer = buffer_of(given);
+    const bool direct = buffer && !buffer->external && given.is_contiguous() && given.storage_offset() == 0 &&
+                        given.nbytes() == static_cast<size_t>(buffer->bytes);
+    if (direct) {
+      buffer->external = true;
+      program_.result_storages_.push_back(buffer->storage);
+      continue;
+    }
+    const at::Tensor result = make_external(fetch, program_.result_storages_);
+    emit(fetch.node(), std::make_unique<Copy>(given, result), {given}, {result});
+  }
+}
+
+/// Gives each buffer a place in one block of memory; buffers that live at the same time do not overlap. Large
+/// ones choose first, each the lowest place that is free all its life.
+void ProgramBuilder::plan_memory() {
+  std::vector<Buffer*> order;
+  for (Buffer& buffer : buffers_) {
+    if (buffer.external) continue;
+    program_.total_bytes_ += static_cast<size_t>(buffer.bytes);
+    order.push_back(&buffer);
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [](const Buffer* a, const Buffer* b) { return a->bytes > b->bytes; });
+  std::vector<Buffer*> placed;  // by offset
+  int64_t size = 0;
+  for (Buffer* buffer : order) {
+    int64_t offset = 0;
+    for (const Buffer* other : placed) {
+      const bool together =
+          !options_.plan_memory || (other->first <= buffer->last && buffer->first <= other->last);
+      if (!together) continue;
+      if (offset + buffer->bytes <= other->offset) break;
+      offset = std::max(offset, aligned(other->offset + other->bytes));
+    }
+    buffer->offset = offset;
+    size = std::max(size, offset + buffer->bytes);
+    placed.insert(std::upper_bound(placed.begin(), placed.end(), buffer,
+                                   [](const Buffer* a, const Buffer* b) { return a->offset < b->offset; }),
+                  buffer);
+  }
+  program_.planned_bytes_ = static_cast<size_t>(size);
+  program_.arena_ = at::empty({size + kAlignment}, c10::kByte);
+  auto* start = reinterpret_cast<char*>(aligned(reinterpret_cast<int64_t>(program_.arena_.data_ptr())));
+  for (const Buffer* buffer : order) point(buffer->storage, start + buffer->offset);
+}
+
+}  // namespace belfry

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+
+#include "belfry/graph/types.h"
+
+namespace belfry {
+
+/// How a graph is compiled for inference. Every pass can be turned off, to find out what it does or whether
+/// it is to blame; results differ by rounding only.
+struct CompileOptions {
+  bool canonicalize = true;  ///< fused operators on NHWC images; the passes below need it
+  bool cancel_transposes = true;
+  bool fold_padding = true;      ///< zeros around an image into the convolution
+  bool fold_batch_norm = true;   ///< into the weights before it
+  bool fuse_residuals = true;    ///< the sum into the convolution before it
+  bool fuse_activations = true;  ///< into the operator before it
+  bool fold_constants = true;    ///< what depends on variables alone is computed when they change
+  bool primitives = true;        ///< oneDNN's primitives with packed weights instead of ATen's operators
+  bool plan_memory = true;       ///< values share memory when they are not needed at the same time
+  /// kBFloat16: convolutions, linear operators and what lies between them are computed in bfloat16, about
+  /// three digits. Inputs and outputs keep their dtypes.
+  DType compute = kFloat32;
+  /// A program is made for each combination of input shapes when it is first seen, and the most recently used
+  /// are kept.
+  int64_t max_shapes = 16;
+};
+
+}  // namespace belfry

@@ -1,0 +1,312 @@
+#include "belfry/compile/compiled_callable.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/randint.h>
+#include <ATen/ops/randn.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <random>
+#include <thread>
+
+#include "belfry/base/error.h"
+#include "belfry/graph/tower.h"
+#include "belfry/layers/argscope.h"
+#include "belfry/layers/batch_norm.h"
+#include "belfry/layers/conv2d.h"
+#include "belfry/layers/fully_connected.h"
+#include "belfry/layers/nonlinearity.h"
+#include "belfry/layers/pooling.h"
+#include "belfry/ops/ops.h"
+#include "tests/support/close.h"
+
+namespace belfry {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+/// A graph in inference mode, its variables random.
+class CompileTest : public testing::Test {
+ protected:
+  CompileTest() : default_(graph_), tower_("", {.is_training = false}), session_(graph_) {
+    graph_.set_seed(7);
+  }
+
+  /// Variables far from the values that would hide a mistake, such as a variance of 1.
+  void randomize() {
+    for (const Variable& variable : variables_in(graph_, kGlobalVariables)) {
+      at::Tensor value = at::randn(variable.shape()) * 0.3;
+      if (variable.name().find("variance") != std::string::npos) value = value.abs() + 0.5;
+      session_.set_value(variable, value);
+    }
+  }
+
+  std::vector<at::Tensor> plain(const std::vector<Fetch>& feeds, const std::vector<Fetch>& fetches,
+                                const std::vector<at::Tensor>& values) {
+    return session_.make_callable(feeds, fetches)(values);
+  }
+
+  Graph graph_;
+  GraphScope default_;
+  TowerContext tower_;
+  Session session_;
+};
+
+constexpr test::Tolerance kRounding{.relative = 1e-4, .absolute = 1e-5};
+
+Tensor resnet_block(const std::string& name, Tensor x, int64_t stride) {
+  VariableScope scope(name);
+  Tensor y = Conv2D("conv1", x, {.filters = 16, .kernel = 3, .strides = stride, .activation = BNReLU});
+  y = Conv2D("conv2", y, {.filters = 16, .kernel = 3}) | BatchNorm("bn");
+  if (stride > 1)
+    x = Conv2D("shortcut", x, {.filters = 16, .kernel = 1, .strides = stride}) | BatchNorm("bn_shortcut");
+  return relu(x + y);
+}
+
+TEST_F(CompileTest, AResNetGivesTheSameForEveryBatchSize) {
+  const Tensor image = placeholder("image", {kDynamic, 15, 13, 3});
+  Tensor x =
+      Conv2D("conv0", image * 2.0 - 1.0, {.filters = 16, .kernel = 7, .strides = 2, .activation = BNReLU});
+  x = MaxPooling("pool0", x, {.pool = 3, .strides = 2, .padding = "same"});
+  x = resnet_block("a", x, 1);
+  x = resnet_block("b", x, 2);
+  const Tensor prob = softmax(x | GlobalAvgPooling("gap") | FullyConnected("fc", {.units = 10}));
+  randomize();
+  const CompiledCallable compiled = compile(session_, {image}, {prob, x});
+  ASSERT_TRUE(compiled.is_compiled());
+  for (int64_t batch : {1, 5, 2, 1}) {
+    const std::vector<at::Tensor> feeds = {at::randn({batch, 15, 13, 3})};
+    const auto expected = plain({image}, {prob, x}, feeds), given = compiled(feeds);
+    for (size_t i = 0; i < 2; ++i)
+      EXPECT_TRUE(test::close(given[i], expected[i], kRounding)) << i << " of batch " << batch;
+  }
+  const std::string text = compiled.describe();
+  EXPECT_THAT(text.substr(text.find("after:")), Not(HasSubstr("batch_norm(")));
+}
+
+TEST_F(CompileTest, VariablesThatChangeAreSeen) {
+  const Tensor x = placeholder("x", {kDynamic, 6, 6, 4});
+  const Tensor y = Conv2D("conv", x, {.filters = 8, .kernel = 3, .activation = BNReLU});
+  randomize();
+  const CompiledCallable compiled = compile(session_, {x}, {y});
+  for (int round = 0; round < 3; ++round) {
+    const std::vector<at::Tensor> feeds = {at::randn({2, 6, 6, 4})};
+    EXPECT_TRUE(test::close(compiled(feeds)[0], plain({x}, {y}, feeds)[0], kRounding));
+    randomize();
+  }
+}
+
+TEST_F(CompileTest, BFloat16IsCloseToFloat32) {
+  const Tensor image = placeholder("image", {kDynamic, 15, 13, 3});
+  Tensor x =
+      Conv2D("conv0", image * 2.0 - 1.0, {.filters = 16, .kernel = 7, .strides = 2, .activation = BNReLU});
+  x = MaxPooling("pool0", resnet_block("a", x, 1), {.pool = 2});
+  const Tensor prob = softmax(x | GlobalAvgPooling("gap") | FullyConnected("fc", {.units = 10}));
+  randomize();
+  const CompiledCallable compiled = compile(session_, {image}, {prob}, {.compute = kBFloat16});
+  const std::vector<at::Tensor> feeds = {at::randn({4, 15, 13, 3})};
+  const at::Tensor given = compiled(feeds)[0];
+  EXPECT_TRUE(test::close(given, plain({image}, {prob}, feeds)[0], {.relative = 0.1, .absolute = 0.02}));
+  EXPECT_THAT(compiled.describe(), HasSubstr("cast_to_bfloat16"));
+}
+
+TEST_F(CompileTest, ManyThreadsCallOne) {
+  const Tensor x = placeholder("x", {kDynamic, 6, 6, 4});
+  const Tensor y = Conv2D("conv", x, {.filters = 8, .kernel = 3, .activation = BNReLU});
+  randomize();
+  const CompiledCallable compiled = compile(session_, {x}, {y});
+  const Callable reference = session_.make_callable({x}, {y});
+  std::vector<std::jthread> threads;
+  for (int64_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int64_t i = 0; i < 20; ++i) {
+        const at::Tensor feed = at::randn({1 + (t + i) % 3, 6, 6, 4});
+        EXPECT_TRUE(test::close(compiled({feed})[0], reference({feed})[0], kRounding));
+      }
+    });
+  }
+}
+
+TEST_F(CompileTest, ResultsLieWhereTheCallerWantsThem) {
+  const Tensor x = placeholder("x", {kDynamic, 3});
+  const Tensor y = FullyConnected("fc", x, {.units = 4, .activation = tanh}), z = y * 2.0;
+  randomize();
+  const CompiledCallable compiled = compile(session_, {x}, {y, z, x});
+  const at::Tensor feed = at::randn({5, 3});
+  const std::vector<at::Tensor> results = {at::empty({5, 4}), at::empty({5, 4}), at::empty({5, 3})};
+  compiled.run_into({feed}, results);
+  EXPECT_TRUE(test::close(results[0] * 2, results[1], kRounding));
+  EXPECT_TRUE(test::close(results[0], plain({x}, {y}, {feed})[0], kRounding));
+  EXPECT_TRUE(results[2].equal(feed));
+  EXPECT_THROW(compiled.run_into({feed}, {at::empty({5, 4}), at::empty({4, 4}), at::empty({5, 3})}),
+               UsageError);
+}
+
+TEST_F(CompileTest, OldResultsStayAsTheyAre) {
+  const Tensor x = placeholder("x", {kDynamic, 3});
+  const Tensor y = x + 1.0;
+  const CompiledCallable compiled = compile(session_, {x}, {y});
+  const at::Tensor first = compiled({at::randn({2, 3})})[0], copy = first.clone();
+  compiled({at::randn({2, 3})});
+  EXPECT_TRUE(first.equal(copy));
+}
+
+TEST_F(CompileTest, WhatCannotBeCompiledRunsAnyway) {
+  const Tensor x = placeholder("x", {kDynamic, 3});
+  const CompiledCallable random = compile(session_, {x}, {x + random_uniform({3})});
+  EXPECT_FALSE(random.is_compiled());
+  EXPECT_EQ(random({at::randn({2, 3})})[0].size(0), 2);
+  const Tensor kept = boolean_mask(x, greater(x, 0.0));
+  const CompiledCallable masked = compile(session_, {x}, {kept});
+  const at::Tensor feed = at::randn({2, 3});
+  EXPECT_TRUE(masked({feed})[0].equal(feed.masked_select(feed.gt(0))));
+}
+
+TEST_F(CompileTest, WrongFeedsAreExplained) {
+  const Tensor x = placeholder("x", {kDynamic, 3});
+  const CompiledCallable compiled = compile(session_, {x}, {x * 2.0});
+  EXPECT_THROW(compiled({at::randn({2, 4})}), UsageError);
+  EXPECT_THROW(compiled({}), UsageError);
+  EXPECT_THROW(compile(session_, {}, {x * 2.0}), UsageError);
+}
+
+/// A graph of random operators on images.
+class RandomGraph {
+ public:
+  RandomGraph(uint32_t seed, Tensor image) : random_(seed) { tensors_.push_back(image); }
+
+  void grow(int count) {
+    for (int i = 0; i < count; ++i) {
+      const std::string name = "layer" + std::to_string(i);
+      const Tensor x = any();
+      tensors_.push_back(step(name, x));
+    }
+  }
+  const std::vector<Tensor>& tensors() const { return tensors_; }
+
+ private:
+  int64_t below(int64_t limit) { return static_cast<int64_t>(random_() % static_cast<uint32_t>(limit)); }
+  /// Of the newest few, so that chains come about.
+  Tensor any() {
+    return tensors_[tensors_.size() - 1 -
+                    static_cast<size_t>(below(std::min<int64_t>(3, static_cast<int64_t>(tensors_.size()))))];
+  }
+
+  Tensor step(const std::string& name, const Tensor& x) {
+    const bool nchw = below(3) == 0;
+    auto image_layer = [&](auto layer) {
+      return nchw ? transpose(layer(transpose(x, {0, 3, 1, 2}), "NCHW"), {0, 2, 3, 1}) : layer(x, "NHWC");
+    };
+    switch (below(10)) {
+      case 0:
+      case 1:
+        return image_layer([&](const Tensor& y, const char* format) {
+          return Conv2D(
+              name, y,
+              {.filters = 8, .kernel = 1 + below(3), .data_format = format, .use_bias = below(2) == 0});
+        });
+      case 2:
+        return image_layer(
+            [&](const Tensor& y, const char* format) { return BatchNorm(name, y, {.data_format = format}); });
+      case 3: {
+        const std::vector<std::function<Tensor(Tensor)>> activations = {
+            [](Tensor y) { return relu(y); },
+            [](Tensor y) { return sigmoid(y); },
+            [](Tensor y) { return tanh(y); },
+            [](Tensor y) { return gelu(y); },
+            [](Tensor y) { return gelu_tanh(y); },
+            [](Tensor y) { return silu(y); },
+            [](Tensor y) { return relu6(y); },
+            [](Tensor y) { return elu(y); },
+            [](Tensor y) { return leaky_relu(y, 0.1); },
+            [](Tensor y) { return hardswish(y); }};
+        return activations[static_cast<size_t>(below(10))](x);
+      }
+      case 4: {
+        for (int tries = 0; tries < 4; ++tries) {
+          if (const Tensor other = any(); other.shape() == x.shape()) return x + other;
+        }
+        return x * 0.5;
+      }
+      case 5:
+        return image_layer([&](const Tensor& y, const char* format) {
+          return below(2)
+                     ? max_pool2d(y,
+                                  {.pool = 2, .strides = Size2D(1), .padding = "SAME", .data_format = format})
+                     : avg_pool2d(
+                           y, {.pool = 3, .strides = Size2D(1), .padding = "SAME", .data_format = format});
+        });
+      case 6:
+        return Conv2D(name, pad(x, {{0, 0}, {1, 1}, {0, 2}, {0, 0}}),
+                      {.filters = 8, .kernel = 3, .padding = "valid"});
+      case 7:
+        return identity(x * 1.5 - 0.25, name);
+      case 8:
+        return concat({x, x}, 3) | Conv2D(name, {.filters = 8, .kernel = 1});
+      default:
+        return FullyConnected(name, reshape(x, {-1, x.dim(3)}), {.units = 3}) |
+               [&](const Tensor& y) { return x * reduce_to_scalar(y); };
+    }
+  }
+  static Tensor reduce_to_scalar(const Tensor& y) { return sigmoid(mean(y)); }
+
+  std::mt19937 random_;
+  std::vector<Tensor> tensors_;
+};
+
+struct PassOff {
+  const char* name;
+  bool CompileOptions::*pass;  ///< null: everything is on
+};
+class RandomGraphTest : public testing::TestWithParam<PassOff> {};
+
+TEST_P(RandomGraphTest, GivesTheSameWithAPassTurnedOff) {
+  for (uint32_t seed = 0; seed < 12; ++seed) {
+    Graph graph;
+    GraphScope scope(graph);
+    TowerContext tower("", {.is_training = false});
+    const Tensor image = placeholder("image", {kDynamic, 7, 6, 8});
+    RandomGraph random(seed, image);
+    random.grow(14);
+    Session session(graph);
+    for (const Variable& v : variables_in(graph, kGlobalVariables)) {
+      at::Tensor value = at::randn(v.shape()) * 0.3;
+      session.set_value(v, v.name().find("variance") != std::string::npos ? value.abs() + 0.5 : value);
+    }
+    const std::vector<Fetch> fetches = {random.tensors().back(),
+                                        random.tensors()[random.tensors().size() / 2]};
+    CompileOptions options;
+    if (GetParam().pass) options.*GetParam().pass = false;
+    const CompiledCallable compiled = compile(session, {image}, fetches, options);
+    ASSERT_TRUE(compiled.is_compiled());
+    const std::vector<at::Tensor> feeds = {at::randn({3, 7, 6, 8})};
+    const auto expected = session.make_callable({image}, fetches)(feeds), given = compiled(feeds);
+    for (size_t i = 0; i < expected.size(); ++i) {
+      const double scale = expected[i].abs().max().item<double>();
+      EXPECT_TRUE(
+          test::close(given[i], expected[i], {.relative = 1e-4, .absolute = 1e-4 * std::max(1.0, scale)}))
+          << "graph " << seed << "\n"
+          << compiled.describe();
+    }
+  }
+}
+
+constexpr PassOff kPasses[] = {{"Nothing", nullptr},
+                               {"Canonicalize", &CompileOptions::canonicalize},
+                               {"CancelTransposes", &CompileOptions::cancel_transposes},
+                               {"FoldPadding", &CompileOptions::fold_padding},
+                               {"FoldBatchNorm", &CompileOptions::fold_batch_norm},
+                               {"FuseResiduals", &CompileOptions::fuse_residuals},
+                               {"FuseActivations", &CompileOptions::fuse_activations},
+                               {"FoldConstants", &CompileOptions::fold_constants},
+                               {"Primitives", &CompileOptions::primitives},
+                               {"PlanMemory", &CompileOptions::plan_memory}};
+
+INSTANTIATE_TEST_SUITE_P(Off, RandomGraphTest, testing::ValuesIn(kPasses),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace belfry
