@@ -10,11 +10,12 @@
 #include "belfry/graph/tower.h"
 #include "belfry/loop/callback.h"
 #include "belfry/loop/monitor.h"
-#include "belfry/runtime/predictor.h"
 #include "belfry/runtime/session.h"
 #include "belfry/runtime/session_init.h"
 
 namespace belfry {
+
+class OnlinePredictor;
 
 /// Thrown by a callback, an input or run_step to end training cleanly: after_train still runs, train()
 /// returns.
@@ -96,8 +97,8 @@ class Trainer {
   /// False in the processes of a distributed training that do not save and report.
   virtual bool is_chief() const { return true; }
 
-  /// A callable in inference mode that maps `inputs` to `outputs`, named as in the tower function. Overridden
-  /// by TowerTrainer; here an error, as there is no tower function.
+  /// A compiled callable in inference mode that maps `inputs` to `outputs`, named as in the tower function.
+  /// Overridden by TowerTrainer; here an error, as there is no tower function.
   virtual std::shared_ptr<OnlinePredictor> get_predictor(const std::vector<std::string>& inputs,
                                                          const std::vector<std::string>& outputs,
                                                          c10::Device device = c10::kCPU);

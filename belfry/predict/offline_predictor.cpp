@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "belfry/base/error.h"
+#include "belfry/compile/online_predictor.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/node.h"
 
@@ -56,7 +57,7 @@ struct OfflinePredictor::Engine {
     session.emplace(graph);
     session->initialize_variables();
     config.session_init.init(*session);
-    predictor.emplace(*session, input_tensors, output_tensors, inputs, config.outputs);
+    predictor.emplace(*session, input_tensors, output_tensors, inputs, config.outputs, config.compile);
   }
 
   Graph graph;
@@ -74,6 +75,13 @@ const std::vector<std::string>& OfflinePredictor::input_names() const {
 }
 const std::vector<std::string>& OfflinePredictor::output_names() const {
   return engine_->predictor->output_names();
+}
+void OfflinePredictor::predict_into(const std::vector<at::Tensor>& inputs,
+                                    const std::vector<at::Tensor>& results) const {
+  engine_->predictor->callable().run_into(inputs, results);
+}
+std::string OfflinePredictor::describe() const {
+  return engine_->predictor->callable().describe();
 }
 const Graph& OfflinePredictor::graph() const {
   return engine_->graph;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "belfry/compile/options.h"
 #include "belfry/graph/model_desc.h"
 #include "belfry/runtime/predictor.h"
 #include "belfry/runtime/session_init.h"
@@ -24,6 +25,8 @@ struct PredictConfig {
   /// Names of tensors to compute.
   std::vector<std::string> outputs = {};
   c10::Device device = c10::kCPU;
+  /// How the graph is compiled: `.compile = {.compute = kBFloat16}`, for instance.
+  CompileOptions compile = {};
 };
 
 /// Predicts with a clean graph of its own, built from the tower function in inference mode, without a name
@@ -42,6 +45,11 @@ class OfflinePredictor : public Predictor {
   std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& inputs) const override;
   const std::vector<std::string>& input_names() const override;
   const std::vector<std::string>& output_names() const override;
+
+  /// As a call, but writes the results into the caller's dense tensors of the right dtypes and shapes.
+  void predict_into(const std::vector<at::Tensor>& inputs, const std::vector<at::Tensor>& results) const;
+  /// What compilation made of the graph.
+  std::string describe() const;
 
   const Graph& graph() const;
   Session& session() const;

@@ -6,6 +6,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
+#include "belfry/compile/online_predictor.h"
 #include "belfry/graph/scope.h"
 
 namespace belfry {

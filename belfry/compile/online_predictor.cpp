@@ -1,4 +1,4 @@
-#include "belfry/runtime/predictor.h"
+#include "belfry/compile/online_predictor.h"
 
 #include <fmt/ranges.h>
 
@@ -17,8 +17,8 @@ std::vector<std::string> names_of(const std::vector<Tensor>& tensors) {
 
 OnlinePredictor::OnlinePredictor(Session& session, const std::vector<Tensor>& inputs,
                                  const std::vector<Tensor>& outputs, std::vector<std::string> input_names,
-                                 std::vector<std::string> output_names)
-    : callable_(session.make_callable({inputs.begin(), inputs.end()}, {outputs.begin(), outputs.end()})),
+                                 std::vector<std::string> output_names, const CompileOptions& options)
+    : callable_(compile(session, {inputs.begin(), inputs.end()}, {outputs.begin(), outputs.end()}, options)),
       input_names_(input_names.empty() ? names_of(inputs) : std::move(input_names)),
       output_names_(output_names.empty() ? names_of(outputs) : std::move(output_names)) {}
 
