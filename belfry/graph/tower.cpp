@@ -4,19 +4,43 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <limits>
 #include <set>
 
 #include "belfry/base/error.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/internal/build_context.h"
+#include "belfry/graph/node.h"
 
 namespace belfry {
+namespace {
+
+/// The ids of the nodes that were built in one TowerContext: from `first` to before `end`.
+struct TowerNodes {
+  std::string name;
+  int64_t first;
+  int64_t end = std::numeric_limits<int64_t>::max();
+};
+
+/// Of all the towers of a graph, in order.
+struct NodesOfTowers : std::vector<TowerNodes> {};
+
+int64_t node_count(const Graph& graph) {
+  return std::ssize(graph.nodes());
+}
+
+}  // namespace
 
 TowerContext::TowerContext(const std::string& name, Options options)
     : name_(name),
       options_(std::move(options)),
+      device_(options_.device.value_or(current_device())),
       reuses_(current_reuse() == Reuse::kReuse),
-      collections_(default_graph()) {
+      graph_(&default_graph()),
+      index_in_graph_(graph_->extension<NodesOfTowers>().size()),
+      collections_(*graph_) {
   auto& context = internal::build_context();
   if (context.tower) {
     throw UsageError(
@@ -32,12 +56,14 @@ TowerContext::TowerContext(const std::string& name, Options options)
   }
   variable_scope_.emplace(options_.variable_scope);
   name_scope_.emplace(name_.empty() ? "" : name_ + "/");
-  device_scope_.emplace(options_.device);
+  device_scope_.emplace(device_);
+  graph_->extension<NodesOfTowers>().push_back({.name = name_, .first = node_count(*graph_)});
   context.tower = this;
 }
 
 TowerContext::~TowerContext() {
   internal::build_context().tower = nullptr;
+  graph_->extension<NodesOfTowers>()[index_in_graph_].end = node_count(*graph_);
   if (!options_.is_training) {
     collections_.restore({kSummaries, kMovingSummaries, kUpdateOps});
   } else if (options_.index > 0) {
@@ -78,11 +104,47 @@ Tensor TowerInputs::operator[](const std::string& name) const {
 }
 
 Tensor TowerTensorHandle::tensor(const std::string& name) const {
-  const std::string scoped = name_.empty() ? name : name_ + "/" + name;
-  if (Tensor found = graph_->find_tensor(scoped)) return found;
-  if (inputs_.has(name)) return inputs_[name];
-  if (Tensor found = graph_->find_tensor(name)) return found;
+  const std::string input = name.ends_with(":0") ? name.substr(0, name.size() - 2) : name;
+  if (inputs_.has(input)) return inputs_[input];
+  const std::string scoped = internal::join_scope(name_, name);
+  for (const std::string& candidate : {scoped, internal::join_scope(variable_scope_, name), name}) {
+    if (const Tensor found = graph_->find_tensor(candidate)) return usable_here(found);
+  }
   return graph_->tensor(scoped);
+}
+
+Variable TowerTensorHandle::variable(const std::string& name) const {
+  const Tensor found = graph_->tensor(internal::join_scope(variable_scope_, name));
+  if (const Variable variable = as_variable(found); variable.defined()) return variable;
+  throw UsageError(fmt::format("[tower '{}'] expected a variable, got the node {}", name_, describe(found)));
+}
+
+Tensor TowerTensorHandle::usable_here(const Tensor& found) const {
+  const Node& node = found.node();
+  if (is_training_ || node.kind() == NodeKind::kVariable) return found;
+  const auto& towers = graph_->extension<NodesOfTowers>();
+  const auto owner = std::find_if(towers.begin(), towers.end(), [&](const TowerNodes& tower) {
+    return node.id() >= tower.first && node.id() < tower.end;
+  });
+  if (owner == towers.end() || owner - towers.begin() == static_cast<std::ptrdiff_t>(index_in_graph_))
+    return found;
+  throw UsageError(
+      fmt::format("[tower '{}'] expected a tensor of this tower, or of none, got '{}' of the tower '{}'",
+                  name_, found.name(), owner->name));
+}
+
+TowerTensorHandles TowerTensorHandles::training() const {
+  TowerTensorHandles result;
+  std::copy_if(begin(), end(), std::back_inserter(result),
+               [](const auto& tower) { return tower.is_training(); });
+  return result;
+}
+
+TowerTensorHandles TowerTensorHandles::inference() const {
+  TowerTensorHandles result;
+  std::copy_if(begin(), end(), std::back_inserter(result),
+               [](const auto& tower) { return !tower.is_training(); });
+  return result;
 }
 
 TowerFunc::TowerFunc(Function function, std::vector<TensorSpec> signature)

@@ -26,7 +26,8 @@ class TowerContext {
  public:
   struct Options {
     bool is_training = true;
-    c10::Device device = c10::kCPU;
+    /// Default: the current device.
+    std::optional<c10::Device> device;
     /// Variables are created (or found) under this variable scope too; "" for none.
     std::string variable_scope;
     /// Index of this training tower, and how many there are.
@@ -43,7 +44,7 @@ class TowerContext {
 
   const std::string& name() const { return name_; }
   bool is_training() const { return options_.is_training; }
-  c10::Device device() const { return options_.device; }
+  c10::Device device() const { return device_; }
   const std::string& variable_scope() const { return options_.variable_scope; }
   int index() const { return options_.index; }
   bool is_main_training_tower() const { return options_.is_training && options_.index == 0; }
@@ -53,9 +54,14 @@ class TowerContext {
   std::vector<Tensor> collection_in_tower(const std::string& key) const { return collections_.added(key); }
 
  private:
+  friend class TowerTensorHandle;
+
   std::string name_;
   Options options_;
+  c10::Device device_;
   bool reuses_;
+  Graph* graph_;
+  size_t index_in_graph_;  ///< among all the graph's towers
   CollectionGuard collections_;
   std::optional<VariableScope> variable_scope_;
   std::optional<NameScope> name_scope_;
@@ -97,6 +103,7 @@ class TowerTensorHandle {
       : name_(tower.name()),
         is_training_(tower.is_training()),
         variable_scope_(tower.variable_scope()),
+        index_in_graph_(tower.index_in_graph_),
         graph_(&graph),
         inputs_(std::move(inputs)),
         output_(output) {}
@@ -106,17 +113,33 @@ class TowerTensorHandle {
   const TowerInputs& inputs() const { return inputs_; }
   /// What the function returned.
   Tensor output() const { return output_; }
-  /// The tensor "prob" of this tower ("tower-pred/prob:0"), else an input of that name, else a tensor or
-  /// variable of that full name in the graph. Throws UsageError when none is found.
+  /// The input of that name, else the tensor "prob" of this tower ("tower-pred/prob:0"), else a variable of
+  /// it, else a tensor or variable of that full name in the graph. Throws UsageError when none is found; also
+  /// when this tower does not train and the tensor found is one that another tower has computed: a name that
+  /// only the training tower has must not give its tensor, dropout and all.
   Tensor tensor(const std::string& name) const;
+  /// The variable "fc/W" of this tower: under its variable scope, if it has one. Throws UsageError when there
+  /// is none.
+  Variable variable(const std::string& name) const;
 
  private:
+  Tensor usable_here(const Tensor& found) const;
+
   std::string name_;
   bool is_training_;
   std::string variable_scope_;
+  size_t index_in_graph_;
   Graph* graph_;
   TowerInputs inputs_;
   Tensor output_;
+};
+
+/// The towers that a tower function has built, in order.
+class TowerTensorHandles : public std::vector<TowerTensorHandle> {
+ public:
+  /// Only those that train, or that do not.
+  TowerTensorHandles training() const;
+  TowerTensorHandles inference() const;
 };
 
 /// A function that builds one tower, and its calls. It may be called any number of times, under different
@@ -134,14 +157,14 @@ class TowerFunc {
 
   const std::vector<TensorSpec>& signature() const { return signature_; }
   /// One handle for each call so far.
-  const std::vector<TowerTensorHandle>& towers() const { return towers_; }
+  const TowerTensorHandles& towers() const { return towers_; }
   /// The handle of the tower of that name, or null.
   const TowerTensorHandle* find_tower(const std::string& name) const;
 
  private:
   Function function_;
   std::vector<TensorSpec> signature_;
-  std::vector<TowerTensorHandle> towers_;
+  TowerTensorHandles towers_;
 };
 
 }  // namespace belfry

@@ -6,12 +6,16 @@
 
 #include "belfry/base/error.h"
 #include "belfry/graph/graph.h"
+#include "belfry/graph/scope.h"
 #include "belfry/optim/gradient_processor.h"
 
 namespace belfry {
 
 void SingleCostTrainer::setup_graph(TowerFunc get_cost, Shared<InputSource> input,
                                     const OptimizerFunc& get_optimizer) {
+  const c10::Device device = current_device();  // which a GraphScope resets
+  GraphScope as_default(graph());
+  DeviceScope on(device);
   set_tower_func(std::move(get_cost));
   set_input(std::move(input));
   train_op_ = build_train_op(get_optimizer);
@@ -32,7 +36,6 @@ void SingleCostTrainer::run_step() {
 
 Tensor SimpleTrainer::build_train_op(const OptimizerFunc& get_optimizer) {
   const Tensor cost = build_cost();
-  GraphScope as_default(graph());
   const std::unique_ptr<Optimizer> optimizer = get_optimizer();
   const GradientsAndVariables gradients = FilterNoneGrad().process(optimizer->compute_gradients(cost));
   return optimizer->apply_gradients(gradients, {.global_step = {}, .name = "train_op"});

@@ -15,12 +15,13 @@ class SingleCostTrainer : public TowerTrainer {
 
   /// Builds the training part of the graph: calls `get_cost`, which returns a scalar, in one or more training
   /// towers with inputs from `input`, and applies the gradients with the optimizer, of which there is one.
-  /// Throws UsageError when the cost is missing or no scalar, or when called twice.
+  /// All of it is built on the current device. Throws UsageError when the cost is missing or no scalar, or
+  /// when called twice.
   void setup_graph(TowerFunc get_cost, Shared<InputSource> input, const OptimizerFunc& get_optimizer);
 
  protected:
   /// How the towers are placed and their gradients combined. Calls `get_optimizer` once, after the cost is
-  /// built. Returns the operation that does one step.
+  /// built. Returns the operation that does one step. Called with the trainer's graph as the default graph.
   virtual Tensor build_train_op(const OptimizerFunc& get_optimizer) = 0;
   /// The cost of a new training tower without a name. Throws UsageError unless it is a scalar.
   Tensor build_cost();
@@ -30,7 +31,7 @@ class SingleCostTrainer : public TowerTrainer {
   Tensor train_op_;
 };
 
-/// One tower, in this process, on the default device.
+/// One tower, in this process.
 class SimpleTrainer : public SingleCostTrainer {
  protected:
   Tensor build_train_op(const OptimizerFunc& get_optimizer) override;

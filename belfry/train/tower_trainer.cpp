@@ -68,8 +68,9 @@ void TowerTrainer::set_input(Shared<InputSource> input) {
 
 Tensor TowerTrainer::build_training_tower() {
   if (!input_) throw UsageError("[TowerTrainer] expected set_input before build_training_tower");
+  const c10::Device device = current_device();  // which a GraphScope resets
   GraphScope as_default(graph());
-  TowerContext tower("", {.is_training = true});
+  TowerContext tower("", {.is_training = true, .device = device});
   return (*tower_func_)(named(tower_func_->signature(), input_->input_tensors()));
 }
 

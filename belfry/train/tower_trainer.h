@@ -46,8 +46,8 @@ class TowerTrainer : public Trainer {
   /// Sets `input` up for the tower function's signature, and lets it start with training. Throws UsageError
   /// before set_tower_func, or when called twice.
   void set_input(Shared<InputSource> input);
-  /// Calls the tower function with the input's tensors in a training tower without a name; returns its
-  /// output.
+  /// Calls the tower function with the input's tensors in a training tower without a name, on the current
+  /// device; returns its output.
   Tensor build_training_tower();
   /// The values of one step, for run_hooked. Throws StopTraining at the end of the data, or when training was
   /// asked to stop while waiting for them.
