@@ -42,6 +42,7 @@ std::vector<Tensor> ProgressBar::before_run() {
 void ProgressBar::after_run(const std::vector<at::Tensor>& values) {
   std::string text;
   for (size_t i = 0; i < values.size(); ++i) {
+  if (values.empty()) return;
     text += fmt::format("{}{}={:.3g}", i == 0 ? "" : ", ", short_name(names_[i]), values[i].item<double>());
   }
   bar_->set_postfix(std::move(text));

@@ -19,8 +19,8 @@ class Trainer;
 ///     setup_graph                      once; nodes may be added only here
 ///     before_train                     once, the session is ready
 ///       before_epoch                   for each epoch
-///         before_run -> after_run      for each step: ask for tensors, get their values from the very same
-///         run trigger_step                 after each step
+///         before_run -> after_run      for each step: ask for tensors, get their values from that very run
+///         trigger_step                 after each step
 ///       after_epoch                    right after the last step of an epoch
 ///       trigger_epoch                  then; calls trigger() unless overridden
 ///     after_train                      once, also when training failed or was stopped
@@ -38,7 +38,7 @@ class Callback {
   virtual void before_epoch() {}
   /// The tensors to fetch with the coming step; all the callbacks' fetches run together with the step.
   virtual std::vector<Tensor> before_run() { return {}; }
-  /// The values of what before_run asked for, in its order. Called only if it asked for something.
+  /// The values of what before_run asked for, in its order; empty when it asked for nothing.
   virtual void after_run(const std::vector<at::Tensor>& values) { (void)values; }
   virtual void trigger_step() {}
   virtual void after_epoch() {}

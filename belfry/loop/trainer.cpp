@@ -201,7 +201,6 @@ std::vector<at::Tensor> Trainer::run_hooked(const std::vector<Tensor>& fetches, 
   std::vector<at::Tensor> values = session_->run(wanted, feeds);
   auto next = values.begin() + static_cast<std::ptrdiff_t>(fetches.size());
   for (size_t i = 0; i < callbacks_.size(); ++i) {
-    if (counts[i] == 0) continue;
     const auto end = next + static_cast<std::ptrdiff_t>(counts[i]);
     callbacks_[i]->after_run({next, end});
     next = end;

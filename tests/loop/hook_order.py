@@ -19,8 +19,8 @@ def recording(base):
     class Recorder(base):
         _chief_only = False
 
-        def __init__(self, label, lines, throw_at=None):
-            self.label, self.lines, self.throw_at = label, lines, throw_at
+        def __init__(self, label, lines, throw_at=None, fetches=True):
+            self.label, self.lines, self.throw_at, self.wants_fetches = label, lines, throw_at, fetches
 
         def log(self, hook):
             self.lines.append(f'{hook} {self.label} {self.trainer.epoch_num} {self.trainer.global_step} '
@@ -30,7 +30,7 @@ def recording(base):
 
         def _setup_graph(self):
             self.log('setup_graph')
-            self.fetches = [tf.constant(0)]
+            self.fetches = [tf.constant(0)] if self.wants_fetches else None
 
         def _before_run(self, _):
             self.log('before_run')
@@ -62,6 +62,7 @@ def run(name, throw_at=None, starting_epoch=1):
         trainer.register_callback(recording(Callback)('input', lines))
         callbacks = [
             recording(Callback)('first', lines, throw_at),
+            recording(Callback)('idle', lines, fetches=False),
             PeriodicTrigger(recording(Callback)('periodic', lines), every_k_steps=2, every_k_epochs=2,
                             before_train=True)]
         try:

@@ -41,8 +41,8 @@ struct Action {
 template <typename Base>
 class Recorder : public Base {
  public:
-  Recorder(std::string label, Lines& lines, std::optional<Action> action = {})
-      : label_(std::move(label)), lines_(&lines), action_(std::move(action)) {}
+  Recorder(std::string label, Lines& lines, std::optional<Action> action = {}, bool fetches = true)
+      : label_(std::move(label)), lines_(&lines), action_(std::move(action)), fetches_(fetches) {}
 
   std::string name() const override { return "Recorder"; }
   void setup_graph() override { note("setup_graph"); }
@@ -50,6 +50,7 @@ class Recorder : public Base {
   void before_epoch() override { note("before_epoch"); }
   std::vector<Tensor> before_run() override {
     note("before_run");
+    if (!fetches_) return {};
     return {this->trainer().graph().tensor("global_step")};
   }
   void after_run(const std::vector<at::Tensor>&) override { note("after_run"); }
@@ -74,6 +75,7 @@ class Recorder : public Base {
   std::string label_;
   Lines* lines_;
   std::optional<Action> action_;
+  bool fetches_;
 };
 
 class RecorderMonitor : public Recorder<Monitor> {
@@ -99,6 +101,7 @@ class HookOrderTest : public testing::Test {
     try {
       trainer.train({.callbacks = callbacks(
                          Recorder<Callback>("first", lines, std::move(action)),
+                         Recorder<Callback>("idle", lines, std::nullopt, /*fetches=*/false),
                          PeriodicTrigger(Recorder<Callback>("periodic", lines),
                                          {.every_k_steps = 2, .every_k_epochs = 2, .before_train = true})),
                      .monitors = {std::make_shared<RecorderMonitor>("monitor", lines)},
