@@ -23,7 +23,7 @@ struct MinSaverOptions {
 /// one, or there is none yet, a warning says so and the best value stays what it was. The copy is replaced in
 /// one step. A resumed run takes the best value from what stats.json, in the trainer's log_dir, has for the
 /// step of the copy. A NaN is never the best.
-class MinSaver : public Callback {
+class MinSaver : public Triggerable {
  public:
   explicit MinSaver(std::string monitor_stat, MinSaverOptions options = {});
 

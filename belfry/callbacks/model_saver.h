@@ -27,7 +27,7 @@ struct ModelSaverOptions {
 ///
 /// A save that fails (a full disk, weights that are not finite) is logged as an error; training goes on and
 /// the checkpoints from before stay.
-class ModelSaver : public Callback {
+class ModelSaver : public Triggerable {
  public:
   explicit ModelSaver(ModelSaverOptions options = {});
 

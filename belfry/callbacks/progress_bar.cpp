@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "belfry/base/error.h"
-#include "belfry/callbacks/internal/training_tensors.h"
 #include "belfry/loop/trainer.h"
 
 namespace belfry {
@@ -20,7 +19,7 @@ std::string short_name(const std::string& tensor_name) {
 ProgressBar::ProgressBar(std::vector<std::string> names) : names_(std::move(names)) {}
 
 void ProgressBar::before_train() {
-  fetches_ = internal::training_tensors(trainer(), names_);
+  fetches_ = get_tensors_maybe_in_tower(names_);
   for (const Tensor& fetch : fetches_) {
     if (fetch.rank() != 0) {
       throw UsageError(fmt::format("[ProgressBar] expected scalars, got {}", describe(fetch)));

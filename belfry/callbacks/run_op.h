@@ -21,7 +21,7 @@ struct RunOpOptions {
 };
 
 /// Runs an operation of the graph, e.g. the copying of weights to a second network.
-class RunOp : public Callback {
+class RunOp : public Triggerable {
  public:
   /// `make_op` is called once, when the training graph is there, and builds or finds the operation.
   explicit RunOp(std::function<Tensor()> make_op, RunOpOptions options = {});

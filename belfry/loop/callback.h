@@ -52,11 +52,21 @@ class Callback {
 
   /// The trainer it is registered with. Requires: registered.
   Trainer& trainer() const;
+  /// The tensors of those names in the first training tower, else in the graph: "cost", "tower0/cost",
+  /// "fc/W". From setup_graph on. Throws UsageError when one is not found.
+  std::vector<Tensor> get_tensors_maybe_in_tower(const std::vector<std::string>& names) const;
   /// Called by the trainer before setup_graph; callbacks that hold others override it to pass it on.
   virtual void attach(Trainer& trainer) { trainer_ = &trainer; }
 
  private:
   Trainer* trainer_ = nullptr;
+};
+
+/// Base of the callbacks that are there for their trigger(): at the end of each epoch, or when a
+/// PeriodicTrigger says. Any callback may be triggered; a Triggerable must have something to do then.
+class Triggerable : public Callback {
+ public:
+  void trigger() override = 0;
 };
 
 using Callbacks = std::vector<std::shared_ptr<Callback>>;
