@@ -40,6 +40,7 @@ void ModelSaver::trigger() {
 }
 
 void ModelSaver::after_train() {
+  if (trainer().failed()) return;
   if (trainer().stop_requested() && trainer().global_step() != last_saved_step_) trigger();
 }
 

@@ -23,7 +23,8 @@ struct ModelSaverOptions {
 };
 
 /// Saves the model as the checkpoint "model-<global_step>" at the end of each epoch (or when triggered), and
-/// once more after a training that was asked to stop.
+/// once more after a training that was asked to stop, unless it has failed: then the last step may be half
+/// done.
 ///
 /// A save that fails (a full disk, weights that are not finite) is logged as an error; training goes on and
 /// the checkpoints from before stay.

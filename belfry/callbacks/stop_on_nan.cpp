@@ -3,9 +3,8 @@
 #include <ATen/ops/isfinite.h>
 #include <fmt/format.h>
 
-#include "belfry/base/error.h"
 #include "belfry/base/log.h"
-#include "belfry/callbacks/internal/training_tensors.h"
+#include "belfry/graph/tower.h"
 #include "belfry/graph/variable.h"
 #include "belfry/loop/trainer.h"
 
@@ -14,11 +13,11 @@ namespace belfry {
 StopOnNaN::StopOnNaN(StopOnNaNOptions options) : options_(std::move(options)) {}
 
 void StopOnNaN::before_train() {
-  fetches_ = options_.names.empty() ? internal::training_outputs(trainer())
-                                    : internal::training_tensors(trainer(), options_.names);
-  if (fetches_.empty()) {
-    throw UsageError(
-        "[StopOnNaN] expected names of tensors, or a tower function that returns a cost, got neither");
+  fetches_ = get_tensors_maybe_in_tower(options_.names);
+  const TowerFunc* function = trainer().tower_func();
+  if (!options_.names.empty() || !function) return;
+  for (const TowerTensorHandle& tower : function->towers().training()) {
+    if (tower.output()) fetches_.push_back(tower.output());
   }
 }
 

@@ -8,7 +8,8 @@
 namespace belfry {
 
 struct StopOnNaNOptions {
-  /// Tensors to look at, as in the tower function; empty: what the training tower returns, its cost.
+  /// Tensors to look at, as in the tower function; empty: what the training towers return, their cost. Where
+  /// they return nothing, as in a trainer of several costs, there is nothing to look at.
   std::vector<std::string> names;
   /// Scalar variable that the message quotes if the graph has it.
   std::string learning_rate = "learning_rate";
@@ -23,7 +24,7 @@ class StopOnNaN : public Callback {
 
   std::string name() const override { return "StopOnNaN"; }
   bool chief_only() const override { return false; }
-  /// Throws UsageError when a name is not found, or there is neither a name nor a cost.
+  /// Throws UsageError when a name is not found.
   void before_train() override;
   std::vector<Tensor> before_run() override { return fetches_; }
   void after_run(const std::vector<at::Tensor>& values) override;

@@ -133,6 +133,7 @@ void Trainer::main_loop(const LoopOptions& options) {
     log_info("Training was stopped: {}", e.what());
   } catch (...) {
     log_error("Training failed at global_step={}", global_step_);
+    failed_ = true;
     after_train();
     throw;
   }

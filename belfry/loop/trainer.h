@@ -79,6 +79,9 @@ class Trainer {
   bool stop_requested() const { return stop_.stop_requested(); }
   std::stop_token stop_token() const { return stop_.get_token(); }
 
+  /// True once an exception other than StopTraining has ended the loop: the last step may be half done, so
+  /// after_train must not take the variables for good.
+  bool failed() const { return failed_; }
   Graph& graph() { return graph_; }
   /// The session of the training; its variables have values from initialize() on.
   Session& session() { return *session_; }
@@ -128,7 +131,7 @@ class Trainer {
   std::string log_dir_;
   LoopOptions loop_;
   int64_t epoch_num_ = 0, global_step_ = 0, local_step_ = -1;
-  bool is_set_up_ = false;
+  bool is_set_up_ = false, failed_ = false;
   std::stop_source stop_;
 };
 

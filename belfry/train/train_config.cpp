@@ -4,6 +4,7 @@
 
 #include "belfry/callbacks/progress_bar.h"
 #include "belfry/callbacks/run_op.h"
+#include "belfry/callbacks/stop_on_nan.h"
 #include "belfry/checkpoint/checkpoint_files.h"
 #include "belfry/checkpoint/restore.h"
 #include "belfry/summary/json_writer.h"
@@ -23,7 +24,7 @@ AutoResumeTrainConfig::AutoResumeTrainConfig(TrainConfig config, bool always_res
 }
 
 Callbacks default_callbacks() {
-  return callbacks(MovingAverageSummary(), ProgressBar(), MergeAllSummaries(), RunUpdateOps());
+  return callbacks(MovingAverageSummary(), ProgressBar(), MergeAllSummaries(), RunUpdateOps(), StopOnNaN());
 }
 
 std::vector<std::shared_ptr<Monitor>> default_monitors() {

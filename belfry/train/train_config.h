@@ -46,7 +46,8 @@ struct AutoResumeTrainConfig : TrainConfig {
   explicit AutoResumeTrainConfig(TrainConfig config, bool always_resume = true);
 };
 
-/// MovingAverageSummary, ProgressBar, MergeAllSummaries and RunUpdateOps.
+/// MovingAverageSummary, ProgressBar, MergeAllSummaries, RunUpdateOps, and StopOnNaN, so that no training
+/// goes on for hours with a cost that is not a number.
 Callbacks default_callbacks();
 /// TFEventWriter, JSONWriter and ScalarPrinter.
 std::vector<std::shared_ptr<Monitor>> default_monitors();

@@ -94,6 +94,19 @@ TEST_F(SaverTest, ModelSaverSavesWhenTrainingIsAskedToStop) {
   EXPECT_THAT(saved_steps(), ElementsAre(2, 3));
 }
 
+TEST_F(SaverTest, ModelSaverDoesNotSaveAfterAStepThatFailed) {
+  struct StopsAndFails : Callback {
+    std::string name() const override { return "StopsAndFails"; }
+    void trigger_step() override {
+      if (trainer().global_step() != 3) return;
+      trainer().request_stop();
+      throw std::runtime_error("no memory");
+    }
+  };
+  EXPECT_THROW(train(callbacks(StopsAndFails(), ModelSaver()), 9), std::runtime_error);
+  EXPECT_THAT(saved_steps(), ElementsAre(2));
+}
+
 TEST_F(SaverTest, WeightsThatAreNotFiniteAreNotSaved) {
   auto poison = AtEpochEnd([](Trainer& t) {
     if (t.epoch_num() != 2) return;

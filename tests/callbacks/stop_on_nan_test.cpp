@@ -53,9 +53,17 @@ TEST(StopOnNaN, WatchesTheTensorsItIsTold) {
   EXPECT_EQ(trainer.global_step(), 2);
 }
 
-TEST(StopOnNaN, NeedsSomethingToWatch) {
+TEST(StopOnNaN, WithoutACostThereIsNothingToWatch) {
+  TinyTrainer trainer({NAN});
+  trainer.train({.callbacks = callbacks(StopOnNaN()), .loop = {.steps_per_epoch = 3, .max_epoch = 1}});
+  EXPECT_EQ(trainer.global_step(), 3);
+}
+
+TEST(StopOnNaN, ATensorThatDoesNotExistIsAnError) {
   TinyTrainer trainer;
-  EXPECT_THROW(trainer.train({.callbacks = callbacks(StopOnNaN())}), UsageError);
+  EXPECT_THROW(
+      trainer.train({.callbacks = callbacks(StopOnNaN({.names = {"loss"}})), .loop = {.steps_per_epoch = 1}}),
+      UsageError);
 }
 
 }  // namespace
