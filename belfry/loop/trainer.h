@@ -30,7 +30,7 @@ class StopTraining : public std::exception {
 
 /// How often, and from where, the loop runs.
 struct LoopOptions {
-  int64_t steps_per_epoch = 0;  ///< may be 0 to run the callbacks only
+  int64_t steps_per_epoch = -1;  ///< must be given; 0 to run the callbacks only
   int64_t starting_epoch = 1;
   int64_t max_epoch = 99999;  ///< the last epoch, counted from 1
   /// Steps of the first epoch that an earlier run has done already; the first epoch has only the rest.
@@ -70,7 +70,8 @@ class Trainer {
   void initialize(const AnySessionInit& init);
   /// Runs the loop. Returns after the last epoch, or when StopTraining was thrown or request_stop called; any
   /// other exception ends training too (after_train runs) and is thrown again. What one callback throws in
-  /// after_train is logged, and the others' after_train still runs.
+  /// after_train is logged, and the others' after_train still runs. Throws UsageError for options that make
+  /// no sense.
   void main_loop(const LoopOptions& options);
 
   /// Asks the loop to stop after the current step, and whatever waits with stop_token() to wait no more. Safe
@@ -78,10 +79,10 @@ class Trainer {
   void request_stop() { stop_.request_stop(); }
   bool stop_requested() const { return stop_.stop_requested(); }
   std::stop_token stop_token() const { return stop_.get_token(); }
-
   /// True once an exception other than StopTraining has ended the loop: the last step may be half done, so
   /// after_train must not take the variables for good.
   bool failed() const { return failed_; }
+
   Graph& graph() { return graph_; }
   /// The session of the training; its variables have values from initialize() on.
   Session& session() { return *session_; }

@@ -1,5 +1,8 @@
 #include "belfry/train/launch.h"
 
+#include <fmt/format.h>
+
+#include <optional>
 #include <set>
 
 #include "belfry/base/error.h"
@@ -22,7 +25,10 @@ Shared<InputSource> input_of(const TrainConfig& config) {
 
 int64_t steps_per_epoch_of(const TrainConfig& config, const InputSource& input) {
   if (config.steps_per_epoch) return *config.steps_per_epoch;
-  if (const auto size = input.size()) return *size;
+  const std::optional<int64_t> size = input.size();
+  if (size == 0)
+    throw DataError(fmt::format("[TrainConfig] expected data, got none: the size of {} is 0", input.name()));
+  if (size) return *size;
   throw UsageError("[TrainConfig] expected .steps_per_epoch, as the size of the data is not known");
 }
 

@@ -7,6 +7,7 @@
 #include "belfry/base/error.h"
 #include "belfry/graph/scope.h"
 #include "belfry/loop/periodic_trigger.h"
+#include "tests/support/tiny_trainer.h"
 
 namespace belfry {
 namespace {
@@ -83,6 +84,57 @@ TEST(TrainerTest, EpochsWithoutStepsRunTheCallbacks) {
   EXPECT_EQ(trainer.epoch_num(), 3);
 }
 
+TEST(TrainerTest, HasFailedOnlyWhenAnErrorEndedIt) {
+  struct Throws : NamedCallback {
+    explicit Throws(bool stops) : stops(stops) {}
+    void trigger_step() override {
+      if (stops) throw StopTraining("enough");
+      throw std::runtime_error("oops");
+    }
+    void after_train() override { failed_after_train = trainer().failed(); }
+    bool stops, failed_after_train = false;
+  };
+  auto stops = std::make_shared<Throws>(true), fails = std::make_shared<Throws>(false);
+  TestTrainer().train({.callbacks = callbacks(stops), .loop = {.steps_per_epoch = 3}});
+  EXPECT_FALSE(stops->failed_after_train);
+  EXPECT_THROW(TestTrainer().train({.callbacks = callbacks(fails), .loop = {.steps_per_epoch = 3}}),
+               std::runtime_error);
+  EXPECT_TRUE(fails->failed_after_train);
+}
+
+TEST(TrainerTest, ATriggerableDoesItsThingAtTheEndOfEachEpochOrWhenTriggered) {
+  struct Counts : Triggerable {
+    std::string name() const override { return "Counts"; }
+    void trigger() override { ++count; }
+    int count = 0;
+  };
+  auto each_epoch = std::make_shared<Counts>(), each_step = std::make_shared<Counts>();
+  TestTrainer().train({.callbacks = callbacks(each_epoch, PeriodicTrigger(each_step, {.every_k_steps = 1})),
+                       .loop = {.steps_per_epoch = 5, .max_epoch = 2}});
+  EXPECT_EQ(each_epoch->count, 2);
+  EXPECT_EQ(each_step->count, 10);
+}
+
+TEST(TrainerTest, CallbacksFindTensorsInTheTrainingTowerOrElseInTheGraph) {
+  struct Looks : NamedCallback {
+    void before_train() override {
+      found = get_tensors_maybe_in_tower({"cost", "double", "global_step:0"});
+      EXPECT_THROW(get_tensors_maybe_in_tower({"half"}), UsageError);
+    }
+    std::vector<Tensor> found;
+  };
+  test::TinyTrainer trainer;
+  trainer.set_tower_func(
+      [](const TowerInputs& in) {
+        return default_graph().add("aten::add.Tensor", {in["cost"], in["cost"]}, {}, "double").output();
+      },
+      {{"cost", {}}});
+  auto looks = std::make_shared<Looks>();
+  trainer.train({.callbacks = callbacks(looks), .loop = {.steps_per_epoch = 0, .max_epoch = 1}});
+  EXPECT_THAT(looks->found, ElementsAre(trainer.cost(), trainer.tower_func()->towers()[0].output(),
+                                        trainer.graph().tensor("global_step")));
+}
+
 TEST(TrainerTest, MonitorsGetScalarsWithTheGlobalStepAndKeepTheirHistory) {
   TestTrainer trainer;
   std::vector<std::string> lines;
@@ -136,6 +188,7 @@ TEST(TrainerTest, MisuseIsExplained) {
   expect_usage_error([&] { trainer.get_predictor({"x"}, {"y"}); }, "knows its tower function");
   expect_usage_error([&] { trainer.main_loop({}); }, "expected setup_callbacks");
   expect_usage_error([&] { trainer.train({.loop = {.steps_per_epoch = -1}}); }, "steps_per_epoch >= 0");
+  expect_usage_error([&] { TestTrainer().train({.loop = {.max_epoch = 3}}); }, "steps_per_epoch >= 0");
 }
 
 }  // namespace
