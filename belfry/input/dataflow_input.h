@@ -17,6 +17,7 @@ class DataFlowInput : public InputSource {
   std::vector<Tensor> feed_tensors() const override { return placeholders_; }
   /// The dataflow's size, whether the source repeats it or not.
   std::optional<int64_t> size() const override { return dataflow_->size(); }
+  bool is_finite() const override { return !infinite_; }
 
  protected:
   /// `infinite`: pass over the dataflow again and again.

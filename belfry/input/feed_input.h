@@ -12,8 +12,8 @@ struct FeedInputOptions {
   bool infinite = true;
 };
 
-/// Iterates over a dataflow in the thread that runs the steps: simple, and training waits for the data. For
-/// debugging, and where the data is in memory anyway.
+/// Iterates over a dataflow in the thread that runs the steps: simple, and training waits for the data, which
+/// a request to stop cannot cut short. For debugging, and where the data is in memory anyway.
 class FeedInput : public DataFlowInput {
  public:
   explicit FeedInput(AnyDataFlow dataflow, FeedInputOptions options = {});

@@ -47,16 +47,22 @@ class InputSource {
   /// `next`, ready for a run. Throws StopTraining where `next` returns nullopt.
   Feeds next_feeds(std::stop_token stop = {});
 
-  /// Starts a new pass. Called before training, and each time an evaluation begins.
+  /// Starts a new pass. Called before training, and each time an evaluation begins. May wait for what stop()
+  /// has left behind.
   virtual void reset_state() {}
-  /// Stops what works in the background; the next reset_state starts it again. Never waits for more than the
-  /// datapoint that is being produced.
+  /// Ends the pass: next() throws UsageError until reset_state is called again. Does not wait for data: what
+  /// works in the background ends as soon as it has produced what it has in hand, and is waited for by the
+  /// next reset_state or the destructor.
   virtual void stop() {}
 
   /// Number of steps in one pass over the data; nullopt where it has no end or nobody knows.
   virtual std::optional<int64_t> size() const = 0;
+  /// Whether a pass ends by itself, next() returning nullopt after the last of the data. Where it does not, a
+  /// pass is size() steps.
+  virtual bool is_finite() const { return false; }
 
-  /// Callbacks that the source needs while training, besides the calls above.
+  /// Callbacks that the source needs as the input of training, besides the calls above. An evaluation does
+  /// not run them.
   virtual Callbacks callbacks() { return {}; }
 
  protected:

@@ -25,6 +25,12 @@ class QueueInput::Prefetcher {
 
   BoundedQueue<Datapoint>& queue() { return queue_; }
 
+  void stop() {
+    is_stopped_ = true;
+    queue_.cancel();
+  }
+  bool is_stopped() const { return is_stopped_; }
+
  private:
   void produce(DataIterator pass) {
     try {
@@ -47,6 +53,7 @@ class QueueInput::Prefetcher {
   }
 
   BoundedQueue<Datapoint> queue_;
+  bool is_stopped_ = false;
   std::thread thread_;
 };
 
@@ -58,16 +65,17 @@ QueueInput::QueueInput(QueueInput&&) noexcept = default;
 QueueInput::~QueueInput() = default;
 
 void QueueInput::reset_state() {
-  stop();
+  prefetcher_.reset();
   prefetcher_ = std::make_unique<Prefetcher>(new_pass(), capacity_);
 }
 
 void QueueInput::stop() {
-  prefetcher_.reset();
+  if (prefetcher_) prefetcher_->stop();
 }
 
 std::optional<Datapoint> QueueInput::next(std::stop_token stop) {
-  if (!prefetcher_) throw UsageError("[QueueInput] expected reset_state before next, got no call of it");
+  if (!prefetcher_ || prefetcher_->is_stopped())
+    throw UsageError("[QueueInput] expected reset_state before next, got no call of it");
   if (stop.stop_requested()) return std::nullopt;
   std::optional<Datapoint> datapoint = prefetcher_->queue().pop(std::move(stop));
   if (datapoint) check(*datapoint);

@@ -17,9 +17,9 @@ struct QueueInputOptions {
 };
 
 /// Iterates over a dataflow in a thread of its own and keeps the datapoints in a queue, so that data is
-/// produced while steps run. The thread lives from reset_state() to stop(), the end of the data or the
-/// source's destruction. What the dataflow throws is thrown by next(), after the datapoints before it; then
-/// the pass is over.
+/// produced while steps run. The thread starts with reset_state(). It ends with the data, or after stop()
+/// with the datapoint it is producing; the next reset_state() and the destructor wait for that. What the
+/// dataflow throws is thrown by next(), after the datapoints before it; then the pass is over.
 class QueueInput : public DataFlowInput {
  public:
   explicit QueueInput(AnyDataFlow dataflow, QueueInputOptions options = {});

@@ -3,10 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
 #include "belfry/base/error.h"
@@ -17,6 +13,7 @@
 #include "belfry/input/queue_input.h"
 #include "belfry/input/tensor_input.h"
 #include "belfry/loop/trainer.h"
+#include "tests/support/stalled_flow.h"
 
 namespace belfry {
 namespace {
@@ -42,34 +39,6 @@ class Numbers : public DataFlow {
 
  private:
   int64_t size_, throw_at_;
-};
-
-/// Produces nothing until it is released.
-class Stalled : public DataFlow {
- public:
-  DataIterator iterator() override {
-    return DataIterator([this]() -> std::optional<Datapoint> {
-      std::unique_lock lock(mutex_);
-      is_waiting_ = true;
-      changed_.notify_all();
-      changed_.wait(lock, [this] { return is_released_; });
-      return Datapoint{at::scalar_tensor(1, at::kLong)};
-    });
-  }
-  void wait_until_waited_for() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return is_waiting_; });
-  }
-  void release() {
-    std::lock_guard lock(mutex_);
-    is_released_ = true;
-    changed_.notify_all();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool is_waiting_ = false, is_released_ = false;
 };
 
 std::vector<int64_t> take(InputSource& input, int64_t limit) {
@@ -186,7 +155,7 @@ TEST_P(DataFlowInputTest, PlaceholdersAreNamedAsTheInputsAndShared) {
 TEST(QueueInputTest, AStopRequestWakesAStepThatWaitsForData) {
   Graph graph;
   GraphScope as_default(graph);
-  auto flow = std::make_shared<Stalled>();
+  auto flow = std::make_shared<test::StalledFlow>(Datapoint{at::scalar_tensor(1, at::kLong)});
   QueueInput input(flow);
   input.setup(kNumber);
   input.reset_state();
@@ -198,6 +167,21 @@ TEST(QueueInputTest, AStopRequestWakesAStepThatWaitsForData) {
   EXPECT_FALSE(input.next(stop.get_token()));
   stopper.join();
   flow->release();
+}
+
+TEST(QueueInputTest, StopDoesNotWaitForTheDatapointInTheMaking) {
+  Graph graph;
+  GraphScope as_default(graph);
+  auto flow = std::make_shared<test::StalledFlow>(Datapoint{at::scalar_tensor(1, at::kLong)});
+  QueueInput input(flow);
+  input.setup(kNumber);
+  input.reset_state();
+  flow->wait_until_waited_for();
+  input.stop();
+  EXPECT_THROW(input.next(), UsageError);
+  flow->release();
+  input.reset_state();
+  EXPECT_TRUE(input.next());
 }
 
 TEST(QueueInputTest, TheQueueFillsWhileNobodyReads) {

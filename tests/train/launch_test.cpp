@@ -4,89 +4,25 @@
 #include <ATen/ops/ones.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 
-#include <functional>
 #include <stdexcept>
-#include <thread>
 
 #include "belfry/base/error.h"
-#include "belfry/base/log.h"
 #include "belfry/callbacks/model_saver.h"
 #include "belfry/checkpoint/checkpoint_files.h"
 #include "belfry/dataflow/map_data.h"
 #include "belfry/dataflow/repeated_data.h"
+#include "belfry/graph/node.h"
+#include "belfry/graph/scope.h"
 #include "belfry/input/feed_input.h"
 #include "belfry/input/queue_input.h"
-#include "belfry/loop/stop_on_signal.h"
 #include "belfry/summary/json_writer.h"
-#include "tests/support/temp_dir.h"
-#include "tests/train/toy_model.h"
+#include "tests/train/launch_fixture.h"
 
 namespace belfry::test {
 namespace {
 
 using testing::HasSubstr;
-
-/// Calls a function with the trainer at one hook.
-struct AtHook : Callback {
-  using Function = std::function<void(Trainer&)>;
-  std::string name() const override { return "AtHook"; }
-  void setup_graph() override {
-    if (at_setup) at_setup(trainer());
-  }
-  void before_train() override {
-    if (at_start) at_start(trainer());
-  }
-  void trigger_step() override {
-    if (at_step) at_step(trainer());
-  }
-  void after_train() override {
-    if (at_end) at_end(trainer());
-  }
-  Function at_setup, at_start, at_step, at_end;
-};
-
-class LaunchTest : public testing::Test {
- protected:
-  LaunchTest() {
-    set_log_sink([this](LogLevel, std::string_view line) { log += std::string(line) + "\n"; });
-  }
-  ~LaunchTest() override { set_log_sink({}); }
-
-  /// Without default callbacks and monitors.
-  TrainConfig config(int64_t epochs) {
-    return {.model = model,
-            .data = QueueInput(toy_data()),
-            .max_epoch = epochs,
-            .extra_callbacks = Callbacks(),
-            .monitors = std::vector<std::shared_ptr<Monitor>>(),
-            .log_dir = folder / "log"};
-  }
-
-  void train(int64_t epochs, AtHook hooks = {}) {
-    TrainConfig wanted = config(epochs);
-    wanted.callbacks = callbacks(std::move(hooks));
-    launch_train_with_config(wanted, trainer);
-  }
-
-  std::string error_of(const TrainConfig& wanted) {
-    SimpleTrainer other;
-    try {
-      launch_train_with_config(wanted, other);
-    } catch (const Error& e) {
-      return e.what();
-    }
-    return "";
-  }
-
-  float predict(Predictor& predictor, float x) { return predictor(at::full({1, 1}, x))[0].item<float>(); }
-
-  TempDir folder;
-  ToyModel model;
-  SimpleTrainer trainer;
-  std::string log;
-};
 
 TEST_F(LaunchTest, ASimpleTrainerLearns) {
   train(100);
@@ -149,6 +85,28 @@ TEST_F(LaunchTest, InferenceMayNotCreateVariables) {
   }
 }
 
+TEST_F(LaunchTest, ATensorThatOnlyTrainingHasIsNoOutput) {
+  struct OnlyCost : ToyModel {
+    Tensor build_graph(const TowerInputs& in) override {
+      if (current_tower_context().is_training()) return ToyModel::build_graph(in);
+      return identity(FullyConnected("fc", in["x"], {.units = 1}), "predicted");
+    }
+  } only_cost;
+  TrainConfig wanted = config(1);
+  wanted.model = only_cost;
+  launch_train_with_config(wanted, trainer);
+  EXPECT_NO_THROW(trainer.get_predictor({"x"}, {"predicted", "fc/W", "global_step"}));
+  EXPECT_THROW(trainer.get_predictor({"x"}, {"cost"}), UsageError);
+}
+
+TEST_F(LaunchTest, TheModelIsBuiltOnTheCurrentDevice) {
+  const DeviceScope on(c10::Device(c10::kCUDA, 1));
+  trainer.setup_graph(AnyModel(model).tower_func(), QueueInput(toy_data()),
+                      [&] { return model.optimizer(); });
+  for (const char* name : {"cost", "fc/W", "train_op"})
+    EXPECT_EQ(trainer.graph().tensor(name).node().device(), c10::Device(c10::kCUDA, 1)) << name;
+}
+
 TEST_F(LaunchTest, AnUnknownOutputIsNamed) {
   train(1);
   EXPECT_THROW(trainer.get_predictor({"x"}, {"probability"}), UsageError);
@@ -178,11 +136,16 @@ TEST_F(LaunchTest, DataThatEndsEndsTrainingCleanly) {
   EXPECT_THAT(log, HasSubstr("the data of FeedInput is at its end"));
 }
 
-TEST_F(LaunchTest, EmptyDataIsAnError) {
-  TrainConfig wanted = config(1);
-  wanted.data = QueueInput(DataFromTensors({at::ones({0, 1}), at::ones({0, 1})}));
-  wanted.steps_per_epoch = 1;
-  EXPECT_THAT(error_of(wanted), HasSubstr("expected data, got a dataflow that is empty"));
+TEST_F(LaunchTest, EmptyDataIsAnErrorUnlessNoStepsAreWanted) {
+  auto error_with = [&](std::optional<int64_t> steps_per_epoch) {
+    TrainConfig wanted = config(1);
+    wanted.data = QueueInput(DataFromTensors({at::ones({0, 1}), at::ones({0, 1})}));
+    wanted.steps_per_epoch = steps_per_epoch;
+    return error_of(wanted);
+  };
+  EXPECT_THAT(error_with({}), HasSubstr("expected data, got none: the size of QueueInput is 0"));
+  EXPECT_THAT(error_with(1), HasSubstr("expected data, got a dataflow that is empty"));
+  EXPECT_EQ(error_with(0), "");
 }
 
 TEST_F(LaunchTest, AnIncompleteConfigIsExplained) {
@@ -223,33 +186,6 @@ TEST_F(LaunchTest, ForgottenRegularizationGivesAWarning) {
   wanted.model = regularized;
   launch_train_with_config(wanted, trainer);
   EXPECT_THAT(log, HasSubstr("forgotten"));
-}
-
-TEST_F(LaunchTest, CtrlCSavesAndTheNextRunGoesOnFromThere) {
-  AtHook hooks;
-  hooks.at_step = [](Trainer& t) {
-    if (t.global_step() == 4) {
-      ::raise(SIGINT);
-      while (!t.stop_requested()) std::this_thread::yield();
-    }
-  };
-  TrainConfig wanted = config(3);
-  wanted.callbacks = callbacks(ModelSaver(), hooks);
-  {
-    StopOnSignal guard(trainer);
-    launch_train_with_config(wanted, trainer);
-  }
-  EXPECT_EQ(trainer.global_step(), 4);
-
-  std::vector<int64_t> epochs;
-  AtHook watch;
-  watch.at_step = [&](Trainer& t) { epochs.push_back(t.epoch_num()); };
-  TrainConfig again = config(3);
-  again.callbacks = callbacks(ModelSaver(), watch);
-  SimpleTrainer resumed;
-  launch_train_with_config(AutoResumeTrainConfig(again), resumed);
-  EXPECT_THAT(epochs, testing::ElementsAre(2, 2, 3, 3, 3));
-  EXPECT_EQ(resumed.global_step(), 9);
 }
 
 // As after a kill between the last entry of stats.json and the last checkpoint.
