@@ -14,10 +14,6 @@
 #include <utility>
 
 #include "belfry/base/error.h"
-#include "belfry/base/log.h"
-#include "belfry/base/terminal_bar.h"
-#include "belfry/callbacks/internal/inference_tower.h"
-#include "belfry/input/queue_input.h"
 #include "belfry/loop/trainer.h"
 
 namespace belfry {
@@ -26,26 +22,19 @@ namespace {
 /// Deals out batches to workers and brings their results back in the order of the batches.
 class BatchDealer {
  public:
-  BatchDealer(InputSource& input, std::stop_token stop, size_t workers)
-      : input_(input),
-        workers_(workers),
-        running_(workers),
-        stop_when_asked_(std::move(stop), [this] { end(); }) {}
+  using NextBatch = std::function<std::optional<Datapoint>(std::stop_token)>;
+  /// Until `stop` is requested.
+  BatchDealer(NextBatch next_batch, std::stop_token stop)
+      : next_batch_(std::move(next_batch)), stop_when_asked_(std::move(stop), [this] { end(); }) {}
+  /// Waits for the batches that the workers have in hand.
+  ~BatchDealer() { end(); }
+  BatchDealer(const BatchDealer&) = delete;
+  BatchDealer& operator=(const BatchDealer&) = delete;
 
-  /// A worker's life: runs batches until there are no more, or one has failed.
-  void work(const Callable& callable) {
-    try {
-      while (auto batch = take()) put(batch->first, callable(batch->second));
-    } catch (...) {
-      {
-        std::lock_guard lock(mutex_);
-        if (!error_) error_ = std::current_exception();
-      }
-      end();
-    }
-    std::lock_guard lock(mutex_);
-    --running_;
-    changed_.notify_all();
+  /// Starts a worker for each of `callables`.
+  void start(const std::vector<Callable>& callables) {
+    workers_ = running_ = callables.size();
+    for (const Callable& callable : callables) threads_.emplace_back([&] { work(callable); });
   }
 
   /// The results of the next batch in order; none when all are done. Throws what a worker has thrown.
@@ -64,6 +53,23 @@ class BatchDealer {
     return values;
   }
 
+ private:
+  /// A worker's life: runs batches until there are no more, or one has failed.
+  void work(const Callable& callable) {
+    try {
+      while (auto batch = take()) put(batch->first, callable(batch->second));
+    } catch (...) {
+      {
+        std::lock_guard lock(mutex_);
+        if (!error_) error_ = std::current_exception();
+      }
+      end();
+    }
+    std::lock_guard lock(mutex_);
+    --running_;
+    changed_.notify_all();
+  }
+
   /// Lets the workers finish what they have in hand, and no more.
   void end() {
     stop_.request_stop();
@@ -71,7 +77,6 @@ class BatchDealer {
     changed_.notify_all();
   }
 
- private:
   std::optional<std::pair<int64_t, Datapoint>> take() {
     std::lock_guard in_turn(input_mutex_);
     {
@@ -82,8 +87,8 @@ class BatchDealer {
       });
     }
     if (stop_.stop_requested()) return std::nullopt;
-    auto datapoint = input_.next(stop_.get_token());
-    if (!datapoint || stop_.stop_requested()) return std::nullopt;
+    auto datapoint = next_batch_(stop_.get_token());
+    if (!datapoint) return std::nullopt;
     return std::pair(taken_++, std::move(*datapoint));
   }
 
@@ -93,21 +98,23 @@ class BatchDealer {
     changed_.notify_all();
   }
 
-  InputSource& input_;
-  size_t workers_;
+  NextBatch next_batch_;
+  size_t workers_ = 0;
 
   std::mutex input_mutex_;  ///< held while a batch is taken; taken before mutex_
   int64_t taken_ = 0;       ///< changed under input_mutex_
 
   std::mutex mutex_;  ///< guards what follows
   std::condition_variable changed_;
-  size_t running_;
+  size_t running_ = 0;
   int64_t consumed_ = 0;
   std::map<int64_t, std::vector<at::Tensor>> results_;
   std::exception_ptr error_;
 
   std::stop_source stop_;
-  std::stop_callback<std::function<void()>> stop_when_asked_;  ///< last: it may call end() at once
+  // After what end() uses: it may call it at once.
+  std::stop_callback<std::function<void()>> stop_when_asked_;
+  std::vector<std::jthread> threads_;  ///< last: they are joined before anything that they use is gone
 };
 
 }  // namespace
@@ -115,71 +122,33 @@ class BatchDealer {
 DataParallelInferenceRunner::DataParallelInferenceRunner(AnyDataFlow dataflow, Inferencers inferencers,
                                                          std::vector<c10::Device> devices,
                                                          DataParallelInferenceRunnerOptions options)
-    : input_(QueueInput(std::move(dataflow), {.capacity = options.prefetch, .infinite = false})),
-      inferencers_(std::move(inferencers)),
-      devices_(std::move(devices)),
-      options_(std::move(options)) {
-  if (devices_.empty())
+    : DataParallelInferenceRunner(one_pass(std::move(dataflow), options.prefetch), std::move(inferencers),
+                                  std::move(devices), options) {}
+
+DataParallelInferenceRunner::DataParallelInferenceRunner(Shared<InputSource> input, Inferencers inferencers,
+                                                         std::vector<c10::Device> devices,
+                                                         DataParallelInferenceRunnerOptions options)
+    : InferenceRunnerBase(std::move(input), std::move(inferencers), towers_on(devices, options.tower_name),
+                          options.tower_func) {
+  if (devices.empty())
     throw UsageError("[DataParallelInferenceRunner] expected at least one device, got none");
 }
 
-void DataParallelInferenceRunner::setup_graph() {
-  TowerFunc& function =
-      internal::choose_tower_func("DataParallelInferenceRunner", trainer(), options_.tower_func);
-  input_->setup(function.signature());
-  for (size_t i = 0; i < devices_.size(); ++i) {
-    const auto same = std::find(devices_.begin(), devices_.end(), devices_[i]) - devices_.begin();
-    if (static_cast<size_t>(same) < i) {
-      fetches_.push_back(fetches_[static_cast<size_t>(same)]);
-    } else {
-      fetches_.push_back(internal::build_inference_tower(fmt::format("{}{}", options_.tower_name, i),
-                                                         devices_[i], function, *input_, inferencers_));
-    }
+std::vector<InferenceRunnerBase::Tower> DataParallelInferenceRunner::towers_on(
+    const std::vector<c10::Device>& devices, const std::string& name) {
+  std::vector<Tower> towers;
+  for (const c10::Device& device : devices) {
+    const auto first = std::find(devices.begin(), devices.end(), device) - devices.begin();
+    towers.push_back({fmt::format("{}{}", name, first), device});
   }
+  return towers;
 }
 
-void DataParallelInferenceRunner::before_train() {
-  const std::vector<Tensor> feeds = input_->feed_tensors();
-  for (const auto& fetches : fetches_) {
-    callables_.push_back(
-        trainer().session().make_callable({feeds.begin(), feeds.end()}, {fetches.begin(), fetches.end()}));
-  }
-}
-
-void DataParallelInferenceRunner::trigger() {
-  for (const auto& inferencer : inferencers_) inferencer->before_inference();
-  input_->reset_state();
-  int64_t batches = 0;
-  {
-    BatchDealer dealer(*input_, trainer().stop_token(), callables_.size());
-    std::vector<std::jthread> workers;
-    for (const Callable& callable : callables_) workers.emplace_back([&] { dealer.work(callable); });
-    TerminalBar bar(input_->size(), {.title = options_.tower_name});
-    try {
-      while (auto values = dealer.next_result()) {
-        internal::give_to_inferencers(*values, internal::batch_size_of(*values), inferencers_);
-        ++batches;
-        bar.update();
-      }
-    } catch (...) {
-      dealer.end();
-      throw;
-    }
-  }
-  input_->stop();
-  if (trainer().stop_requested()) {
-    log_info("[DataParallelInferenceRunner] stopped after {} batches, nothing is reported.", batches);
-    return;
-  }
-  if (batches == 0) {
-    throw DataError(
-        fmt::format("[DataParallelInferenceRunner {}] expected data, got none", options_.tower_name));
-  }
-  internal::report(trainer(), inferencers_);
-}
-
-void DataParallelInferenceRunner::after_train() {
-  input_->stop();
+void DataParallelInferenceRunner::run_batches(const UseValues& use) {
+  BatchDealer dealer([this](std::stop_token stop) { return next_batch(std::move(stop)); },
+                     trainer().stop_token());
+  dealer.start(callables());
+  while (auto values = dealer.next_result()) use(*values);
 }
 
 }  // namespace belfry

@@ -6,44 +6,40 @@
 #include <string>
 #include <vector>
 
-#include "belfry/base/shared.h"
-#include "belfry/callbacks/inferencer.h"
-#include "belfry/dataflow/dataflow.h"
-#include "belfry/graph/tower.h"
-#include "belfry/input/input_source.h"
-#include "belfry/loop/callback.h"
-#include "belfry/runtime/session.h"
+#include "belfry/callbacks/inference_runner_base.h"
 
 namespace belfry {
 
 struct DataParallelInferenceRunnerOptions {
+  /// The towers are named after it: "InferenceTower0", "InferenceTower1". Two runners of one trainer need
+  /// different names.
   std::string tower_name = "InferenceTower";
+  /// How many batches of a dataflow are produced ahead, in a thread of its own; 0: none.
   size_t prefetch = 16;
+  /// Default: the trainer's. Must outlive the training.
   TowerFunc* tower_func = nullptr;
 };
 
 /// Like InferenceRunner, with several batches at the same time: one worker thread for each of `devices`, one
 /// tower for each different device. `{c10::kCPU, c10::kCPU}` runs two batches at a time on the CPU.
 /// Inferencers see the batches in the order of the data, so the result is that of an InferenceRunner.
-class DataParallelInferenceRunner : public Callback {
+class DataParallelInferenceRunner : public InferenceRunnerBase {
  public:
-  /// Throws UsageError when `devices` is empty.
+  /// One pass over `dataflow` each time. Throws UsageError when `devices` is empty.
   DataParallelInferenceRunner(AnyDataFlow dataflow, Inferencers inferencers, std::vector<c10::Device> devices,
+                              DataParallelInferenceRunnerOptions options = {});
+  /// To the end of `input` each time, or `input.size()` steps where it has none.
+  DataParallelInferenceRunner(Shared<InputSource> input, Inferencers inferencers,
+                              std::vector<c10::Device> devices,
                               DataParallelInferenceRunnerOptions options = {});
 
   std::string name() const override { return "DataParallelInferenceRunner"; }
-  void setup_graph() override;
-  void before_train() override;
-  void trigger() override;
-  void after_train() override;
+
+ protected:
+  void run_batches(const UseValues& use) override;
 
  private:
-  Shared<InputSource> input_;
-  Inferencers inferencers_;
-  std::vector<c10::Device> devices_;
-  DataParallelInferenceRunnerOptions options_;
-  std::vector<std::vector<Tensor>> fetches_;  ///< of the tower of each of devices_
-  std::vector<Callable> callables_;           ///< one for each of devices_
+  static std::vector<Tower> towers_on(const std::vector<c10::Device>& devices, const std::string& name);
 };
 
 }  // namespace belfry

@@ -12,8 +12,10 @@
 
 namespace belfry {
 
-/// What to compute from the tensors of an inference tower over a whole dataset. An InferenceRunner calls,
-/// each time it is triggered and always from one thread:
+class Trainer;
+
+/// What to compute from the tensors of an inference tower over a whole dataset. An InferenceRunner calls
+/// setup_graph once, then, each time it is triggered and always from the training thread:
 ///
 ///     before_inference
 ///       on_fetches          for each batch, in the order of the data
@@ -22,7 +24,11 @@ class Inferencer {
  public:
   virtual ~Inferencer() = default;
 
-  /// Names of the tensors it needs, as in the tower function: "cross_entropy". Must not change.
+  /// Called when the runner sets up its part of the graph: the tower is built, nodes may be added. The
+  /// trainer outlives the inferencer's use.
+  virtual void setup_graph(Trainer& trainer) { (void)trainer; }
+  /// Names of the tensors it needs, as in the tower function: "cross_entropy". Must not change after
+  /// setup_graph.
   virtual std::vector<std::string> get_fetches() const = 0;
   /// Forgets what the last round has counted.
   virtual void before_inference() {}

@@ -13,7 +13,9 @@
 #include "belfry/dataflow/data_from_tensors.h"
 #include "belfry/dataflow/map_data.h"
 #include "belfry/dataflow/raw.h"
+#include "belfry/dataflow/repeated_data.h"
 #include "belfry/input/queue_input.h"
+#include "belfry/input/tensor_input.h"
 #include "tests/support/tiny_trainer.h"
 
 namespace belfry {
@@ -113,6 +115,72 @@ TEST_F(InferenceRunnerTest, AnEndlessInputIsRunForItsSize) {
   expect_exact_results();
 }
 
+TEST_F(InferenceRunnerTest, ParallelEvaluationTakesAnInputToo) {
+  const std::vector<c10::Device> devices(3, c10::kCPU);
+  train(callbacks(set_scale(1), DataParallelInferenceRunner(QueueInput(batches()), inferencers, devices)), 2);
+  expect_exact_results();
+}
+
+TEST_F(InferenceRunnerTest, ParallelEvaluationWithoutPrefetchingIsTheSame) {
+  const std::vector<c10::Device> devices(3, c10::kCPU);
+  train(
+      callbacks(set_scale(1), DataParallelInferenceRunner(batches(), inferencers, devices, {.prefetch = 0})));
+  expect_exact_results();
+}
+
+TEST_F(InferenceRunnerTest, AnInputThatEndsIsRunToItsEndWhateverItsSizeSays) {
+  struct SaysThree : ProxyDataFlow {
+    explicit SaysThree(AnyDataFlow source) : ProxyDataFlow(std::move(source)) {}
+    DataIterator iterator() override { return source_->iterator(); }
+    std::optional<int64_t> size() const override { return 3; }
+  };
+  test::LogLines log;
+  train(callbacks(set_scale(1),
+                  InferenceRunner(QueueInput(SaysThree(batches()), {.infinite = false}), inferencers)));
+  expect_exact_results();
+  EXPECT_THAT(log.text(), HasSubstr("ended after 16 batches, its size says 3"));
+}
+
+TEST_F(InferenceRunnerTest, AnInputOfTheGraphIsRunForItsSize) {
+  auto ones = [] {
+    return std::vector<Tensor>{default_graph().add("aten::ones", {}, {{"size", Shape{5}}}).output()};
+  };
+  train(callbacks(InferenceRunner(TensorInput(ones, 7), {seen})));
+  EXPECT_EQ(latest("batches"), 7);
+}
+
+TEST_F(InferenceRunnerTest, AnInputThatNeverEndsIsAnError) {
+  const Shape shape = {5};
+  EXPECT_THROW(train(callbacks(InferenceRunner(DummyConstantInput({shape}), inferencers))), UsageError);
+}
+
+TEST_F(InferenceRunnerTest, TwoTowersOfOneNameAreAnError) {
+  try {
+    train(callbacks(InferenceRunner(batches(), inferencers), InferenceRunner(batches(), inferencers)));
+    ADD_FAILURE() << "expected a UsageError";
+  } catch (const UsageError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("expected a tower_name of its own, got 'InferenceTower'"));
+  }
+}
+
+TEST_F(InferenceRunnerTest, InferencersMayLookAtTheTrainerBeforeTheyChooseTheirTensors) {
+  struct First : Batches {
+    void setup_graph(Trainer& trainer) override {
+      ++setups;
+      names = {trainer.tower_func()->signature()[0].name};
+    }
+    std::vector<std::string> get_fetches() const override { return names; }
+    std::vector<std::string> names;
+    int setups = 0;
+  };
+  const std::vector<c10::Device> devices(3, c10::kCPU);
+  auto alone = std::make_shared<First>(), parallel = std::make_shared<First>();
+  train(callbacks(InferenceRunner(batches(), {alone}),
+                  DataParallelInferenceRunner(batches(), {parallel}, devices)));
+  EXPECT_EQ(alone->setups + parallel->setups, 2);
+  EXPECT_EQ(alone->first, parallel->first);
+}
+
 TEST_F(InferenceRunnerTest, SeesTheValuesThatTheVariablesHaveThen) {
   train(callbacks(InferenceRunner(batches(), inferencers), set_scale(2)), 2);
   EXPECT_EQ(trainer.monitors().get_history("validation_loss")[0].value, 0);
@@ -133,18 +201,29 @@ TEST_F(InferenceRunnerTest, RunsAgainInEveryEpochWithNewData) {
   EXPECT_EQ(latest("batches"), 16);
 }
 
+/// Asks the trainer to stop with its third batch.
+struct StopsAtThird : Batches {
+  void setup_graph(Trainer& trainer) override { trainer_ = &trainer; }
+  void on_fetches(const std::vector<at::Tensor>& values, int64_t size) override {
+    Batches::on_fetches(values, size);
+    if (sizes.size() == 3) trainer_->request_stop();
+  }
+  Trainer* trainer_ = nullptr;
+};
+
 TEST_F(InferenceRunnerTest, ARequestToStopEndsTheEvaluationWithoutAResult) {
-  struct StopsAtThird : Batches {
-    void on_fetches(const std::vector<at::Tensor>& values, int64_t size) override {
-      Batches::on_fetches(values, size);
-      if (sizes.size() == 3) trainer->request_stop();
-    }
-    Trainer* trainer = nullptr;
-  };
   auto stops = std::make_shared<StopsAtThird>();
-  stops->trainer = &trainer;
   train(callbacks(InferenceRunner(batches(), {stops})), 5);
   EXPECT_EQ(stops->sizes.size(), 3u);
+  EXPECT_FALSE(trainer.monitors().get_latest("batches"));
+}
+
+TEST_F(InferenceRunnerTest, ARequestToStopEndsParallelEvaluationToo) {
+  const std::vector<c10::Device> devices(2, c10::kCPU);
+  auto stops = std::make_shared<StopsAtThird>();
+  train(callbacks(DataParallelInferenceRunner(QueueInput(RepeatedData(batches(), 1000)), {stops}, devices)),
+        5);
+  EXPECT_LT(stops->sizes.size(), 3u + 4 * devices.size() + devices.size());
   EXPECT_FALSE(trainer.monitors().get_latest("batches"));
 }
 
@@ -183,6 +262,18 @@ TEST_F(InferenceRunnerTest, WhatTheDataThrowsEndsTraining) {
 TEST_F(InferenceRunnerTest, WhatTheDataThrowsEndsParallelEvaluation) {
   const std::vector<c10::Device> devices(3, c10::kCPU);
   expect_damage([&] { train(callbacks(DataParallelInferenceRunner(failing(), inferencers, devices))); });
+}
+
+TEST_F(InferenceRunnerTest, ABatchThatCannotBeRunEndsParallelEvaluation) {
+  auto break_fifth = [i = 0](Datapoint dp) mutable -> std::optional<Datapoint> {
+    if (++i == 5) dp[0] = at::arange(6, at::kFloat).reshape({2, 3});
+    return dp;
+  };
+  const std::vector<c10::Device> devices(3, c10::kCPU);
+  EXPECT_THROW(
+      train(callbacks(DataParallelInferenceRunner(MapData(batches(), break_fifth), {seen}, devices))),
+      UsageError);
+  EXPECT_EQ(seen->sizes.size(), 4u);
 }
 
 TEST_F(InferenceRunnerTest, AnInferencerThatThrowsEndsParallelEvaluation) {
