@@ -3,6 +3,7 @@
 #include <ATen/ops/stack.h>
 #include <fmt/format.h>
 
+#include <mutex>
 #include <span>
 #include <thread>
 #include <utility>
@@ -19,16 +20,17 @@ struct MultiThreadAsyncPredictor::Worker {
   };
 
   Worker(std::shared_ptr<const Predictor> p, const AsyncPredictorOptions& options)
-      : predictor(std::move(p)), batch_size(options.batch_size), queue(options.queue_size) {
-    for (int i = 0; i < options.threads; ++i) threads.emplace_back([this] { work(); });
-  }
+      : predictor(std::move(p)), batch_size(options.batch_size), queue(options.queue_size) {}
   ~Worker() { stop(); }
+
+  void start(int count) {
+    for (int i = 0; i < count; ++i) threads.emplace_back([this] { work(); });
+  }
 
   void stop() {
     queue.close();
-    for (std::thread& thread : threads) {
-      if (thread.joinable()) thread.join();
-    }
+    std::lock_guard lock(mutex);
+    threads.clear();
   }
 
   void work() {
@@ -55,7 +57,8 @@ struct MultiThreadAsyncPredictor::Worker {
         for (size_t i = 0; i < batch.size(); ++i) batch[i].promise.set_value(part(outputs, i));
         return;
       } catch (const std::exception&) {
-        // One of the samples is bad, or they differ in shape: alone, each gets its own result or error.
+        // One of the samples is bad, or they differ in number or shape: alone, each gets its own result or
+        // error.
       }
     }
     for (Task& task : batch) {
@@ -64,10 +67,17 @@ struct MultiThreadAsyncPredictor::Worker {
   }
 
   Result predict_stacked(std::span<Task> batch) const {
+    const size_t count = batch[0].inputs.size();
+    for (const Task& task : batch) {
+      if (task.inputs.size() != count) {
+        throw UsageError(fmt::format("[MultiThreadAsyncPredictor] expected samples of {} inputs, got {}",
+                                     count, task.inputs.size()));
+      }
+    }
     std::vector<at::Tensor> inputs;
-    for (size_t k = 0; k < batch[0].inputs.size(); ++k) {
+    for (size_t k = 0; k < count; ++k) {
       std::vector<at::Tensor> samples;
-      for (const Task& task : batch) samples.push_back(task.inputs.at(k));
+      for (const Task& task : batch) samples.push_back(task.inputs[k]);
       inputs.push_back(at::stack(samples));
     }
     Result outputs = (*predictor)(inputs);
@@ -99,7 +109,8 @@ struct MultiThreadAsyncPredictor::Worker {
   std::shared_ptr<const Predictor> predictor;
   int64_t batch_size;
   BoundedQueue<Task> queue;
-  std::vector<std::thread> threads;
+  std::mutex mutex;                   ///< held by who stops: others wait until the threads have ended
+  std::vector<std::jthread> threads;  ///< changed under the mutex once started
 };
 
 MultiThreadAsyncPredictor::MultiThreadAsyncPredictor(std::shared_ptr<const Predictor> predictor,
@@ -111,6 +122,7 @@ MultiThreadAsyncPredictor::MultiThreadAsyncPredictor(std::shared_ptr<const Predi
                     options.threads, options.batch_size));
   }
   worker_ = std::make_unique<Worker>(std::move(predictor), options);
+  worker_->start(options.threads);
 }
 MultiThreadAsyncPredictor::~MultiThreadAsyncPredictor() = default;
 

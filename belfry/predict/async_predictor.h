@@ -35,7 +35,7 @@ class MultiThreadAsyncPredictor {
   /// not harm others, also not those in the same batch. Safe from any thread. Throws UsageError after stop().
   std::future<Result> put(std::vector<at::Tensor> inputs);
 
-  /// Finishes the tasks that were put and joins the threads. May be called again.
+  /// Finishes the tasks that were put and joins the threads. May be called again, and from any thread.
   void stop();
 
  private:
