@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <thread>
 
 #include "belfry/base/error.h"
@@ -36,7 +37,7 @@ void on_signal(int number) {
   errno = saved_errno;
 }
 
-constexpr int kSignals[] = {SIGINT, SIGTERM};
+constexpr int kSignals[] = {SIGINT, SIGTERM, SIGUSR1};
 
 }  // namespace
 
@@ -63,18 +64,18 @@ class StopOnSignal::Watcher {
     struct sigaction action = {};
     action.sa_handler = on_signal;
     action.sa_flags = SA_RESTART;
-    for (int i = 0; i < 2; ++i) ::sigaction(kSignals[i], &action, &before_[i]);
+    for (size_t i = 0; i < std::size(kSignals); ++i) ::sigaction(kSignals[i], &action, &before_[i]);
   }
 
   ~Watcher() {
-    for (int i = 0; i < 2; ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
+    for (size_t i = 0; i < std::size(kSignals); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
     wake_watcher();
     thread_.join();
     ::close(wake_fd.exchange(-1));
   }
 
  private:
-  struct sigaction before_[2];
+  struct sigaction before_[std::size(kSignals)];
   std::thread thread_;
 };
 

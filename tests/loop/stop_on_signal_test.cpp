@@ -61,7 +61,7 @@ TEST_P(SignalTest, ASecondSignalEndsTheProgramAtOnce) {
       testing::ExitedWithCode(128 + GetParam()), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(BothSignals, SignalTest, testing::Values(SIGINT, SIGTERM));
+INSTANTIATE_TEST_SUITE_P(EverySignal, SignalTest, testing::Values(SIGINT, SIGTERM, SIGUSR1));
 
 TEST(StopOnSignalTest, OnlyOneGuardLivesAtATime) {
   TestTrainer trainer;
