@@ -65,6 +65,7 @@ struct TerminalBar::State {
     owns_terminal = wants_terminal && !terminal_taken.exchange(true);
     is_silent = wants_terminal && !owns_terminal;
     start = last_time = this->options.clock();
+    count = last_count = this->options.initial;
   }
 
   bool is_due() const { return !is_silent && options.clock() - last_time >= interval; }
@@ -172,7 +173,8 @@ void TerminalBar::close() {
     if (state_->is_closed) return;
     state_->is_closed = true;
     state_->measure();
-    state_->rate = static_cast<double>(state_->count) / (state_->last_time - state_->start);
+    state_->rate =
+        static_cast<double>(state_->count - state_->options.initial) / (state_->last_time - state_->start);
   }
   if (state_->owns_terminal) {
     set_log_overlay({});

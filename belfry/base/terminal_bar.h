@@ -11,6 +11,8 @@ namespace belfry {
 struct TerminalBarOptions {
   /// In front of everything.
   std::string title;
+  /// Iterations that were done before; they do not count for the speed.
+  int64_t initial = 0;
   /// Least time between two drawings, in seconds. Default: 0.1 on a terminal, 15 elsewhere.
   std::optional<double> interval = {};
   /// Where a terminal's bar goes, piece by piece. Default: stderr, if that is a terminal; else the bar is

@@ -29,8 +29,11 @@ void ProgressBar::before_train() {
 
 void ProgressBar::before_epoch() {
   const LoopOptions& loop = trainer().loop();
+  const int64_t epoch = trainer().epoch_num();
   bar_ = std::make_unique<TerminalBar>(
-      loop.steps_per_epoch, TerminalBarOptions{.title = fmt::format("Epoch {}", trainer().epoch_num())});
+      loop.steps_per_epoch,
+      TerminalBarOptions{.title = fmt::format("Epoch {}", epoch),
+                         .initial = epoch == loop.starting_epoch ? loop.starting_step : 0});
 }
 
 std::vector<Tensor> ProgressBar::before_run() {
@@ -39,9 +42,9 @@ std::vector<Tensor> ProgressBar::before_run() {
 }
 
 void ProgressBar::after_run(const std::vector<at::Tensor>& values) {
+  if (values.empty()) return;
   std::string text;
   for (size_t i = 0; i < values.size(); ++i) {
-  if (values.empty()) return;
     text += fmt::format("{}{}={:.3g}", i == 0 ? "" : ", ", short_name(names_[i]), values[i].item<double>());
   }
   bar_->set_postfix(std::move(text));

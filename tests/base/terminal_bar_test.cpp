@@ -67,6 +67,18 @@ TEST_F(TerminalBarTest, TheLastDrawingShowsTheMeanSpeed) {
   EXPECT_THAT(screen, ElementsAre(HasSubstr("4/4[00:08<00:00,0.5it/s]"), "\n"));
 }
 
+TEST_F(TerminalBarTest, WhatWasDoneBeforeDoesNotCountForTheSpeed) {
+  TerminalBarOptions options = on_terminal();
+  options.initial = 100;
+  TerminalBar bar(200, options);
+  now += 10;
+  bar.update(20);
+  EXPECT_THAT(screen, ElementsAre(HasSubstr("120/200[00:10<00:40,2it/s]")));
+  screen.clear();
+  bar.close();
+  EXPECT_THAT(screen, ElementsAre(HasSubstr("120/200[00:10<00:40,2it/s]"), "\n"));
+}
+
 TEST_F(TerminalBarTest, AnUnknownTotalOnlyCounts) {
   TerminalBar bar(std::nullopt, on_terminal());
   now += 3700;

@@ -24,6 +24,14 @@ TEST(ProgressBar, WritesALineAtTheEndOfEachEpochWhereThereIsNoTerminal) {
                                 HasSubstr("it/s] cost=0.125")));
 }
 
+TEST(ProgressBar, AnEpochThatIsFinishedLaterStartsWhereItWas) {
+  if (isatty(STDERR_FILENO)) GTEST_SKIP() << "stderr is a terminal";
+  test::LogLines log;
+  TinyTrainer().train({.callbacks = callbacks(ProgressBar()),
+                       .loop = {.steps_per_epoch = 5, .max_epoch = 2, .starting_step = 2}});
+  EXPECT_THAT(log.text(), AllOf(HasSubstr("Epoch 1: 100% 5/5["), HasSubstr("Epoch 2: 100% 5/5[")));
+}
+
 TEST(ProgressBar, ShowsScalarsThatExist) {
   EXPECT_THROW(
       TinyTrainer().train({.callbacks = callbacks(ProgressBar({"costs"})), .loop = {.steps_per_epoch = 1}}),
