@@ -5,8 +5,9 @@
 //   digits --data mnist:DIR       MNIST: about 0.6 % error
 //   digits --data cifar10:DIR     CIFAR-10: about 25 % error, as this net is made for digits
 //
-// Ctrl-C saves and ends; the same command goes on from there. When training is complete it only predicts.
-// Everything is written under train_log/; `tensorboard --logdir train_log` shows it.
+// Ctrl-C (or SIGTERM, or SIGUSR1) saves and ends with exit status 0; the same command goes on from there.
+// When training is complete it only predicts. An error is exit status 1. Everything is written under
+// train_log/; `tensorboard --logdir train_log` shows it.
 
 #include <ATen/TensorOperators.h>
 #include <fmt/format.h>
@@ -121,6 +122,8 @@ int main(int argc, char** argv) try {
   Net net(data.image_shape);
 
   if (!only_predict) {
+    ScheduledHyperParamSetter::Schedule schedule = {{1, 1e-3}};
+    if (epochs >= 4) schedule = {{1, 1e-3}, {epochs / 2, 3e-4}, {epochs * 3 / 4, 1e-4}};
     SimpleTrainer trainer;
     StopOnSignal stop_on_signal(trainer);
     launch_train_with_config(
@@ -134,9 +137,7 @@ int main(int argc, char** argv) try {
                 InferenceRunner(
                     BatchData(data.test, 256, {.remainder = true}),
                     {ScalarStats("cross_entropy_loss", "val"), ClassificationError("wrong", "val-error")}),
-                MinSaver("val-error"),
-                ScheduledHyperParamSetter("learning_rate", {{epochs / 2, 3e-4}, {epochs * 3 / 4, 1e-4}}),
-                StopOnNaN()),
+                MinSaver("val-error"), ScheduledHyperParamSetter("learning_rate", schedule), StopOnNaN()),
             .extra_callbacks = callbacks(ProgressBar({"total_cost"}), MovingAverageSummary(),
                                          MergeAllSummaries(), RunUpdateOps()),
             .log_dir = log_dir,

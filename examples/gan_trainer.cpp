@@ -1,14 +1,17 @@
 // A generative adversarial network on 8x8 digits, as an example of a trainer of one's own: two costs, two
 // optimizers, two runs for each step. Nothing in the library knows of GANs.
 //
-//   gan_trainer [FOLDER of digits.csv.gz]      (default .data/digits, which scripts/setup --digits makes)
+//   gan_trainer                   reads .data/digits, which scripts/setup --digits makes
 //
-// After 60 epochs (about half a minute) the generated digits that it draws can be recognised, mostly.
+// After 60 epochs (about half a minute) the generated digits that it draws can be recognised, mostly. Ctrl-C
+// (or SIGTERM, or SIGUSR1) saves and ends with exit status 0; an error is exit status 1.
 
 #include <fmt/format.h>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/rand.h>
+
+#include <CLI/CLI.hpp>
 
 #include "belfry/belfry.h"
 #include "draw_images.h"
@@ -105,7 +108,15 @@ class DrawSamples : public Callback {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  const Digits digits(Split::kTrain, argc > 1 ? argv[1] : ".data/digits");
+  std::string folder = ".data/digits", log_dir = "train_log/gan";
+  int64_t epochs = 60;
+  CLI::App app("Trains a generative adversarial network that draws digits.");
+  app.add_option("--data", folder, "folder of digits.csv.gz")->capture_default_str();
+  app.add_option("--log-dir", log_dir)->capture_default_str();
+  app.add_option("--epochs", epochs)->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+
+  const Digits digits(Split::kTrain, folder);
   auto add_noise = [](Datapoint point) {
     return Datapoint{point[0], at::rand({point[0].size(0), kNoise}) * 2 - 1};
   };
@@ -116,11 +127,12 @@ int main(int argc, char** argv) try {
   TrainOptions options{.callbacks = default_callbacks(),
                        .monitors = default_monitors(),
                        .session_init = {},
-                       .loop = {.steps_per_epoch = 2 * *data.size(), .max_epoch = 60},
-                       .log_dir = "train_log/gan"};
+                       .loop = {.steps_per_epoch = 2 * *data.size(), .max_epoch = epochs},
+                       .log_dir = log_dir};
   options.callbacks.push_back(std::make_shared<ModelSaver>());
   options.callbacks.push_back(
       std::make_shared<PeriodicTrigger>(DrawSamples(), PeriodicTriggerOptions{.every_k_epochs = 20}));
+  StopOnSignal stop_on_signal(trainer);
   trainer.train(options);
   return 0;
 } catch (const std::exception& e) {
