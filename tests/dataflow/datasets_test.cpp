@@ -9,6 +9,7 @@
 #include "belfry/dataflow/datasets/cifar.h"
 #include "belfry/dataflow/datasets/digits.h"
 #include "belfry/dataflow/datasets/mnist.h"
+#include "tests/support/real_data.h"
 
 namespace belfry {
 namespace {
@@ -228,17 +229,11 @@ TEST_F(Datasets, DamagedDigitsAreErrorsThatSayWhere) {
   }
 }
 
-// The folder named by an environment variable, or nullptr.
-const char* real_data(const char* variable, const char* file) {
-  const char* folder = std::getenv(variable);
-  return folder && std::filesystem::exists(std::filesystem::path(folder) / file) ? folder : nullptr;
-}
-
 // Expected numbers: numpy on the same file (sum of the pixels, labels of each digit as the dataset's page
 // gives them).
 TEST(RealDatasets, MnistTestSet) {
-  const char* folder = real_data("BELFRY_MNIST_DIR", "t10k-images-idx3-ubyte.gz");
-  if (!folder) GTEST_SKIP() << "BELFRY_MNIST_DIR names no folder with t10k-images-idx3-ubyte.gz";
+  const std::string folder = test::mnist_folder();
+  if (folder.empty()) GTEST_SKIP() << test::kNoMnist;
   Mnist mnist(Split::kTest, folder);
   EXPECT_EQ(mnist.size(), 10000);
   EXPECT_NEAR(mnist.tensors()[0].to(at::kDouble).mul(255).round().sum().item<double>(), 264923200, 1);
@@ -248,8 +243,8 @@ TEST(RealDatasets, MnistTestSet) {
 }
 
 TEST(RealDatasets, Digits) {
-  const char* folder = real_data("BELFRY_DIGITS_DIR", "digits.csv.gz");
-  if (!folder) GTEST_SKIP() << "BELFRY_DIGITS_DIR names no folder with digits.csv.gz";
+  const std::string folder = test::digits_folder();
+  if (folder.empty()) GTEST_SKIP() << test::kNoDigits;
   Digits train(Split::kTrain, folder), test(Split::kTest, folder);
   double sum = 0;
   for (const Digits& part : {train, test})

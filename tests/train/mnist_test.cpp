@@ -1,9 +1,7 @@
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-
 #include "belfry/belfry.h"
+#include "tests/support/real_data.h"
 #include "tests/support/temp_dir.h"
 
 namespace belfry {
@@ -32,16 +30,9 @@ struct ConvNet : ModelDesc {
   }
 };
 
-/// MNIST's 10,000 test images, or "".
-std::string mnist_folder() {
-  const char* data = std::getenv("BELFRY_SHARED_DATA");
-  const std::string folder = (data ? std::string(data) : "../shared/data") + "/mnist-10k";
-  return std::filesystem::exists(folder + "/t10k-images-idx3-ubyte.gz") ? folder : "";
-}
-
 TEST(MnistTest, NineThousandDigitsTeachToReadTheOtherThousand) {
-  const std::string folder = mnist_folder();
-  if (folder.empty()) GTEST_SKIP() << "no mnist-10k in ../shared/data or $BELFRY_SHARED_DATA";
+  const std::string folder = test::mnist_folder();
+  if (folder.empty()) GTEST_SKIP() << test::kNoMnist;
   const Mnist all(Split::kTest, folder);
   const DataFromTensors train = all.slice(0, 9000), test = all.slice(9000, 10000);
   const test::TempDir log_dir;
