@@ -86,17 +86,22 @@ TEST_F(LaunchTest, InferenceMayNotCreateVariables) {
 }
 
 TEST_F(LaunchTest, ATensorThatOnlyTrainingHasIsNoOutput) {
-  struct OnlyCost : ToyModel {
+  struct LessInInference : ToyModel {
     Tensor build_graph(const TowerInputs& in) override {
       if (current_tower_context().is_training()) return ToyModel::build_graph(in);
       return identity(FullyConnected("fc", in["x"], {.units = 1}), "predicted");
     }
-  } only_cost;
+  } less;
   TrainConfig wanted = config(1);
-  wanted.model = only_cost;
+  wanted.model = less;
   launch_train_with_config(wanted, trainer);
   EXPECT_NO_THROW(trainer.get_predictor({"x"}, {"predicted", "fc/W", "global_step"}));
-  EXPECT_THROW(trainer.get_predictor({"x"}, {"cost"}), UsageError);
+  try {
+    trainer.get_predictor({"x"}, {"dropped"});
+    ADD_FAILURE() << "expected a UsageError";
+  } catch (const UsageError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("[tower 'tower-pred-cpu'] expected a tensor of this tower"));
+  }
 }
 
 TEST_F(LaunchTest, TheModelIsBuiltOnTheCurrentDevice) {
