@@ -32,9 +32,9 @@ class BatchDealer {
   BatchDealer& operator=(const BatchDealer&) = delete;
 
   /// Starts a worker for each of `callables`.
-  void start(const std::vector<Callable>& callables) {
+  void start(const std::vector<CompiledCallable>& callables) {
     workers_ = running_ = callables.size();
-    for (const Callable& callable : callables) threads_.emplace_back([&] { work(callable); });
+    for (const CompiledCallable& callable : callables) threads_.emplace_back([&] { work(callable); });
   }
 
   /// The results of the next batch in order; none when all are done. Throws what a worker has thrown.
@@ -55,7 +55,7 @@ class BatchDealer {
 
  private:
   /// A worker's life: runs batches until there are no more, or one has failed.
-  void work(const Callable& callable) {
+  void work(const CompiledCallable& callable) {
     try {
       while (auto batch = take()) put(batch->first, callable(batch->second));
     } catch (...) {

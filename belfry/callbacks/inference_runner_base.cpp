@@ -76,7 +76,7 @@ void InferenceRunnerBase::before_train() {
   const std::vector<Tensor> feeds = input_->feed_tensors();
   for (const auto& fetches : fetches_) {
     callables_.push_back(
-        trainer().session().make_callable({feeds.begin(), feeds.end()}, {fetches.begin(), fetches.end()}));
+        compile(trainer().session(), {feeds.begin(), feeds.end()}, {fetches.begin(), fetches.end()}));
   }
   if (const auto size = input_->size()) log_info("[{}] Will eval {} iterations", name(), *size);
 }

@@ -13,11 +13,11 @@
 
 #include "belfry/base/shared.h"
 #include "belfry/callbacks/inferencer.h"
+#include "belfry/compile/compiled_callable.h"
 #include "belfry/dataflow/dataflow.h"
 #include "belfry/graph/tower.h"
 #include "belfry/input/input_source.h"
 #include "belfry/loop/callback.h"
-#include "belfry/runtime/session.h"
 
 namespace belfry {
 
@@ -57,7 +57,7 @@ class InferenceRunnerBase : public Triggerable {
   /// The values to feed for the next batch of the pass; nullopt at its end, or when `stop` is requested. Must
   /// not be called from two threads at the same time.
   std::optional<Datapoint> next_batch(std::stop_token stop);
-  const std::vector<Callable>& callables() const { return callables_; }
+  const std::vector<CompiledCallable>& callables() const { return callables_; }
 
  private:
   void build_tower(const Tower& tower, TowerFunc& function);
@@ -71,7 +71,7 @@ class InferenceRunnerBase : public Triggerable {
   TowerFunc* tower_func_;
   /// For each of towers_: its first input, whose size is the batch's, then all the inferencers' tensors.
   std::vector<std::vector<Tensor>> fetches_;
-  std::vector<Callable> callables_;
+  std::vector<CompiledCallable> callables_;
   int64_t taken_ = 0;  ///< batches of this pass
 };
 
