@@ -7,10 +7,12 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/result_type.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
 
+#include "belfry/base/error.h"
 #include "belfry/graph/shape_inference.h"
 
 namespace belfry::internal {
@@ -388,6 +390,31 @@ const std::map<std::string_view, ShapeRule> kRules = {
 ShapeRule find_shape_rule(std::string_view op_name) {
   const auto found = kRules.find(op_name);
   return found == kRules.end() ? nullptr : found->second;
+}
+
+bool is_reshape(std::string_view full_name) {
+  return full_name == "aten::reshape" || full_name == "aten::view" || full_name == "aten::_unsafe_view";
+}
+
+Shape reshaped(const Shape& from, const std::vector<int64_t>& to) {
+  int64_t given = 1, wanted = 1;  // elements, but for unknown factors
+  const bool dynamic = std::ranges::count(from, kDynamic) > 0;
+  for (int64_t size : from) given *= size == kDynamic ? 1 : size;
+  for (int64_t size : to) wanted *= size == -1 ? 1 : size;
+  const auto rests = std::ranges::count(to, -1);
+  bool fits = rests <= 1 && std::ranges::all_of(to, [](int64_t size) { return size >= -1; });
+  if (rests == 1) {
+    fits &= wanted != 0 && (dynamic || given % wanted == 0);
+  } else {
+    fits &= given == wanted || (dynamic && given != 0 && wanted % given == 0);
+  }
+  if (!fits) {
+    throw UsageError(
+        fmt::format("expected as many elements as {} has, got the shape {}", to_string(from), to));
+  }
+  Shape result = to;
+  std::ranges::replace(result, -1, dynamic ? kDynamic : given / std::max<int64_t>(wanted, 1));
+  return result;
 }
 
 }  // namespace belfry::internal
