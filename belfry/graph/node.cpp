@@ -5,11 +5,28 @@
 #include <sstream>
 
 #include "belfry/base/error.h"
+#include "belfry/graph/graph.h"
 
 namespace belfry {
+namespace {
+
+/// FNV-1a: the same on every platform, unlike std::hash, so that seeded runs can be repeated anywhere.
+uint64_t hash_name(std::string_view name, uint64_t seed) {
+  uint64_t hash = 0xcbf29ce484222325u ^ (seed * 0x9e3779b97f4a7c15u);
+  for (unsigned char c : name) hash = (hash ^ c) * 0x100000001b3u;
+  return hash;
+}
+
+}  // namespace
 
 std::string Node::op_name() const {
   return c10::toString(data_.op.operator_name());
+}
+
+std::optional<uint64_t> Node::seed() const {
+  if (data_.seed) return data_.seed->exact ? data_.seed->value : hash_name(data_.name, data_.seed->value);
+  if (const auto seed = graph_->seed()) return hash_name(data_.name, *seed);
+  return {};
 }
 
 const c10::IValue& Node::attribute(std::string_view name) const {

@@ -41,6 +41,12 @@ struct NodeOutput {
   Shape shape;
 };
 
+/// Where a random node takes its seed from.
+struct NodeSeed {
+  uint64_t value = 0;
+  bool exact = false;  ///< the node's own; otherwise together with its name
+};
+
 /// What a node is made of.
 struct NodeData {
   NodeKind kind = NodeKind::kCall;
@@ -51,7 +57,7 @@ struct NodeData {
   std::vector<const Node*> control_inputs;
   std::vector<NodeOutput> outputs;
   c10::Device device = c10::kCPU;
-  std::optional<uint64_t> seed;  ///< of a random node, where SeedScope gave one
+  std::optional<NodeSeed> seed;  ///< of a random node, where SeedScope gave one
 };
 
 /// An operator applied to tensors. Immutable once built; owned by its graph. Nodes are built after their
@@ -84,7 +90,9 @@ class Node {
   const std::vector<int>& mutated_inputs() const { return mutated_inputs_; }
   /// True for operators that draw random numbers: each session gives such a node its own generator.
   bool is_random() const { return is_random_; }
-  std::optional<uint64_t> seed() const { return data_.seed; }
+  /// The seed of a random node: SeedScope's or the graph's, each together with the node's name (unless
+  /// SeedScope is exact); none where neither gave one.
+  std::optional<uint64_t> seed() const;
 
   Graph& graph() const { return *graph_; }
   int64_t id() const { return id_; }

@@ -80,8 +80,9 @@ DeviceScope::DeviceScope(c10::Device device) {
   build_context().device = device;
 }
 
-SeedScope::SeedScope(uint64_t seed) {
-  build_context().seed = seed;
+SeedScope::SeedScope(uint64_t seed) : SeedScope(seed, Options{}) {}
+SeedScope::SeedScope(uint64_t seed, Options options) {
+  build_context().seed = NodeSeed{.value = seed, .exact = options.exact};
 }
 
 const std::string& current_name_scope() {

@@ -68,10 +68,16 @@ class DeviceScope : internal::ScopeGuard {
   explicit DeviceScope(c10::Device device);
 };
 
-/// Random nodes built while the guard lives draw from a generator of this seed, whatever the graph's seed is.
+/// Random nodes built while the guard lives take their seed from `seed` and their name, whatever the graph's
+/// seed is: each draws numbers of its own. With `exact` the seed is theirs as it is: nodes alike draw the
+/// same numbers.
 class SeedScope : internal::ScopeGuard {
  public:
+  struct Options {
+    bool exact = false;
+  };
   explicit SeedScope(uint64_t seed);
+  SeedScope(uint64_t seed, Options options);
 };
 
 /// "tower-pred/conv0", without a slash at the end; "" at the root.

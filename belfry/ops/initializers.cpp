@@ -98,7 +98,7 @@ Initializer he_uniform_initializer(const InitializerOptions& options) {
 Initializer orthogonal_initializer(double gain, const InitializerOptions& options) {
   return [=](const Shape& shape, DType dtype) {
     std::optional<SeedScope> seed;
-    if (options.seed) seed.emplace(static_cast<uint64_t>(*options.seed));
+    if (options.seed) seed.emplace(static_cast<uint64_t>(*options.seed), SeedScope::Options{.exact = true});
     return call("belfry::orthogonal", {}, {{"shape", shape}, {"gain", gain}, {"dtype", dtype}});
   };
 }

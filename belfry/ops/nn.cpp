@@ -181,7 +181,8 @@ Tensor group_norm(const Tensor& x, const Tensor& scale, const Tensor& offset,
 Tensor dropout(const Tensor& x, double rate, const DropoutAttributes& attributes, const std::string& name) {
   if (rate == 0) return identity(x, name.empty() ? "dropout" : name);
   std::optional<SeedScope> seed;
-  if (attributes.seed) seed.emplace(static_cast<uint64_t>(*attributes.seed));
+  if (attributes.seed)
+    seed.emplace(static_cast<uint64_t>(*attributes.seed), SeedScope::Options{.exact = true});
   return call("belfry::dropout", {x}, {{"rate", rate}, {"noise_shape", attributes.noise_shape}}, name);
 }
 

@@ -9,7 +9,7 @@ namespace {
 Tensor seeded_call(std::string_view op, const std::vector<Tensor>& inputs, const Attributes& attributes,
                    std::optional<int64_t> seed, const std::string& name) {
   if (!seed) return call(op, inputs, attributes, name);
-  SeedScope scope(static_cast<uint64_t>(*seed));
+  SeedScope scope(static_cast<uint64_t>(*seed), {.exact = true});
   return call(op, inputs, attributes, name);
 }
 

@@ -25,7 +25,7 @@ struct BuildContext {
   Reuse reuse = Reuse::kCreate;
   std::vector<const Node*> control_inputs;
   c10::Device device = c10::kCPU;
-  std::optional<uint64_t> seed;
+  std::optional<NodeSeed> seed;
   TowerContext* tower = nullptr;
 };
 

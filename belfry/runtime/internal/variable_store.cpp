@@ -13,16 +13,8 @@
 namespace belfry {
 namespace {
 
-/// FNV-1a: the same on every platform, unlike std::hash, so that seeded runs can be repeated anywhere.
-uint64_t hash_name(std::string_view name, uint64_t seed) {
-  uint64_t hash = 0xcbf29ce484222325u ^ (seed * 0x9e3779b97f4a7c15u);
-  for (unsigned char c : name) hash = (hash ^ c) * 0x100000001b3u;
-  return hash;
-}
-
 uint64_t seed_of(const Node& node) {
-  if (node.seed()) return *node.seed();
-  if (auto seed = node.graph().seed()) return hash_name(node.name(), *seed);
+  if (const auto seed = node.seed()) return *seed;
   std::random_device entropy;
   return (uint64_t{entropy()} << 32) | entropy();
 }
