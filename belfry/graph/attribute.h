@@ -1,6 +1,10 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
+#include <c10/core/Layout.h>
+#include <c10/core/MemoryFormat.h>
+#include <c10/util/complex.h>
 
 #include <string>
 #include <utility>
@@ -11,25 +15,32 @@
 
 namespace belfry {
 
-/// The value of one operator argument given by name: a number, a string, a list, a dtype, a constant, or a
-/// symbolic tensor. What an argument accepts is said by the operator's schema; a value that does not fit is
-/// an error when the node is built.
+/// The value of one operator argument given by name: a number, a string, a list, a dtype, device, layout or
+/// memory format, a constant, or a symbolic tensor. What an argument accepts is said by the operator's
+/// schema; a value that does not fit is an error when the node is built.
 class Attribute {
  public:
-  using Value = std::variant<std::monostate, bool, int64_t, double, std::string, std::vector<int64_t>,
-                             std::vector<double>, DType, at::Tensor, Tensor, std::vector<Tensor>>;
+  using Value =
+      std::variant<std::monostate, bool, int64_t, double, c10::complex<double>, std::string,
+                   std::vector<int64_t>, std::vector<double>, std::vector<std::string>, DType, c10::Device,
+                   c10::Layout, c10::MemoryFormat, at::Tensor, Tensor, std::vector<Tensor>>;
 
   Attribute() = default;  // None
   Attribute(bool value) : value_(value) {}
   Attribute(int value) : value_(int64_t{value}) {}
   Attribute(int64_t value) : value_(value) {}
   Attribute(double value) : value_(value) {}
+  Attribute(c10::complex<double> value) : value_(value) {}
   Attribute(const char* value) : value_(std::string(value)) {}
   Attribute(std::string value) : value_(std::move(value)) {}
   Attribute(std::vector<int64_t> value) : value_(std::move(value)) {}
   Attribute(std::vector<double> value) : value_(std::move(value)) {}
   Attribute(std::initializer_list<int64_t> value) : value_(std::vector<int64_t>(value)) {}
+  Attribute(std::vector<std::string> value) : value_(std::move(value)) {}
   Attribute(DType value) : value_(value) {}
+  Attribute(c10::Device value) : value_(value) {}
+  Attribute(c10::Layout value) : value_(value) {}
+  Attribute(c10::MemoryFormat value) : value_(value) {}
   Attribute(at::Tensor value) : value_(std::move(value)) {}
   Attribute(Tensor value) : value_(value) {}
   Attribute(std::vector<Tensor> value) : value_(std::move(value)) {}

@@ -85,9 +85,10 @@ class Graph {
   /// Applies an operator of the dispatcher under the current scopes. `op` is a full name with overload
   /// ("aten::add.Tensor"), or without it where the arguments fit just one overload. `inputs` go to the
   /// schema's tensor arguments in order (all of them to its Tensor[] where that is the only one); none skips
-  /// an optional argument; `attributes` are the others by name. The outputs' dtypes and shapes are inferred
-  /// at once: a wrong shape is a UsageError here. `name` is completed by the current name scope and made
-  /// unique; "" takes the operator's name.
+  /// an optional argument; `attributes` are the others by name. Of several overloads that fit, the one
+  /// without a name is taken, else the one that leaves the fewest arguments to their defaults; a tie is an
+  /// error. The outputs' dtypes and shapes are inferred at once: a wrong shape is a UsageError here. `name`
+  /// is completed by the current name scope and made unique; "" takes the operator's name.
   const Node& add(std::string_view op, const std::vector<Tensor>& inputs, const Attributes& attributes = {},
                   const std::string& name = "");
   /// Adds a node that is not a plain call, of known outputs.

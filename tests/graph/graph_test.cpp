@@ -127,6 +127,34 @@ TEST_F(GraphTest, AnyOperatorIsCalledByItsSchema) {
   EXPECT_THAT(error_of([&] { call("aten::no_such_thing", {x}); }), HasSubstr("aten::no_such_thing"));
 }
 
+TEST_F(GraphTest, AnOverloadIsFoundByItsArguments) {
+  const Tensor x = placeholder("x", {2, 3}), low = placeholder("low", {3});
+  const auto overload = [](const std::string& op, const std::vector<Tensor>& inputs,
+                           const Attributes& attributes) {
+    return default_graph().add(op, inputs, attributes).op_name();
+  };
+  EXPECT_EQ(overload("aten::sum", {x}, {}), "aten::sum");
+  EXPECT_EQ(overload("aten::sum", {x}, {{"dim", {0}}}), "aten::sum.dim_IntList");
+  EXPECT_EQ(overload("aten::mean", {x}, {{"dim", {0}}}), "aten::mean.dim");
+  EXPECT_EQ(overload("aten::max", {x}, {{"dim", 0}}), "aten::max.dim");
+  EXPECT_EQ(overload("aten::max", {x, low}, {}), "aten::max.other");
+  EXPECT_EQ(overload("aten::any", {x}, {{"dim", 0}}), "aten::any.dim");
+  EXPECT_EQ(overload("aten::squeeze", {x}, {{"dim", 0}}), "aten::squeeze.dim");
+  EXPECT_EQ(overload("aten::clamp", {x}, {{"min", 0.0}}), "aten::clamp");
+  EXPECT_EQ(overload("aten::clamp", {x, low}, {}), "aten::clamp.Tensor");
+  EXPECT_EQ(overload("aten::div", {x, low}, {}), "aten::div.Tensor");
+  EXPECT_EQ(overload("aten::div", {x, low}, {{"rounding_mode", "floor"}}), "aten::div.Tensor_mode");
+}
+
+TEST_F(GraphTest, AnArgumentOfAnyTypeIsAnAttribute) {
+  const Tensor x = placeholder("x", {1, 2, 3, 4});
+  call("aten::clone", {x}, {{"memory_format", c10::MemoryFormat::ChannelsLast}});
+  call("aten::zeros", {}, {{"size", {2}}, {"device", c10::Device(c10::kCPU)}, {"layout", c10::kStrided}});
+  const Tensor y = call("aten::mul.Scalar", {x}, {{"other", c10::complex<double>(0, 1)}});
+  EXPECT_EQ(y.dtype(), kComplex64);
+  EXPECT_THAT(call_multi("aten::_foreach_add.ScalarList", {x, x}, {{"scalars", {1, 2}}}), SizeIs(2));
+}
+
 TEST_F(GraphTest, AFinalGraphTakesNoNodes) {
   const Tensor x = placeholder("x", {2});
   graph.finalize();
@@ -139,6 +167,22 @@ TEST_F(GraphTest, VariableScopesNameVariablesAndNodes) {
   EXPECT_EQ(w.name(), "conv0/W");
   EXPECT_EQ(relu(w).op_name(), "conv0/relu");
   EXPECT_THAT(trainable_variables(), ElementsAre(w));
+}
+
+TEST_F(GraphTest, ASlashAtTheEndOfAVariableScopeIsNoPartOfItsName) {
+  VariableScope scope("conv0/");
+  EXPECT_EQ(get_variable("W", {3}).name(), "conv0/W");
+}
+
+TEST_F(GraphTest, NamesAreThoseThatTensorFlowTakes) {
+  const Tensor x = placeholder("x", {2});
+  EXPECT_EQ(relu(x, "a-b.c>d\\e").op_name(), "a-b.c>d\\e");
+  for (const char* bad : {"_a", "a:0", "a b", "a*", "\xc3\xa9"}) {
+    EXPECT_THAT(error_of([&] { relu(x, bad); }), HasSubstr(bad));
+    EXPECT_THAT(error_of([&] { NameScope scope(bad); }), HasSubstr(bad));
+  }
+  NameScope scope("block");
+  EXPECT_EQ(relu(x, "_a").op_name(), "block/_a");
 }
 
 TEST_F(GraphTest, ReuseFindsVariablesAndChecksThem) {

@@ -3,6 +3,7 @@
 #include <ATen/core/jit_type.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -36,6 +37,13 @@ struct Misfit {
   std::string reason;
 };
 
+template <typename T>
+c10::List<c10::Scalar> scalars(const std::vector<T>& numbers) {
+  c10::List<c10::Scalar> list;
+  for (T number : numbers) list.push_back(number);
+  return list;
+}
+
 c10::IValue list_value(const c10::Argument& argument, const Attribute& attribute) {
   const auto element =
       without_optional(*without_optional(*argument.real_type()).castRaw<c10::ListType>()->getElementType())
@@ -44,6 +52,7 @@ c10::IValue list_value(const c10::Argument& argument, const Attribute& attribute
   const bool ints = element == TypeKind::IntType || element == TypeKind::SymIntType;
   if (auto* numbers = std::get_if<std::vector<int64_t>>(&value)) {
     if (ints) return *numbers;
+    if (element == TypeKind::NumberType) return scalars(*numbers);
     if (element == TypeKind::FloatType) return std::vector<double>(numbers->begin(), numbers->end());
     if (element == TypeKind::BoolType) {
       c10::List<bool> flags;
@@ -51,8 +60,12 @@ c10::IValue list_value(const c10::Argument& argument, const Attribute& attribute
       return flags;
     }
   }
-  if (auto* numbers = std::get_if<std::vector<double>>(&value); numbers && element == TypeKind::FloatType)
-    return *numbers;
+  if (auto* numbers = std::get_if<std::vector<double>>(&value)) {
+    if (element == TypeKind::FloatType) return *numbers;
+    if (element == TypeKind::NumberType) return scalars(*numbers);
+  }
+  if (auto* texts = std::get_if<std::vector<std::string>>(&value); texts && element == TypeKind::StringType)
+    return *texts;
   if (auto* number = std::get_if<int64_t>(&value); number && ints && argument.N()) {
     return std::vector<int64_t>(*argument.N(), *number);
   }
@@ -81,6 +94,15 @@ c10::IValue constant_value(const c10::Argument& argument, const Attribute& attri
     case TypeKind::ScalarTypeType:
       if (auto* dtype = std::get_if<DType>(&value)) return static_cast<int64_t>(*dtype);
       break;
+    case TypeKind::LayoutType:
+      if (auto* layout = std::get_if<c10::Layout>(&value)) return static_cast<int64_t>(*layout);
+      break;
+    case TypeKind::MemoryFormatType:
+      if (auto* format = std::get_if<c10::MemoryFormat>(&value)) return static_cast<int64_t>(*format);
+      break;
+    case TypeKind::DeviceObjType:
+      if (auto* device = std::get_if<c10::Device>(&value)) return *device;
+      break;
     case TypeKind::FloatType:
       if (real) return *real;
       if (integer) return static_cast<double>(*integer);
@@ -89,6 +111,7 @@ c10::IValue constant_value(const c10::Argument& argument, const Attribute& attri
       if (real) return *real;
       if (integer) return *integer;
       if (boolean) return *boolean;
+      if (auto* complex = std::get_if<c10::complex<double>>(&value)) return *complex;
       break;
     case TypeKind::StringType:
       if (auto* text = std::get_if<std::string>(&value)) return *text;
@@ -106,7 +129,7 @@ class Binder {
  public:
   Binder(const c10::OperatorHandle& op, const std::vector<Tensor>& inputs, const Attributes& attributes,
          c10::Device device)
-      : call_{op, {}, {}}, positional_(inputs), attributes_(attributes), device_(device) {}
+      : call_{op, {}, {}, 0}, positional_(inputs), attributes_(attributes), device_(device) {}
 
   BoundCall bind() {
     const auto& schema = call_.op.schema();
@@ -193,6 +216,7 @@ class Binder {
   }
 
   void bind_default(const c10::Argument& argument) {
+    ++call_.defaults;
     const auto kind = without_optional(*argument.real_type()).kind();
     if (kind == TypeKind::GeneratorType) {
       call_.arguments.push_back({Argument::Kind::kGenerator, {}, {}});
@@ -216,20 +240,23 @@ class Binder {
   size_t next_ = 0;
 };
 
+/// The operator of that full name, or where it names no overload: the one without a name first, then those
+/// that write nothing.
 std::vector<c10::OperatorHandle> overloads(std::string_view full_name) {
   auto& dispatcher = c10::Dispatcher::singleton();
   const size_t dot = full_name.find('.');
   const std::string name(full_name.substr(0, dot));
   const std::string overload(dot == std::string_view::npos ? "" : full_name.substr(dot + 1));
-  if (auto found = dispatcher.findSchema({name, overload})) return {*found};
-  if (!overload.empty()) return {};
+  std::vector<c10::OperatorHandle> result;
+  if (auto found = dispatcher.findSchema({name, overload})) result.push_back(*found);
+  if (!overload.empty()) return result;
   static const auto* by_name = [] {
     auto* map = new std::multimap<std::string, c10::OperatorName>;
     for (const auto& op : c10::Dispatcher::singleton().getAllOpNames()) map->emplace(op.name, op);
     return map;
   }();
-  std::vector<c10::OperatorHandle> result;
   for (auto [it, end] = by_name->equal_range(name); it != end; ++it) {
+    if (it->second.overload_name.empty()) continue;
     auto found = dispatcher.findSchema(it->second);
     if (found && !found->schema().is_mutable()) result.push_back(*found);
   }
@@ -243,16 +270,24 @@ BoundCall bind_call(std::string_view name, const std::vector<Tensor>& inputs, co
   const auto candidates = overloads(name);
   if (candidates.empty())
     throw UsageError(
-        fmt::format("[{}] expected the name of an operator, got one that no library registers", name));
+        fmt::format("expected the name of an operator, got '{}', which no library registers", name));
   std::string reasons;
+  std::vector<BoundCall> fits;
   for (const auto& op : candidates) {
     try {
-      return Binder(op, inputs, attributes, device).bind();
+      fits.push_back(Binder(op, inputs, attributes, device).bind());
+      if (op.operator_name().overload_name.empty()) break;
     } catch (const Misfit& misfit) {
       reasons += fmt::format("\n  {}: {}", c10::toString(op.schema()), misfit.reason);
     }
   }
-  throw UsageError(fmt::format("[{}] the arguments do not fit the operator:{}", name, reasons));
+  if (fits.empty()) throw UsageError("the arguments do not fit the operator:" + reasons);
+  std::ranges::stable_sort(fits, {}, &BoundCall::defaults);
+  if (fits.size() > 1 && fits[0].defaults == fits[1].defaults) {
+    throw UsageError(fmt::format("the arguments fit several overloads, name one of:\n  {}\n  {}",
+                                 c10::toString(fits[0].op.schema()), c10::toString(fits[1].op.schema())));
+  }
+  return std::move(fits[0]);
 }
 
 }  // namespace belfry::internal

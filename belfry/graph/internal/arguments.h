@@ -15,10 +15,11 @@ struct BoundCall {
   c10::OperatorHandle op;
   std::vector<Argument> arguments;
   std::vector<Tensor> inputs;
+  int defaults = 0;  ///< how many arguments were not given
 };
 
-/// Finds the overload of `name` that takes these inputs and attributes, and binds them. Throws UsageError
-/// that says what did not fit, with the schemas tried.
+/// Finds the overload of `name` that takes these inputs and attributes (Graph::add says which of several),
+/// and binds them. Throws UsageError that says what did not fit, with the schemas tried.
 BoundCall bind_call(std::string_view name, const std::vector<Tensor>& inputs, const Attributes& attributes,
                     c10::Device device);
 
