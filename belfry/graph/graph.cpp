@@ -20,10 +20,11 @@ std::string lower(std::string text) {
   return text;
 }
 
-/// "aten::add.Tensor" -> "add"
+/// "aten::_fused_adam_.tensor_lr" -> "fused_adam_"
 std::string short_name(std::string_view op) {
   const size_t colon = op.rfind(':');
   if (colon != std::string_view::npos) op.remove_prefix(colon + 1);
+  op.remove_prefix(std::min(op.find_first_not_of('_'), op.size()));
   return std::string(op.substr(0, op.find('.')));
 }
 
@@ -41,6 +42,15 @@ size_t edit_distance(std::string_view a, std::string_view b) {
     }
   }
   return row[b.size()];
+}
+
+internal::BoundCall bind(const std::string& who, std::string_view op, const std::vector<Tensor>& inputs,
+                         const Attributes& attributes) {
+  try {
+    return internal::bind_call(op, inputs, attributes, internal::build_context().device);
+  } catch (const UsageError& e) {
+    throw UsageError(fmt::format("[{}] {}", who, e.what()));
+  }
 }
 
 bool writes_in_place(const c10::Argument& argument) {
@@ -63,6 +73,7 @@ Tensor Graph::find_tensor(std::string_view name) const {
     index = std::stoi(std::string(digits));
     name = name.substr(0, colon);
   }
+  std::shared_lock lock(lookup_);
   auto found = by_name_.find(name);
   if (found == by_name_.end() || index >= static_cast<int>(found->second->outputs().size())) return {};
   return found->second->output(index);
@@ -72,6 +83,7 @@ Tensor Graph::tensor(std::string_view name) const {
   if (Tensor found = find_tensor(name)) return found;
   const std::string_view wanted = name.substr(0, name.rfind(':'));
   std::vector<std::pair<size_t, std::string_view>> near;
+  std::shared_lock lock(lookup_);
   for (const auto& [key, node] : by_name_) {
     const size_t slash = key.rfind('/');
     const std::string_view last = std::string_view(key).substr(slash == std::string::npos ? 0 : slash + 1);
@@ -87,6 +99,7 @@ Tensor Graph::tensor(std::string_view name) const {
 }
 
 VariableRecord* Graph::find_variable(std::string_view name) const {
+  std::shared_lock lock(lookup_);
   auto found = variables_by_name_.find(name);
   return found == variables_by_name_.end() ? nullptr : found->second;
 }
@@ -154,22 +167,28 @@ const Node& Graph::append(NodeData data) {
   for (const Argument& argument : node->data_.arguments)
     node->is_random_ |= argument.kind == Argument::Kind::kGenerator;
   if (node->is_random_) node->data_.seed = context.seed;
-  by_name_[node->name()] = node.get();
   nodes_.push_back(std::move(node));
-  return *nodes_.back();
+  const Node& added = *nodes_.back();
+  std::lock_guard lock(lookup_);
+  by_name_[added.name()] = &added;
+  return added;
 }
 
 std::string Graph::node_name(std::string_view op, const std::string& name) {
-  if (!name.empty() && name.back() == '/') return unique_name(name.substr(0, name.size() - 1));
-  return unique_name(
-      internal::join_scope(internal::build_context().name_scope, name.empty() ? short_name(op) : name));
+  const bool from_root = !name.empty() && name.back() == '/';
+  const std::string full_name = from_root ? name.substr(0, name.size() - 1)
+                                          : internal::join_scope(internal::build_context().name_scope,
+                                                                 name.empty() ? short_name(op) : name);
+  internal::check_name(op, full_name);
+  return unique_name(full_name);
 }
 
 const Node& Graph::add(std::string_view op, const std::vector<Tensor>& inputs, const Attributes& attributes,
                        const std::string& name) {
   const auto& scope = internal::build_context().name_scope;
-  const std::string who = internal::join_scope(scope, name.empty() ? short_name(op) : name);
-  auto call = internal::bind_call(op, inputs, attributes, internal::build_context().device);
+  const std::string who =
+      fmt::format("{} {}", op, internal::join_scope(scope, name.empty() ? short_name(op) : name));
+  auto call = bind(who, op, inputs, attributes);
   check_inputs(who, call.inputs);
   std::vector<int> mutated;
   const auto& schema = call.op.schema();
@@ -178,8 +197,8 @@ const Node& Graph::add(std::string_view op, const std::vector<Tensor>& inputs, c
     for (int index : call.arguments[i].inputs) {
       const Tensor& target = call.inputs.at(index);
       if (target.node().kind() != NodeKind::kVariable) {
-        throw UsageError(fmt::format("[{}] expected a variable for '{}', which {} writes in place, got {}",
-                                     who, schema.arguments()[i].name(), op, describe(target)));
+        throw UsageError(fmt::format("[{}] expected a variable for '{}', which is written in place, got {}",
+                                     who, schema.arguments()[i].name(), describe(target)));
       }
       mutated.push_back(index);
     }
@@ -188,7 +207,7 @@ const Node& Graph::add(std::string_view op, const std::vector<Tensor>& inputs, c
   try {
     outputs = infer_outputs(call.op, call.arguments, call.inputs);
   } catch (const UsageError& e) {
-    throw UsageError(fmt::format("[{} {}] {}", op, who, e.what()));
+    throw UsageError(fmt::format("[{}] {}", who, e.what()));
   }
   if (outputs.empty()) outputs.emplace_back();  // an operation without a value
   NodeData data{.kind = NodeKind::kCall,
@@ -206,13 +225,12 @@ const Node& Graph::add(std::string_view op, const std::vector<Tensor>& inputs, c
 const Node& Graph::add_special(NodeKind kind, std::string_view op, const std::vector<Tensor>& inputs,
                                const Attributes& attributes, const std::string& name,
                                std::vector<std::pair<DType, Shape>> outputs) {
-  auto call = internal::bind_call(op, inputs, attributes, internal::build_context().device);
-  if (kind == NodeKind::kGroup) {
-    for (const Tensor& input : call.inputs) {
-      if (&input.graph() != this) check_inputs(name, {input});
-    }
-  } else {
-    check_inputs(internal::join_scope(internal::build_context().name_scope, name), call.inputs);
+  const std::string who = fmt::format(
+      "{} {}", op,
+      internal::join_scope(internal::build_context().name_scope, name.empty() ? short_name(op) : name));
+  auto call = bind(who, op, inputs, attributes);
+  for (const Tensor& input : call.inputs) {
+    if (kind != NodeKind::kGroup || &input.graph() != this) check_inputs(who, {input});
   }
   NodeData data{.kind = kind,
                 .name = node_name(op, name),
@@ -252,6 +270,7 @@ const Node& Graph::add_copy(const Node& node, std::vector<Tensor> inputs) {
 VariableRecord& Graph::add_variable(std::unique_ptr<VariableRecord> record) {
   variables_.push_back(std::move(record));
   VariableRecord& added = *variables_.back();
+  std::lock_guard lock(lookup_);
   variables_by_name_[added.tensor.op_name()] = &added;
   return added;
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <typeindex>
@@ -21,8 +22,8 @@ class Variable;
 struct VariableRecord;
 
 /// A computation, as nodes. Only grows; nodes, once built, never change. Build a graph from one thread at a
-/// time; any number of sessions, in any threads, may run it meanwhile as long as none of them needs the new
-/// nodes.
+/// time; any number of sessions, in any threads, may run it meanwhile, and look tensors and variables up by
+/// name. The lists (nodes, variables, collections) are for the thread that builds.
 ///
 /// Functions that add nodes work on the default graph of their thread: enter one with GraphScope.
 class Graph {
@@ -108,6 +109,7 @@ class Graph {
   void check_inputs(std::string_view who, const std::vector<Tensor>& inputs) const;
 
   std::vector<std::unique_ptr<Node>> nodes_;
+  mutable std::shared_mutex lookup_;  ///< guards by_name_ and variables_by_name_
   std::map<std::string, const Node*, std::less<>> by_name_;
   std::map<std::string, int> names_in_use_;
   std::vector<std::unique_ptr<VariableRecord>> variables_;

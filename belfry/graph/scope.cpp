@@ -1,5 +1,10 @@
 #include "belfry/graph/scope.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
 #include "belfry/base/error.h"
 #include "belfry/graph/internal/build_context.h"
 #include "belfry/graph/node.h"
@@ -10,6 +15,21 @@ namespace internal {
 BuildContext& build_context() {
   thread_local BuildContext context;
   return context;
+}
+
+void check_name(std::string_view who, std::string_view name) {
+  const auto is_letter_or_digit = [](unsigned char c) { return c < 128 && std::isalnum(c); };
+  const bool valid = !name.empty() && (is_letter_or_digit(name[0]) || name[0] == '.') &&
+                     std::all_of(name.begin(), name.end(), [&](unsigned char c) {
+                       return is_letter_or_digit(c) || std::string_view("_.\\/>-").find(
+                                                           static_cast<char>(c)) != std::string_view::npos;
+                     });
+  if (!valid) {
+    throw UsageError(
+        fmt::format("[{}] expected a name of letters, digits and _.\\/>- that starts with a letter, a digit "
+                    "or a dot, got '{}'",
+                    who, name));
+  }
 }
 
 ScopeGuard::ScopeGuard() : saved_(std::make_unique<BuildContext>(build_context())) {}
@@ -24,8 +44,10 @@ void enter_name_scope(const std::string& name) {
   if (name.empty()) {
     context.name_scope.clear();
   } else if (name.back() == '/') {
+    check_name("NameScope", name);
     context.name_scope = name.substr(0, name.size() - 1);
   } else {
+    check_name("NameScope", join_scope(context.name_scope, name));
     context.name_scope = default_graph().unique_name(join_scope(context.name_scope, name));
   }
 }
@@ -65,7 +87,8 @@ VariableScope::VariableScope(const std::string& name, Options options) {
   internal::BuildContext& context = build_context();
   if (!name.empty()) {
     internal::enter_name_scope(name);
-    context.variable_scope = internal::join_scope(context.variable_scope, name);
+    context.variable_scope = internal::join_scope(
+        context.variable_scope, name.back() == '/' ? name.substr(0, name.size() - 1) : name);
   }
   if (options.reuse != Reuse::kInherit && context.reuse != Reuse::kReuse) context.reuse = options.reuse;
 }

@@ -31,7 +31,9 @@ class ScopeGuard {
 
 /// Puts `name`/ in front of the names of nodes built while the guard lives. The name is made unique
 /// ("conv0_1"), as in TensorFlow; a name that ends in '/' re-enters that scope as it is, from the root; ""
-/// returns to the root.
+/// returns to the root. Names are made of letters, digits and _.\/>-, the first a letter, a digit or a dot,
+/// as TensorFlow demands; the first character of an inner scope may be any of these. Throws UsageError for
+/// others.
 class NameScope : internal::ScopeGuard {
  public:
   explicit NameScope(const std::string& name);
@@ -45,8 +47,9 @@ enum class Reuse {
   kAuto,     ///< finds or creates
 };
 
-/// Puts `name`/ in front of the names of variables and, like NameScope, of nodes. Under kReuse inner scopes
-/// reuse too.
+/// Puts `name`/ in front of the names of variables and, like NameScope, of nodes. A name that ends in '/'
+/// re-enters the scope of nodes; variables are named as without the slash. Under kReuse inner scopes reuse
+/// too.
 class VariableScope : internal::ScopeGuard {
  public:
   struct Options {

@@ -74,6 +74,11 @@ Variable get_variable(const std::string& name, const Shape& shape, const Variabl
         "[get_variable {}] expected a variable that exists, as the scope reuses, got a new name", full_name));
   }
 
+  if (graph.unique_name(full_name, /*mark=*/false) != full_name) {
+    throw UsageError(fmt::format(
+        "[get_variable {}] expected a free name, got one that another node or scope has", full_name));
+  }
+
   auto record = std::make_unique<VariableRecord>();
   record->trainable = options.trainable;
   {
@@ -84,10 +89,6 @@ Variable get_variable(const std::string& name, const Shape& shape, const Variabl
                          {{"dtype", options.dtype}, {"shape", shape}, {"memory_order", options.memory_order}},
                          full_name, {{options.dtype, shape}})
             .output();
-  }
-  if (record->tensor.op_name() != full_name) {
-    throw UsageError(
-        fmt::format("[get_variable {}] expected a free name, got one that another node has", full_name));
   }
   {
     DetachedScope scope(full_name + "/Initializer");

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "belfry/graph/graph.h"
+#include "belfry/graph/node.h"
 #include "belfry/graph/scope.h"
 
 namespace belfry {
@@ -35,5 +37,8 @@ BuildContext& build_context();
 inline std::string join_scope(const std::string& scope, const std::string& name) {
   return scope.empty() ? name : scope + "/" + name;
 }
+
+/// Throws UsageError, in the name of `who`, unless TensorFlow takes `name`, from the root, as a node's name.
+void check_name(std::string_view who, std::string_view name);
 
 }  // namespace belfry::internal
