@@ -2,6 +2,7 @@
 
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
+#include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <array>
@@ -127,7 +128,8 @@ void release(void* data) {
 
 Header* new_block(size_t bin, size_t bytes) {
   void* memory = nullptr;
-  if (posix_memalign(&memory, alignof(Header), sizeof(Header) + bytes) != 0) throw std::bad_alloc();
+  TORCH_CHECK(posix_memalign(&memory, alignof(Header), sizeof(Header) + bytes) == 0,
+              "expected memory for a tensor of ", bytes, " bytes, got none from the system");
   return new (memory) Header{bin};
 }
 
@@ -151,18 +153,24 @@ class ReusingAllocator : public c10::Allocator {
   }
 };
 
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+constexpr bool kSanitized = __has_feature(address_sanitizer);
+#else
+constexpr bool kSanitized = false;
+#endif
+
+/// Installed when the library is loaded, before any thread can hold a raw block of the allocator that it
+/// replaces. Not under the sanitizer, from which reused memory would hide errors.
+[[maybe_unused]] const bool installed = [] {
+  if (!kSanitized) c10::SetCPUAllocator(new ReusingAllocator, /*priority=*/1);
+  return !kSanitized;
+}();
+
 }  // namespace
 
 ReuseMemory::ReuseMemory() : outer_(active) {
-#ifdef __SANITIZE_ADDRESS__
-  active = false;  // reused memory would hide errors from the sanitizer
-  return;
-#endif
-  static const bool installed = [] {
-    c10::SetCPUAllocator(new ReusingAllocator, /*priority=*/1);
-    return true;
-  }();
-  (void)installed;
   active = true;
 }
 

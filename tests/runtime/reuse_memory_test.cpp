@@ -1,0 +1,56 @@
+#include "belfry/runtime/internal/reuse_memory.h"
+
+#include <ATen/ops/empty.h>
+#include <c10/core/CPUAllocator.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+#include <vector>
+
+namespace belfry {
+namespace {
+
+/// What oneDNN does for its scratch memory.
+void* raw_block(size_t bytes) {
+  return c10::GetCPUAllocator()->raw_allocate(bytes);
+}
+void free_raw_block(void* block) {
+  c10::GetCPUAllocator()->raw_deallocate(block);
+}
+
+TEST(ReuseMemoryTest, ARawBlockTakenBeforeAGuardIsFreedUnderIt) {
+  void* block = raw_block(100);
+  const ReuseMemory guard;
+  free_raw_block(block);
+}
+
+TEST(ReuseMemoryTest, ARawBlockTakenUnderAGuardIsFreedAfterIt) {
+  void* block = nullptr;
+  {
+    const ReuseMemory guard;
+    block = raw_block(5000);
+  }
+  free_raw_block(block);
+}
+
+TEST(ReuseMemoryTest, DataIsAligned) {
+  const ReuseMemory guard;
+  for (int64_t size : {1, 13, 39, 1000, 100000}) {
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(at::empty({size}).data_ptr()) % 64, 0u) << size;
+  }
+}
+
+TEST(ReuseMemoryTest, TensorsMayBeFreedInAnotherThread) {
+  std::vector<at::Tensor> tensors;
+  {
+    const ReuseMemory guard;
+    for (int64_t size : {13, 39, 100000}) tensors.push_back(at::empty({size}).fill_(size));
+  }
+  std::thread([moved = std::move(tensors)]() mutable {
+    EXPECT_EQ(moved[1][38].item<float>(), 39);
+    moved.clear();
+  }).join();
+}
+
+}  // namespace
+}  // namespace belfry
