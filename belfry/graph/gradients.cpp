@@ -11,13 +11,14 @@
 namespace belfry {
 namespace {
 
-/// Every tensor that `loss` is computed from, itself included.
+/// Every tensor that a gradient of `loss` flows to, itself included.
 std::unordered_set<Tensor> ancestors(const Tensor& loss) {
   std::unordered_set<Tensor> seen = {loss};
   std::vector<Tensor> stack = {loss};
   while (!stack.empty()) {
     const Tensor tensor = stack.back();
     stack.pop_back();
+    if (!passes_gradient(tensor)) continue;
     for (const Tensor& input : tensor.node().inputs()) {
       if (seen.insert(input).second) stack.push_back(input);
     }
@@ -25,13 +26,21 @@ std::unordered_set<Tensor> ancestors(const Tensor& loss) {
   return seen;
 }
 
+bool is_differentiable(const Tensor& tensor) {
+  return c10::isFloatingType(tensor.dtype()) || c10::isComplexType(tensor.dtype());
+}
+
 void check_floating(const Tensor& tensor, const char* what) {
-  if (!c10::isFloatingType(tensor.dtype()) && !c10::isComplexType(tensor.dtype())) {
+  if (!is_differentiable(tensor)) {
     throw UsageError(fmt::format("[gradients] expected a floating-point {}, got {}", what, describe(tensor)));
   }
 }
 
 }  // namespace
+
+bool passes_gradient(const Tensor& tensor) {
+  return is_differentiable(tensor) && tensor.node().op().operator_name().name != "aten::detach";
+}
 
 std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& xs,
                               const GradientsOptions& options) {
@@ -47,14 +56,14 @@ std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& xs,
   std::vector<Tensor> used;
   std::vector<std::pair<DType, Shape>> outputs;
   for (const Tensor& x : xs) {
-    if (!reachable.contains(x)) continue;
     check_floating(x, "tensor to differentiate by");
+    if (!reachable.contains(x)) continue;
     used.push_back(x);
     outputs.emplace_back(x.dtype(), x.shape());
   }
   std::vector<Tensor> result(xs.size());
   if (used.empty()) return result;
-  const Node& node = loss.graph().add_special(
+  const Node& node = default_graph().add_special(
       NodeKind::kGradients, "belfry::gradients", {},
       {{"loss", loss},
        {"grad_loss", options.grad_loss.defined() ? Attribute(options.grad_loss) : Attribute()},

@@ -42,8 +42,8 @@ class Tensor {
   int index() const { return index_; }
   Graph& graph() const;
 
+  /// True for the same output of the same node. Tensors have no order; containers use std::hash.
   friend bool operator==(const Tensor&, const Tensor&) = default;
-  friend auto operator<=>(const Tensor&, const Tensor&) = default;
 
  private:
   const Node* node_ = nullptr;

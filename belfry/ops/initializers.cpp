@@ -43,7 +43,7 @@ Initializer constant_initializer(double value) {
   return [value](const Shape& shape, DType dtype) { return fill(shape, value, dtype); };
 }
 Initializer constant_initializer(const at::Tensor& value) {
-  return [value](const Shape&, DType dtype) { return constant(value.to(dtype)); };
+  return [value = value.clone()](const Shape&, DType dtype) { return constant(value.to(dtype)); };
 }
 Initializer random_uniform_initializer(double low, double high, const InitializerOptions& options) {
   return [=](const Shape& shape, DType dtype) {

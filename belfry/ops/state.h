@@ -38,7 +38,8 @@ Tensor group(const std::vector<Tensor>& tensors, const std::string& name = "");
 
 // Each writes the variable when it runs and gives the new value. The order of a write and other uses of the
 // variable in one run is set with ControlDependencies. `value` must have the variable's shape (a scalar fits
-// any) and is cast to its dtype.
+// any) and is cast to its dtype. The variable must have a value already: initialize_variables() gives the
+// first.
 
 Tensor assign(const Variable& variable, const Tensor& value, const std::string& name = "");
 Tensor assign_add(const Variable& variable, const Tensor& value, const std::string& name = "");

@@ -3,8 +3,8 @@
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <fmt/format.h>
 
-#include <map>
 #include <mutex>
+#include <unordered_map>
 
 #include "belfry/base/error.h"
 #include "belfry/graph/node.h"
@@ -63,7 +63,16 @@ std::string Callable::describe() const {
 struct Session::PlanCache {
   using Key = std::pair<std::vector<Tensor>, std::vector<Tensor>>;
   std::mutex mutex;
-  std::map<Key, std::shared_ptr<const Plan>> plans;
+  struct Hash {
+    size_t operator()(const Key& key) const {
+      size_t hash = key.first.size();
+      for (const auto* tensors : {&key.first, &key.second}) {
+        for (const Tensor& tensor : *tensors) hash = hash * 1000003 + std::hash<Tensor>()(tensor);
+      }
+      return hash;
+    }
+  };
+  std::unordered_map<Key, std::shared_ptr<const Plan>, Hash> plans;
 };
 
 Session::Session(const Graph& graph)
@@ -106,7 +115,7 @@ void Session::initialize_variables() {
 
 bool Session::is_initialized(const Variable& variable) const {
   check_variable(*graph_, variable);
-  return store_->cell(variable.tensor().node()).value.defined();
+  return store_->cell(variable.tensor().node()).initialized;
 }
 
 at::Tensor Session::value(const Variable& variable) const {
@@ -126,14 +135,9 @@ void Session::set_value(const Variable& variable, const at::Tensor& value) {
   }
   at::AutoDispatchBelowADInplaceOrView no_autograd;
   auto& cell = store_->cell(variable.tensor().node());
-  if (cell.value.defined()) {
-    cell.value.copy_(value);
-    cell.value.unsafeGetTensorImpl()->bump_version();
-  } else {
-    at::Tensor memory = allocate_value(variable.tensor().node());
-    memory.copy_(value);
-    cell.value = std::move(memory);
-  }
+  cell.memory.copy_(value);
+  cell.memory.unsafeGetTensorImpl()->bump_version();
+  cell.initialized.store(true, std::memory_order_release);
   store_->count_write();
 }
 

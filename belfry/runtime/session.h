@@ -43,9 +43,9 @@ class Callable {
   Callable() = default;
 
   /// Runs with one value for each feed, in the order given to make_callable; returns one for each fetch
-  /// (undefined for operations without a value). Results never share memory with variables. Throws UsageError
-  /// for a wrong number of values, or a value whose dtype or shape does not fit its placeholder; errors of
-  /// kernels name the node.
+  /// (undefined for operations without a value). Results never share memory with variables or constants.
+  /// Throws UsageError for a wrong number of values, or a value whose dtype or shape does not fit its
+  /// placeholder; errors of kernels name the node.
   std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& feeds = {}) const;
 
   /// Throws the UsageError that a call with `feeds` would.
@@ -65,7 +65,8 @@ class Callable {
 };
 
 /// Holds the values of one graph's variables and runs the graph. The graph must outlive it. All members may
-/// be called from several threads; two runs that write the same variable at the same time leave either value.
+/// be called from several threads. Values of variables are not locked: a run that reads a variable while
+/// another run or set_value writes it may see old elements and new ones side by side.
 class Session {
  public:
   explicit Session(const Graph& graph);
@@ -80,7 +81,8 @@ class Session {
   std::vector<at::Tensor> run(const std::vector<Fetch>& fetches, const Feeds& feeds = {});
   at::Tensor run(const Fetch& fetch, const Feeds& feeds = {});
 
-  /// Plans a run once, to be called many times.
+  /// Plans a run once, to be called many times. Throws UsageError for a placeholder that is needed and not
+  /// fed, and for a feed of a variable that the run writes.
   Callable make_callable(const std::vector<Fetch>& feeds, const std::vector<Fetch>& fetches);
 
   /// Gives every variable that has no value yet its initial value, in the order of creation.

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <optional>
-#include <set>
+#include <unordered_set>
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
@@ -33,8 +33,8 @@ int64_t steps_per_epoch_of(const TrainConfig& config, const InputSource& input) 
 }
 
 void warn_of_unused_regularization(const Graph& graph) {
-  std::set<Tensor> unused(graph.collection(kRegularizationLosses).begin(),
-                          graph.collection(kRegularizationLosses).end());
+  std::unordered_set<Tensor> unused(graph.collection(kRegularizationLosses).begin(),
+                                    graph.collection(kRegularizationLosses).end());
   for (const auto& node : graph.nodes()) {
     for (const Tensor& input : node->inputs()) unused.erase(input);
   }

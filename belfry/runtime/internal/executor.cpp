@@ -3,9 +3,10 @@
 #include <ATen/ops/alias.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/InferenceMode.h>
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "belfry/base/error.h"
@@ -72,10 +73,27 @@ void push(c10::Stack& stack, const Step::Arg& arg, std::vector<c10::IValue>& fra
   }
 }
 
-std::string describe_inputs(const Node& node) {
-  std::string text;
-  for (const Tensor& input : node.inputs()) text += (text.empty() ? "" : ", ") + describe(input);
-  return text;
+std::string describe_value(const Tensor& tensor, const at::Tensor& value) {
+  if (!value.defined()) return describe(tensor);
+  return fmt::format("{} {} {}", tensor.name(), to_string(value.scalar_type()),
+                     to_string(value.sizes().vec()));
+}
+
+/// The inputs of a node with the shapes that `stack` gives; as built where it is not a call's.
+std::string describe_inputs(const Node& node, const c10::Stack& stack) {
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < node.arguments().size(); ++i) {
+    const auto& inputs = node.arguments()[i].inputs;
+    const c10::IValue value = stack.size() == node.arguments().size() ? stack[i] : c10::IValue();
+    for (size_t k = 0; k < inputs.size(); ++k) {
+      if (inputs[k] < 0) continue;
+      const bool listed = value.isTensorList() && k < value.toTensorList().size();
+      texts.push_back(describe_value(node.inputs()[inputs[k]], value.isTensor() ? value.toTensor()
+                                                               : listed         ? value.toTensorList().get(k)
+                                                                                : at::Tensor()));
+    }
+  }
+  return fmt::format("{}", fmt::join(texts, ", "));
 }
 
 }  // namespace
@@ -142,6 +160,9 @@ void Plan::execute(const Step& step, Frame& frame, c10::Stack& stack) const {
       case Step::Kind::kAlias:
         frame[step.outputs[0]] = at::alias(take(step.args[0].sources[0], frame).toTensor());
         return;
+      case Step::Kind::kCopy:
+        frame[step.outputs[0]] = take(step.args[0].sources[0], frame).toTensor().clone();
+        return;
       case Step::Kind::kGradients:
         execute_gradients(step, frame);
         return;
@@ -151,13 +172,14 @@ void Plan::execute(const Step& step, Frame& frame, c10::Stack& stack) const {
     stack.clear();
     for (const Step::Arg& arg : step.args) push(stack, arg, frame);
     step.node->op().callBoxed(&stack);
-    for (VariableStore::Cell* cell : step.mutated) cell->value.unsafeGetTensorImpl()->bump_version();
+    for (VariableStore::Cell* cell : step.mutated) cell->memory.unsafeGetTensorImpl()->bump_version();
     if (!step.mutated.empty()) store_->count_write();
     if (step.returns_list) {
       const c10::List<at::Tensor> list = stack[0].toTensorList();
       if (list.size() != step.outputs.size()) {
-        throw UsageError(fmt::format("expected {} tensors as when the graph was built, got {}",
-                                     step.outputs.size(), list.size()));
+        throw UsageError(fmt::format("[{} {}] expected {} tensors as when the graph was built, got {}",
+                                     step.node->op_name(), step.node->name(), step.outputs.size(),
+                                     list.size()));
       }
       for (size_t i = 0; i < step.outputs.size(); ++i) {
         if (step.outputs[i] >= 0) frame[step.outputs[i]] = list.get(i);
@@ -169,9 +191,10 @@ void Plan::execute(const Step& step, Frame& frame, c10::Stack& stack) const {
     }
     stack.clear();
   } catch (const c10::Error& e) {
+    const std::string inputs = describe_inputs(*step.node, stack);
     stack.clear();
-    throw UsageError(fmt::format("[{} {}] {} (inputs as built: {})", step.node->op_name(), step.node->name(),
-                                 e.what_without_backtrace(), describe_inputs(*step.node)));
+    throw UsageError(fmt::format("[{} {}] {} (inputs: {})", step.node->op_name(), step.node->name(),
+                                 e.what_without_backtrace(), inputs));
   }
 }
 
@@ -202,12 +225,13 @@ at::Tensor Plan::fetch(const Source& source, Frame& frame) const {
   at::Tensor tensor = std::move(value).toTensor();
   if (!tensor.defined()) return tensor;
   if (tensor.requires_grad()) tensor = tensor.detach();
-  // Memory with another owner may be a variable's, which the next step overwrites.
-  if (tensor.storage().use_count() > 1) {
-    for (const VariableStore::Cell* cell : variables_) {
-      if (cell->value.defined() && cell->value.is_alias_of(tensor))
-        return tensor.clone(at::MemoryFormat::Contiguous);
-    }
+  // Memory with another owner may be a variable's, which the next step overwrites, or a constant of the
+  // graph.
+  if (tensor.use_count() > 1 || tensor.storage().use_count() > 1) {
+    const bool shared =
+        std::ranges::any_of(variables_, [&](const auto* cell) { return cell->memory.is_alias_of(tensor); }) ||
+        std::ranges::any_of(constants_, [&](const auto& constant) { return constant.is_alias_of(tensor); });
+    if (shared) return tensor.clone(at::MemoryFormat::Contiguous);
   }
   return tensor;
 }

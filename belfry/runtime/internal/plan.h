@@ -29,8 +29,11 @@ struct Source {
 /// dispatcher, the fastest way. A plan with gradients records the steps that lie between a gradients node's
 /// xs and its loss, and runs the others below autograd too. An x that no recorded step computes becomes a
 /// leaf: a detached alias that requires a gradient.
+///
+/// Order. A write of a variable runs after everything that does not depend on it. Where control dependencies
+/// nevertheless put gradients after a write of what was recorded for them, the record is of a copy.
 struct Step {
-  enum class Kind { kCall, kLeaf, kAlias, kGradients };
+  enum class Kind { kCall, kLeaf, kAlias, kCopy, kGradients };
   struct Arg {
     enum class Kind { kSource, kList, kOptionalList };
     Kind kind = Kind::kSource;
@@ -79,6 +82,7 @@ class Plan {
   std::vector<Source> fetch_sources_;
   std::vector<Step> steps_;
   std::vector<VariableStore::Cell*> variables_;  ///< every variable the plan reads or writes
+  std::vector<at::Tensor> constants_;            ///< of the graph, that the plan reads
   int num_slots_ = 0;
   bool has_gradients_ = false;
 };

@@ -1,12 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
-#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "belfry/base/error.h"
+#include "belfry/graph/gradients.h"
 #include "belfry/graph/graph.h"
 #include "belfry/runtime/internal/plan.h"
 
@@ -25,13 +24,16 @@ class Planner {
 
   void build() {
     for (const Tensor& fetch : plan_.fetches_) need(fetch);
-    std::sort(needed_.begin(), needed_.end(), [](const Node* a, const Node* b) { return a->id() < b->id(); });
+    order_steps();
     find_recordings();
     for (const Tensor& feed : plan_.feeds_) {
       plan_.feed_slots_.push_back(add_slot(feed));
       if (differentiated_.contains(feed)) add_leaf(feed);
     }
-    for (const Node* node : needed_) add_steps(*node);
+    for (const Node* node : needed_) {
+      current_ = position_[node];
+      add_steps(*node);
+    }
     for (const Tensor& fetch : plan_.fetches_) plan_.fetch_sources_.push_back(fetch_source(fetch));
     mark_last_uses();
     plan_.num_slots_ = static_cast<int>(num_slots_);
@@ -42,7 +44,8 @@ class Planner {
   /// What one gradients node needs recorded.
   struct Recording {
     const Node* gradients;
-    std::unordered_set<const Node*> nodes;
+    std::unordered_set<const Node*> above;  ///< what the loss is computed from
+    std::unordered_set<const Node*> nodes;  ///< those of them that an x flows into
   };
 
   bool is_fed(const Tensor& tensor) const { return fed_.contains(tensor); }
@@ -64,47 +67,79 @@ class Planner {
       for (const Tensor& input : node->inputs()) {
         if (!is_fed(input)) stack.push_back(&input.node());
       }
+      // As in TensorFlow, a control dependency runs its node even where the node's outputs are fed.
       for (const Node* control : node->control_inputs()) {
         if (control->kind() != NodeKind::kPlaceholder) stack.push_back(control);
       }
     }
   }
 
+  /// Sorts needed_ so that a write of a variable comes as late as its dependents allow: what does not depend
+  /// on it, the gradients of another loss for instance, sees the value before.
+  void order_steps() {
+    std::sort(needed_.begin(), needed_.end(), [](const Node* a, const Node* b) { return a->id() < b->id(); });
+    std::unordered_map<const Node*, int> level;  // how many writes lie on the way to a node, at most
+    const auto level_after = [&](const Node* node) {
+      const auto found = level.find(node);
+      return found == level.end() ? 0 : found->second + writes(*node);
+    };
+    for (const Node* node : needed_) {
+      int highest = 0;
+      for (const Tensor& input : node->inputs()) {
+        if (!is_fed(input)) highest = std::max(highest, level_after(&input.node()));
+      }
+      for (const Node* control : node->control_inputs()) highest = std::max(highest, level_after(control));
+      level[node] = highest;
+    }
+    std::stable_sort(needed_.begin(), needed_.end(), [&](const Node* a, const Node* b) {
+      return std::pair(level[a], writes(*a)) < std::pair(level[b], writes(*b));
+    });
+    for (size_t i = 0; i < needed_.size(); ++i) {
+      position_[needed_[i]] = i;
+      for (int index : needed_[i]->mutated_inputs())
+        writers_[needed_[i]->inputs()[index]].push_back(needed_[i]);
+    }
+  }
+  static bool writes(const Node& node) { return !node.mutated_inputs().empty(); }
+
+  /// The nodes that a gradient of `loss` may flow to.
   std::unordered_set<const Node*> ancestors(const Tensor& loss) const {
     std::unordered_set<const Node*> result;
     std::vector<const Node*> stack;
-    if (!is_fed(loss)) stack.push_back(&loss.node());
+    if (flows(loss)) stack.push_back(&loss.node());
     while (!stack.empty()) {
       const Node* node = stack.back();
       stack.pop_back();
       if (!result.insert(node).second) continue;
       for (const Tensor& input : node->inputs()) {
-        if (!is_fed(input)) stack.push_back(&input.node());
+        if (flows(input)) stack.push_back(&input.node());
       }
     }
     return result;
   }
 
+  /// True when a gradient of `tensor` goes on to its node's inputs.
+  bool flows(const Tensor& tensor) const { return !is_fed(tensor) && passes_gradient(tensor); }
+
   void find_recordings() {
     for (const Node* node : needed_) {
       if (node->kind() != NodeKind::kGradients) continue;
       const Tensor loss = input_of(*node, "loss");
-      Recording recording{node, {}};
-      const auto above = ancestors(loss);
+      Recording recording{node, ancestors(loss), {}};
       const auto xs = xs_of(*node);
       const std::unordered_set<Tensor> wanted(xs.begin(), xs.end());
       std::unordered_set<const Node*> dependent;  // nodes that an x flows into
       for (const Node* candidate : needed_) {
-        if (!above.contains(candidate)) continue;
+        if (!recording.above.contains(candidate)) continue;
         for (const Tensor& input : candidate->inputs()) {
-          if (wanted.contains(input) || (!is_fed(input) && dependent.contains(&input.node()))) {
+          if (wanted.contains(input) || (flows(input) && dependent.contains(&input.node()))) {
             dependent.insert(candidate);
             break;
           }
         }
       }
       for (const Node* inner : dependent) {
-        if (!inner->mutated_inputs().empty()) {
+        if (writes(*inner)) {
           throw UsageError(
               fmt::format("[gradients {}] cannot differentiate through '{}', which writes a variable",
                           node->name(), inner->name()));
@@ -144,19 +179,16 @@ class Planner {
 
   void add_steps(const Node& node) {
     switch (node.kind()) {
-      case NodeKind::kPlaceholder:
-        if (!is_fed(node.output())) sources_[node.output()] = source_of(node.inputs()[0]);
-        break;
       case NodeKind::kConstant:
         if (!is_fed(node.output())) {
-          sources_[node.output()] = {.kind = Source::Kind::kConstant, .constant = &node.attribute("value")};
+          const c10::IValue& value = use_constant(node.attribute("value"));
+          sources_[node.output()] = {.kind = Source::Kind::kConstant, .constant = &value};
         }
         break;
       case NodeKind::kVariable:
-        if (!is_fed(node.output())) {
-          sources_[node.output()] = {.kind = Source::Kind::kVariable, .cell = use_variable(node)};
-        }
-        break;
+        if (!is_fed(node.output())) add_variable(node.output());
+        return;
+      case NodeKind::kPlaceholder:  // not fed: its input is the default
       case NodeKind::kIdentity:
         add_identity(node);
         return;
@@ -171,6 +203,40 @@ class Planner {
         break;
     }
     add_leaves(node);
+  }
+
+  const c10::IValue& use_constant(const c10::IValue& value) {
+    if (value.isTensor()) plan_.constants_.push_back(value.toTensor());
+    return value;
+  }
+
+  static Source read_cell(VariableStore::Cell* cell) {
+    return {.kind = Source::Kind::kVariable, .cell = cell};
+  }
+
+  /// Lets the steps that follow read the variable as it is now: at first, and again after each write.
+  void add_variable(const Tensor& variable) {
+    sources_[variable] = read_cell(use_variable(variable.node()));
+    if (is_overwritten_early(variable)) add_step(Step::Kind::kCopy, variable, source_of(variable));
+    if (differentiated_.contains(variable)) add_leaf(variable);
+  }
+
+  /// True when the value that the variable has now is recorded for gradients that are computed after the next
+  /// write. Only control dependencies ask for that: `with d_min before: g_min`.
+  bool is_overwritten_early(const Tensor& variable) const {
+    const auto writers = writers_.find(variable);
+    if (writers == writers_.end()) return false;
+    const auto next = std::find_if(writers->second.begin(), writers->second.end(),
+                                   [&](const Node* writer) { return position_.at(writer) > current_; });
+    if (next == writers->second.end()) return false;
+    const size_t end = position_.at(*next);
+    const auto reads_now = [&](const Node* node) {
+      return position_.at(node) < end && position_.at(node) > current_ &&
+             std::ranges::count(node->inputs(), variable) > 0;
+    };
+    return std::ranges::any_of(recordings_, [&](const Recording& recording) {
+      return position_.at(recording.gradients) > end && std::ranges::any_of(recording.above, reads_now);
+    });
   }
 
   VariableStore::Cell* use_variable(const Node& node) {
@@ -190,26 +256,26 @@ class Planner {
     }
   }
 
-  void add_leaf(const Tensor& tensor) {
-    Step step{.kind = Step::Kind::kLeaf, .node = &tensor.node()};
-    step.args.push_back(single(source_of(tensor)));
+  void add_leaf(const Tensor& tensor) { add_step(Step::Kind::kLeaf, tensor, source_of(tensor)); }
+
+  /// Adds a step that makes the value of `tensor` from `source`.
+  Step& add_step(Step::Kind kind, const Tensor& tensor, const Source& source) {
+    Step step{.kind = kind, .node = &tensor.node()};
+    step.args.push_back(single(source));
     step.outputs.push_back(add_slot(tensor));
-    plan_.steps_.push_back(std::move(step));
+    return plan_.steps_.emplace_back(std::move(step));
   }
 
   void add_identity(const Node& node) {
     const Tensor output = node.output();
     if (is_fed(output)) return;
-    const bool recorded = recorded_.contains(&node);
-    if (recorded && differentiated_.contains(output)) {
+    const Source source = read(node, node.inputs()[0]);
+    if (recorded_.contains(&node) && differentiated_.contains(output)) {
       // Its gradient is not that of the input, so it needs a tensor of its own.
-      Step step{.kind = Step::Kind::kAlias, .node = &node, .recorded = true};
-      step.args.push_back(single(source_of(node.inputs()[0])));
-      step.outputs.push_back(add_slot(output));
-      plan_.steps_.push_back(std::move(step));
+      add_step(Step::Kind::kAlias, output, source).recorded = true;
       return;
     }
-    sources_[output] = source_of(node.inputs()[0]);
+    sources_[output] = source;
     add_leaves(node);
   }
 
@@ -225,32 +291,67 @@ class Planner {
       Step::Arg arg;
       switch (argument.kind) {
         case Argument::Kind::kConstant:
-          arg.constant = argument.constant;
+          arg.constant = use_constant(argument.constant);
           break;
         case Argument::Kind::kGenerator:
           arg.constant = plan_.store_->generator(node);
           break;
         case Argument::Kind::kInput:
-          arg.sources.push_back(source_of(node.inputs()[argument.inputs[0]]));
+          arg.sources.push_back(read_argument(node, argument.inputs[0]));
           break;
         case Argument::Kind::kInputList: {
           const auto* list = schema.arguments()[i].type()->castRaw<c10::ListType>();
           const bool optional = list && list->getElementType()->kind() == c10::TypeKind::OptionalType;
           arg.kind = optional ? Step::Arg::Kind::kOptionalList : Step::Arg::Kind::kList;
           for (int index : argument.inputs)
-            arg.sources.push_back(index < 0 ? Source() : source_of(node.inputs()[index]));
+            arg.sources.push_back(index < 0 ? Source() : read_argument(node, index));
           break;
         }
       }
       step.args.push_back(std::move(arg));
     }
-    for (int index : node.mutated_inputs()) {
-      const Node& target = node.inputs()[index].node();
-      step.mutated.push_back(use_variable(target));
-    }
+    for (int index : node.mutated_inputs()) step.mutated.push_back(use_variable(node.inputs()[index].node()));
     const auto& returns = schema.returns();
     step.returns_list = returns.size() == 1 && returns[0].type()->kind() == c10::TypeKind::ListType;
     add_outputs(step);
+    for (int index : node.mutated_inputs()) add_variable(node.inputs()[index]);
+  }
+
+  /// Where `node` reads its input from; a recorded read of a variable that is written in the same run is
+  /// noted, as the gradients by that variable are those by the value read.
+  Source read(const Node& node, const Tensor& input) {
+    const Source& source = source_of(input);
+    if (recorded_.contains(&node) && writers_.contains(input))
+      recorded_reads_[input].emplace_back(&node, source);
+    return source;
+  }
+
+  Source read_argument(const Node& node, int index) {
+    const Tensor& input = node.inputs()[index];
+    if (std::ranges::count(node.mutated_inputs(), index) == 0) return read(node, input);
+    if (is_fed(input)) {
+      throw UsageError(fmt::format("[Session] expected no feed for the variable '{}', which '{}' writes",
+                                   input.name(), node.name()));
+    }
+    return read_cell(use_variable(input.node()));
+  }
+
+  /// Where gradients by `x` find it: the value that the recorded nodes read.
+  Source differentiated_source(const Recording& recording, const Tensor& x) const {
+    const auto reads = recorded_reads_.find(x);
+    if (reads == recorded_reads_.end()) return source_of(x);
+    const Source* source = nullptr;
+    for (const auto& [node, read] : reads->second) {
+      if (!recording.nodes.contains(node)) continue;
+      if (source && source->slot != read.slot) {
+        throw UsageError(
+            fmt::format("[gradients {}] cannot differentiate by '{}', which the loss reads before "
+                        "and after it is written",
+                        recording.gradients->name(), x.name()));
+      }
+      source = &read;
+    }
+    return source ? *source : source_of(x);
   }
 
   void add_outputs(Step& step) {
@@ -270,13 +371,13 @@ class Planner {
   void add_gradients(const Node& node) {
     Step step{.kind = Step::Kind::kGradients, .node = &node};
     const Tensor grad_loss = input_of(node, "grad_loss");
+    const auto self = std::find_if(recordings_.begin(), recordings_.end(),
+                                   [&](const auto& r) { return r.gradients == &node; });
     step.args.push_back(single(source_of(input_of(node, "loss"))));
     step.args.push_back(single(grad_loss.defined() ? source_of(grad_loss) : Source()));
     Step::Arg xs{.kind = Step::Arg::Kind::kList};
-    for (const Tensor& x : xs_of(node)) xs.sources.push_back(source_of(x));
+    for (const Tensor& x : xs_of(node)) xs.sources.push_back(differentiated_source(*self, x));
     step.args.push_back(std::move(xs));
-    const auto self = std::find_if(recordings_.begin(), recordings_.end(),
-                                   [&](const auto& r) { return r.gradients == &node; });
     step.differentiable = step.recorded = recorded_.contains(&node);
     step.keep_recording = step.differentiable;
     for (auto later = std::next(self); later != recordings_.end(); ++later) {
@@ -291,7 +392,12 @@ class Planner {
     return source_of(fetch);
   }
 
-  /// Lets values be moved where they are used for the last time, and drops outputs that nobody uses.
+  /// True for a step that only makes another tensor of its input.
+  static bool is_alias(const Step& step) {
+    return step.kind != Step::Kind::kCall && step.kind != Step::Kind::kGradients;
+  }
+
+  /// Lets values be moved where they are used for the last time, and drops what nobody uses.
   void mark_last_uses() {
     std::vector<bool> used(num_slots_, false);
     for (auto fetch = plan_.fetch_sources_.rbegin(); fetch != plan_.fetch_sources_.rend(); ++fetch)
@@ -300,11 +406,13 @@ class Planner {
       for (int& slot : step->outputs) {
         if (slot >= 0 && !used[slot]) slot = -1;
       }
+      if (is_alias(*step) && step->outputs[0] < 0) continue;
       for (auto arg = step->args.rbegin(); arg != step->args.rend(); ++arg) {
         for (auto source = arg->sources.rbegin(); source != arg->sources.rend(); ++source)
           mark(*source, used);
       }
     }
+    std::erase_if(plan_.steps_, [](const Step& step) { return is_alias(step) && step.outputs[0] < 0; });
   }
   static void mark(Source& source, std::vector<bool>& used) {
     if (source.kind != Source::Kind::kSlot) return;
@@ -316,6 +424,10 @@ class Planner {
   std::unordered_map<Tensor, int> fed_;
   std::unordered_set<const Node*> seen_;
   std::vector<const Node*> needed_;
+  std::unordered_map<const Node*, size_t> position_;  ///< in needed_
+  size_t current_ = 0;                                ///< position of the node whose steps are being added
+  std::unordered_map<Tensor, std::vector<const Node*>> writers_;  ///< of a variable, in order
+  std::unordered_map<Tensor, std::vector<std::pair<const Node*, Source>>> recorded_reads_;
   std::vector<Recording> recordings_;
   std::unordered_set<const Node*> recorded_;
   std::unordered_set<Tensor> differentiated_;
@@ -333,6 +445,7 @@ std::string Plan::describe() const {
   for (const Step& step : steps_) {
     const char* what = step.kind == Step::Kind::kLeaf    ? "leaf "
                        : step.kind == Step::Kind::kAlias ? "alias "
+                       : step.kind == Step::Kind::kCopy  ? "copy "
                                                          : "";
     text += fmt::format("{}{}{} = {}\n", what, step.node->name(), step.recorded ? " (recorded)" : "",
                         belfry::describe(*step.node));

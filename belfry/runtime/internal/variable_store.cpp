@@ -3,6 +3,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 #include <ATen/ops/empty.h>
+#include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
 #include <random>
@@ -26,25 +27,9 @@ at::Generator make_generator(c10::Device device, uint64_t seed) {
   return generator;
 }
 
-}  // namespace
-
-VariableStore::Cell& VariableStore::cell(const Node& variable) {
-  std::lock_guard lock(mutex_);
-  auto& cell = cells_[&variable];
-  if (!cell) cell.reset(new Cell{&variable, {}});
-  return *cell;
-}
-
-const at::Generator& VariableStore::generator(const Node& node) {
-  std::lock_guard lock(mutex_);
-  auto found = generators_.find(&node);
-  if (found == generators_.end()) {
-    found = generators_.emplace(&node, make_generator(node.device(), seed_of(node))).first;
-  }
-  return found->second;
-}
-
+/// Memory for a variable's value: its logical shape over the memory order that it asks for.
 at::Tensor allocate_value(const Node& variable) {
+  const c10::InferenceMode normal_tensor(false);  // whatever mode the caller is in
   const Shape& shape = variable.outputs()[0].shape;
   const auto options = at::TensorOptions().dtype(variable.outputs()[0].dtype).device(variable.device());
   const auto order = variable.attribute("memory_order").toIntVector();
@@ -55,6 +40,24 @@ at::Tensor allocate_value(const Node& variable) {
     logical[order[i]] = static_cast<int64_t>(i);
   }
   return at::empty(physical, options).permute(logical);
+}
+
+}  // namespace
+
+VariableStore::Cell& VariableStore::cell(const Node& variable) {
+  std::lock_guard lock(mutex_);
+  auto& cell = cells_[&variable];
+  if (!cell) cell.reset(new Cell{&variable, allocate_value(variable)});
+  return *cell;
+}
+
+const at::Generator& VariableStore::generator(const Node& node) {
+  std::lock_guard lock(mutex_);
+  auto found = generators_.find(&node);
+  if (found == generators_.end()) {
+    found = generators_.emplace(&node, make_generator(node.device(), seed_of(node))).first;
+  }
+  return found->second;
 }
 
 void throw_uninitialized(const Node& variable) {

@@ -18,7 +18,8 @@ class VariableStore {
  public:
   struct Cell {
     const Node* variable;
-    at::Tensor value;  ///< undefined until initialised; from then on the same memory for good
+    const at::Tensor memory;                ///< of the value; the same for good, so that threads may share it
+    std::atomic<bool> initialized = false;  ///< false while the memory holds no value
   };
 
   Cell& cell(const Node& variable);
@@ -37,15 +38,12 @@ class VariableStore {
   std::unordered_map<const Node*, at::Generator> generators_;
 };
 
-/// Memory for a variable's value: its logical shape over the memory order that it asks for.
-at::Tensor allocate_value(const Node& variable);
-
 /// The value of `cell`. Throws UsageError when the variable is not initialised.
 inline const at::Tensor& initialized_value(const VariableStore::Cell& cell) {
   void throw_uninitialized(const Node& variable);
-  if (!cell.value.defined()) [[unlikely]]
+  if (!cell.initialized.load(std::memory_order_acquire)) [[unlikely]]
     throw_uninitialized(*cell.variable);
-  return cell.value;
+  return cell.memory;
 }
 
 }  // namespace belfry
