@@ -28,6 +28,13 @@ std::string short_name(std::string_view op) {
   return std::string(op.substr(0, op.find('.')));
 }
 
+/// The name that a node asks for: `name`, or else its operator's, under the current scope, or from the root
+/// where it ends in '/'.
+std::string wanted_name(std::string_view op, const std::string& name) {
+  if (name.ends_with('/')) return name.substr(0, name.size() - 1);
+  return internal::join_scope(internal::build_context().name_scope, name.empty() ? short_name(op) : name);
+}
+
 /// Number of single-character edits between two names, to suggest what was meant.
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
@@ -164,8 +171,14 @@ const Node& Graph::append(NodeData data) {
   data.device = context.device;
   if (data.kind != NodeKind::kVariable) data.control_inputs = context.control_inputs;
   auto node = std::make_unique<Node>(this, static_cast<int64_t>(nodes_.size()), std::move(data));
-  for (const Argument& argument : node->data_.arguments)
+  const auto& schema = node->op().schema();
+  for (size_t i = 0; i < node->arguments().size(); ++i) {
+    const Argument& argument = node->arguments()[i];
     node->is_random_ |= argument.kind == Argument::Kind::kGenerator;
+    if (writes_in_place(schema.arguments()[i]))
+      node->mutated_inputs_.insert(node->mutated_inputs_.end(), argument.inputs.begin(),
+                                   argument.inputs.end());
+  }
   if (node->is_random_) node->data_.seed = context.seed;
   nodes_.push_back(std::move(node));
   const Node& added = *nodes_.back();
@@ -175,22 +188,16 @@ const Node& Graph::append(NodeData data) {
 }
 
 std::string Graph::node_name(std::string_view op, const std::string& name) {
-  const bool from_root = !name.empty() && name.back() == '/';
-  const std::string full_name = from_root ? name.substr(0, name.size() - 1)
-                                          : internal::join_scope(internal::build_context().name_scope,
-                                                                 name.empty() ? short_name(op) : name);
-  internal::check_name(op, full_name);
-  return unique_name(full_name);
+  const std::string wanted = wanted_name(op, name);
+  internal::check_name(op, wanted);
+  return unique_name(wanted);
 }
 
 const Node& Graph::add(std::string_view op, const std::vector<Tensor>& inputs, const Attributes& attributes,
                        const std::string& name) {
-  const auto& scope = internal::build_context().name_scope;
-  const std::string who =
-      fmt::format("{} {}", op, internal::join_scope(scope, name.empty() ? short_name(op) : name));
+  const std::string who = fmt::format("{} {}", op, wanted_name(op, name));
   auto call = bind(who, op, inputs, attributes);
   check_inputs(who, call.inputs);
-  std::vector<int> mutated;
   const auto& schema = call.op.schema();
   for (size_t i = 0; i < call.arguments.size(); ++i) {
     if (!writes_in_place(schema.arguments()[i])) continue;
@@ -200,7 +207,6 @@ const Node& Graph::add(std::string_view op, const std::vector<Tensor>& inputs, c
         throw UsageError(fmt::format("[{}] expected a variable for '{}', which is written in place, got {}",
                                      who, schema.arguments()[i].name(), describe(target)));
       }
-      mutated.push_back(index);
     }
   }
   std::vector<Node::Output> outputs;
@@ -217,17 +223,13 @@ const Node& Graph::add(std::string_view op, const std::vector<Tensor>& inputs, c
                 .inputs = std::move(call.inputs),
                 .control_inputs = {},
                 .outputs = std::move(outputs)};
-  const Node& node = append(std::move(data));
-  nodes_.back()->mutated_inputs_ = std::move(mutated);
-  return node;
+  return append(std::move(data));
 }
 
 const Node& Graph::add_special(NodeKind kind, std::string_view op, const std::vector<Tensor>& inputs,
                                const Attributes& attributes, const std::string& name,
                                std::vector<std::pair<DType, Shape>> outputs) {
-  const std::string who = fmt::format(
-      "{} {}", op,
-      internal::join_scope(internal::build_context().name_scope, name.empty() ? short_name(op) : name));
+  const std::string who = fmt::format("{} {}", op, wanted_name(op, name));
   auto call = bind(who, op, inputs, attributes);
   for (const Tensor& input : call.inputs) {
     if (kind != NodeKind::kGroup || &input.graph() != this) check_inputs(who, {input});

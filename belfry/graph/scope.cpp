@@ -2,9 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cctype>
-
 #include "belfry/base/error.h"
 #include "belfry/graph/internal/build_context.h"
 #include "belfry/graph/node.h"
@@ -18,18 +15,15 @@ BuildContext& build_context() {
 }
 
 void check_name(std::string_view who, std::string_view name) {
-  const auto is_letter_or_digit = [](unsigned char c) { return c < 128 && std::isalnum(c); };
-  const bool valid = !name.empty() && (is_letter_or_digit(name[0]) || name[0] == '.') &&
-                     std::all_of(name.begin(), name.end(), [&](unsigned char c) {
-                       return is_letter_or_digit(c) || std::string_view("_.\\/>-").find(
-                                                           static_cast<char>(c)) != std::string_view::npos;
-                     });
-  if (!valid) {
-    throw UsageError(
-        fmt::format("[{}] expected a name of letters, digits and _.\\/>- that starts with a letter, a digit "
-                    "or a dot, got '{}'",
-                    who, name));
-  }
+  static const std::string first = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.";
+  static const std::string any = first + "_\\/>-";
+  if (!name.empty() && first.find(name[0]) != std::string::npos &&
+      name.find_first_not_of(any) == std::string_view::npos)
+    return;
+  throw UsageError(fmt::format(
+      "[{}] expected a name of letters, digits and _.\\/>- that starts with a letter, a digit or a dot, got "
+      "'{}'",
+      who, name));
 }
 
 ScopeGuard::ScopeGuard() : saved_(std::make_unique<BuildContext>(build_context())) {}
