@@ -179,7 +179,7 @@ const Node& Graph::append(NodeData data) {
       node->mutated_inputs_.insert(node->mutated_inputs_.end(), argument.inputs.begin(),
                                    argument.inputs.end());
   }
-  if (node->is_random_) node->data_.seed = context.seed;
+  if (node->is_random_ && !node->data_.seed) node->data_.seed = context.seed;
   nodes_.push_back(std::move(node));
   const Node& added = *nodes_.back();
   std::lock_guard lock(lookup_);
@@ -263,10 +263,8 @@ const Node& Graph::add_copy(const Node& node, std::vector<Tensor> inputs) {
     }
     if (data.outputs.empty()) data.outputs.emplace_back();
   }
-  const Node& copy = append(std::move(data));
-  nodes_.back()->mutated_inputs_ = node.mutated_inputs_;
-  nodes_.back()->data_.seed = node.seed();
-  return copy;
+  if (const auto seed = node.seed()) data.seed = NodeSeed{.value = *seed, .exact = true};
+  return append(std::move(data));
 }
 
 VariableRecord& Graph::add_variable(std::unique_ptr<VariableRecord> record) {
