@@ -1,5 +1,8 @@
 #include "belfry/ops/math.h"
 
+#include <fmt/format.h>
+
+#include "belfry/base/error.h"
 #include "belfry/graph/scope.h"
 #include "belfry/ops/call.h"
 #include "belfry/ops/internal/scalar.h"
@@ -176,9 +179,14 @@ Tensor global_norm(const std::vector<Tensor>& tensors, const std::string& name) 
 
 std::pair<std::vector<Tensor>, Tensor> clip_by_global_norm(const std::vector<Tensor>& tensors,
                                                            double max_norm, const std::string& name) {
+  if (!(max_norm > 0)) {
+    throw UsageError(
+        fmt::format("[clip_by_global_norm {}] expected a positive norm, got {}", name, max_norm));
+  }
   NameScope scope(name.empty() ? "clip_by_global_norm" : name);
   const Tensor norm = global_norm(tensors);
-  const Tensor scale = max_norm / call("aten::clamp_min", {norm}, {{"min", max_norm}});
+  // norm - norm is NaN for a norm that is not finite, else 0.
+  const Tensor scale = max_norm / call("aten::clamp_min", {norm}, {{"min", max_norm}}) + (norm - norm);
   std::vector<Tensor> clipped;
   for (const Tensor& tensor : tensors) clipped.push_back(tensor.defined() ? tensor * scale : tensor);
   return {clipped, norm};

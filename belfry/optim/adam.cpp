@@ -3,11 +3,13 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/full.h>
+#include <fmt/format.h>
 #include <torch/library.h>
 
 #include <cmath>
 #include <limits>
 
+#include "belfry/base/error.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/node.h"
 #include "belfry/optim/internal/update_kernels.h"
@@ -57,6 +59,17 @@ TORCH_LIBRARY_IMPL(belfry, CompositeExplicitAutograd, m) {
 }
 TORCH_LIBRARY_IMPL(belfry, Meta, m) {
   m.impl("apply_adam", check_adam);
+}
+
+Adam::Adam(const AdamOptions& options) : options_(options) {
+  for (double beta : {options.beta1, options.beta2}) {
+    if (!(beta >= 0 && beta < 1)) {
+      throw UsageError(fmt::format("[Adam] expected .beta1 and .beta2 in [0, 1), got {}", beta));
+    }
+  }
+  if (!(options.epsilon >= 0)) {
+    throw UsageError(fmt::format("[Adam] expected .epsilon of at least 0, got {}", options.epsilon));
+  }
 }
 
 Tensor Adam::update(const std::vector<Variable>& variables, const std::vector<Tensor>& gradients,

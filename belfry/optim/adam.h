@@ -9,8 +9,8 @@ namespace belfry {
 
 struct AdamOptions {
   LearningRate learning_rate = 0.001;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
+  double beta1 = 0.9;    ///< in [0, 1)
+  double beta2 = 0.999;  ///< in [0, 1)
   double epsilon = 1e-8;
 };
 
@@ -20,7 +20,8 @@ struct AdamOptions {
 /// "<variable>/Adam_1"; "beta1_power" and "beta2_power" hold beta^t of the coming step.
 class Adam : public VariableOptimizer {
  public:
-  explicit Adam(const AdamOptions& options) : options_(options) {}
+  /// Throws UsageError when a number is out of range.
+  explicit Adam(const AdamOptions& options);
   std::string name() const override { return "Adam"; }
   std::vector<std::string> slot_names() const override { return {"m", "v"}; }
 

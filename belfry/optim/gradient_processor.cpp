@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 #include <torch/library.h>
 
+#include <algorithm>
 #include <regex>
 
 #include "belfry/base/error.h"
@@ -50,6 +51,10 @@ class ProcessingOptimizer : public Optimizer {
       : optimizer_(std::move(optimizer)), processors_(std::move(processors)) {}
 
   std::string name() const override { return optimizer_->name(); }
+  std::vector<std::string> slot_names() const override { return optimizer_->slot_names(); }
+  Variable slot(const Variable& variable, const std::string& name) const override {
+    return optimizer_->slot(variable, name);
+  }
   GradientsAndVariables compute_gradients(const Tensor& loss,
                                           const std::vector<Variable>& variables) override {
     return optimizer_->compute_gradients(loss, variables);
@@ -98,6 +103,12 @@ GradientsAndVariables FilterNoneGrad::process_gradients(const GradientsAndVariab
   return kept;
 }
 
+GlobalNormClip::GlobalNormClip(double max_norm) : max_norm_(max_norm) {
+  if (!(max_norm > 0)) {
+    throw UsageError(fmt::format("[GlobalNormClip] expected a positive norm, got {}", max_norm));
+  }
+}
+
 GradientsAndVariables GlobalNormClip::process_gradients(const GradientsAndVariables& gradients) const {
   std::vector<Tensor> tensors;
   for (const auto& pair : gradients) tensors.push_back(pair.gradient);
@@ -109,6 +120,7 @@ GradientsAndVariables GlobalNormClip::process_gradients(const GradientsAndVariab
 
 MapGradient::MapGradient(Function function, std::string regex)
     : function_(std::move(function)), regex_(std::move(regex)) {
+  if (!function_) throw UsageError("[MapGradient] expected a function, got none");
   parse_regex("MapGradient", regex_);
 }
 
@@ -145,6 +157,10 @@ CheckGradient::CheckGradient()
 
 std::unique_ptr<Optimizer> apply_grad_processors(std::unique_ptr<Optimizer> optimizer,
                                                  GradientProcessors processors) {
+  if (!optimizer) throw UsageError("[apply_grad_processors] expected an optimizer, got null");
+  if (std::find(processors.begin(), processors.end(), nullptr) != processors.end()) {
+    throw UsageError("[apply_grad_processors] expected gradient processors, got null among them");
+  }
   return std::make_unique<ProcessingOptimizer>(std::move(optimizer), std::move(processors));
 }
 

@@ -32,10 +32,11 @@ class FilterNoneGrad : public GradientProcessor {
   GradientsAndVariables process_gradients(const GradientsAndVariables& gradients) const override;
 };
 
-/// Scales all gradients by one factor, so that the norm of all of them together is at most `max_norm`.
+/// Scales all gradients by one factor, so that the norm of all of them together is at most `max_norm`, which
+/// must be positive. A gradient that is not finite makes all of them NaN.
 class GlobalNormClip : public GradientProcessor {
  public:
-  explicit GlobalNormClip(double max_norm) : max_norm_(max_norm) {}
+  explicit GlobalNormClip(double max_norm);
   std::string name() const override { return "GlobalNormClip"; }
 
  protected:
@@ -81,7 +82,8 @@ class CheckGradient : public MapGradient {
 using GradientProcessors = std::vector<std::shared_ptr<const GradientProcessor>>;
 
 /// An optimizer that computes gradients as `optimizer` does, and has them processed, in the order given,
-/// before it applies them.
+/// before it applies them. Its name and slots are those of `optimizer`. Neither that nor a processor may be
+/// null.
 std::unique_ptr<Optimizer> apply_grad_processors(std::unique_ptr<Optimizer> optimizer,
                                                  GradientProcessors processors);
 

@@ -2,8 +2,10 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_fused_sgd.h>
+#include <fmt/format.h>
 #include <torch/library.h>
 
+#include "belfry/base/error.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/node.h"
 #include "belfry/optim/internal/update_kernels.h"
@@ -38,6 +40,12 @@ TORCH_LIBRARY_IMPL(belfry, CompositeExplicitAutograd, m) {
 }
 TORCH_LIBRARY_IMPL(belfry, Meta, m) {
   m.impl("apply_momentum", check_momentum);
+}
+
+Momentum::Momentum(const MomentumOptions& options) : options_(options) {
+  if (!(options.momentum >= 0 && options.momentum <= 1)) {
+    throw UsageError(fmt::format("[Momentum] expected .momentum in [0, 1], got {}", options.momentum));
+  }
 }
 
 Tensor Momentum::update(const std::vector<Variable>& variables, const std::vector<Tensor>& gradients,

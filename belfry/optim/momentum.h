@@ -9,7 +9,7 @@ namespace belfry {
 
 struct MomentumOptions {
   LearningRate learning_rate = 0.01;
-  double momentum = 0.9;
+  double momentum = 0.9;  ///< in [0, 1]
   bool use_nesterov = false;
 };
 
@@ -17,7 +17,8 @@ struct MomentumOptions {
 /// learning_rate * (gradient + momentum * accumulator). The accumulator is the slot "Momentum".
 class Momentum : public VariableOptimizer {
  public:
-  explicit Momentum(const MomentumOptions& options) : options_(options) {}
+  /// Throws UsageError when the momentum is out of range.
+  explicit Momentum(const MomentumOptions& options);
   std::string name() const override { return "Momentum"; }
   std::vector<std::string> slot_names() const override { return {"momentum"}; }
 

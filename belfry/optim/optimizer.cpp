@@ -9,6 +9,14 @@
 
 namespace belfry {
 
+LearningRate::LearningRate(const Tensor& tensor) : tensor_(tensor) {
+  if (!tensor.defined()) throw UsageError("[LearningRate] expected a floating-point scalar, got none");
+  if (tensor.rank() != 0 || !c10::isFloatingType(tensor.dtype())) {
+    throw UsageError(
+        fmt::format("[LearningRate] expected a floating-point scalar, got {}", describe(tensor)));
+  }
+}
+
 Tensor LearningRate::tensor(const std::string& name) const {
   return tensor_.defined() ? tensor_ : constant(value_, kFloat32, name);
 }
@@ -23,6 +31,10 @@ GradientsAndVariables Optimizer::compute_gradients(const Tensor& loss,
   GradientsAndVariables result;
   for (size_t i = 0; i < trained.size(); ++i) result.push_back({by_variable[i], trained[i]});
   return result;
+}
+
+Variable Optimizer::slot(const Variable&, const std::string&) const {
+  return {};
 }
 
 Tensor Optimizer::minimize(const Tensor& loss, const std::vector<Variable>& variables,

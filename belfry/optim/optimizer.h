@@ -22,8 +22,9 @@ using GradientsAndVariables = std::vector<GradientAndVariable>;
 class LearningRate {
  public:
   LearningRate(double value) : value_(value) {}
-  LearningRate(const Tensor& tensor) : tensor_(tensor) {}
-  LearningRate(const Variable& variable) : tensor_(variable.tensor()) {}
+  /// Throws UsageError for what is not a floating-point scalar.
+  LearningRate(const Tensor& tensor);
+  LearningRate(const Variable& variable) : LearningRate(variable.tensor()) {}
 
   /// The scalar; a number becomes a float32 constant `name` of the default graph.
   Tensor tensor(const std::string& name) const;
@@ -46,14 +47,21 @@ class Optimizer {
     Variable global_step;  ///< incremented after the update, if given
     std::string name;      ///< of the operation; "": the optimizer's
   };
-  /// One operation that updates all variables that have a gradient. Its slots are created now, at the root,
-  /// named after their variables ("conv0/W/Momentum"). Throws UsageError when no variable has a gradient.
+  /// One operation that updates all variables that have a gradient. Its slots are created now, at the root
+  /// whatever scopes are open, on the devices of their variables and named after them ("conv0/W/Momentum").
+  /// Throws UsageError when no variable has a gradient.
   virtual Tensor apply_gradients(const GradientsAndVariables& gradients, const ApplyOptions& options) = 0;
   Tensor apply_gradients(const GradientsAndVariables& gradients) { return apply_gradients(gradients, {}); }
 
   /// compute_gradients, then apply_gradients.
   Tensor minimize(const Tensor& loss, const std::vector<Variable>& variables, const ApplyOptions& options);
   Tensor minimize(const Tensor& loss) { return minimize(loss, {}, {}); }
+
+  /// The names of its slots, the tensors that it keeps for each variable it updates.
+  virtual std::vector<std::string> slot_names() const { return {}; }
+  /// The slot of that name ("momentum"; Adam has "m" and "v") that was made for `variable`; not defined when
+  /// there is none.
+  virtual Variable slot(const Variable& variable, const std::string& name) const;
 
   /// TensorFlow's name: "Momentum".
   virtual std::string name() const = 0;

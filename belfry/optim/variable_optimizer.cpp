@@ -12,16 +12,15 @@
 namespace belfry {
 namespace {
 
-/// `name`, or the first of "<name>_1", "<name>_2", ... that no variable has: so two slots of one optimizer,
-/// or of two, get TensorFlow's names.
-std::string unique_variable_name(const std::string& name) {
-  const std::string& scope = current_variable_scope();
-  auto is_taken = [&](const std::string& candidate) {
-    return default_graph().find_variable(scope.empty() ? candidate : scope + "/" + candidate) != nullptr;
-  };
+/// Creates the variable `name` at the root, or the first of "<name>_1", "<name>_2", ... that is free: so two
+/// slots of one optimizer, or of two, get TensorFlow's names.
+Variable create_at_root(const std::string& name, const Shape& shape, const VariableOptions& options,
+                        c10::Device device) {
+  GraphScope outside_of_all_scopes(default_graph());
+  DeviceScope on_device(device);
   std::string candidate = name;
-  for (int i = 1; is_taken(candidate); ++i) candidate = fmt::format("{}_{}", name, i);
-  return candidate;
+  for (int i = 1; default_graph().find_variable(candidate); ++i) candidate = fmt::format("{}_{}", name, i);
+  return get_variable(candidate, shape, options);
 }
 
 }  // namespace
@@ -64,12 +63,13 @@ std::vector<Tensor> VariableOptimizer::slots(const std::vector<Variable>& variab
   for (const Variable& variable : variables) {
     Variable value = slot(variable, name);
     if (!value.defined()) {
-      value =
-          get_variable(unique_variable_name(variable.name() + "/" + suffix), variable.shape(),
-                       {.dtype = variable.dtype(),
-                        .initializer = zeros_initializer(),
-                        .trainable = false,
-                        .memory_order = variable.tensor().node().attribute("memory_order").toIntVector()});
+      const Node& node = variable.tensor().node();
+      value = create_at_root(variable.name() + "/" + suffix, variable.shape(),
+                             {.dtype = variable.dtype(),
+                              .initializer = zeros_initializer(),
+                              .trainable = false,
+                              .memory_order = node.attribute("memory_order").toIntVector()},
+                             node.device());
       slots_.push_back({name, variable, value});
     }
     result.push_back(value);
@@ -78,8 +78,8 @@ std::vector<Tensor> VariableOptimizer::slots(const std::vector<Variable>& variab
 }
 
 Variable VariableOptimizer::create_scalar(const std::string& name, double value) {
-  return get_variable(unique_variable_name(name), {},
-                      {.initializer = constant_initializer(value), .trainable = false});
+  return create_at_root(name, {}, {.initializer = constant_initializer(value), .trainable = false},
+                        current_device());
 }
 
 }  // namespace belfry

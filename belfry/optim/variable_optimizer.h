@@ -14,21 +14,17 @@ class VariableOptimizer : public Optimizer {
   using Optimizer::apply_gradients;
   Tensor apply_gradients(const GradientsAndVariables& gradients, const ApplyOptions& options) final;
 
-  /// The slot of that name ("Momentum"; Adam has "m" and "v") that was made for `variable`; not defined when
-  /// there is none.
-  Variable slot(const Variable& variable, const std::string& name) const;
-  /// The names of its slots.
-  virtual std::vector<std::string> slot_names() const { return {}; }
+  Variable slot(const Variable& variable, const std::string& name) const final;
 
  protected:
   /// Adds the operation. `gradients` are those of `variables`, of the same dtypes; all are defined.
   virtual Tensor update(const std::vector<Variable>& variables, const std::vector<Tensor>& gradients,
                         const std::string& name) = 0;
 
-  /// The slots of `variables`; a missing one is created with zeros, as "<variable>/<suffix>".
+  /// The slots of `variables`; a missing one is created with zeros, as "<variable>/<suffix>" of the root.
   std::vector<Tensor> slots(const std::vector<Variable>& variables, const std::string& name,
                             const std::string& suffix);
-  /// A float32 scalar of the optimizer's own, "beta1_power" for instance.
+  /// A float32 scalar of the optimizer's own at the root, "beta1_power" for instance.
   static Variable create_scalar(const std::string& name, double value);
 
  private:

@@ -5,11 +5,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
 #include "belfry/graph/graph.h"
 #include "belfry/ops/ops.h"
 #include "belfry/optim/gradient_descent.h"
+#include "belfry/optim/momentum.h"
 #include "belfry/runtime/session.h"
 #include "tests/support/close.h"
 
@@ -65,6 +68,21 @@ TEST_F(GradientProcessorTest, GlobalNormClipLeavesSmallGradients) {
   EXPECT_TRUE(test::close(value(clipped[0].gradient), at::tensor({3.0, 4.0}), test::kSameFormula));
 }
 
+/// TensorFlow 2.15: tf.clip_by_global_norm([[inf, 4], 12], 6.5) is [[nan, nan], nan].
+TEST_F(GradientProcessorTest, GlobalNormClipHidesNoInfinity) {
+  pairs[0].gradient = constant(std::vector<double>{std::numeric_limits<double>::infinity(), 4});
+  const auto clipped = GlobalNormClip(6.5).process(pairs);
+  EXPECT_TRUE(value(clipped[0].gradient).isnan().all().item<bool>());
+  EXPECT_TRUE(value(clipped[1].gradient).isnan().all().item<bool>());
+}
+
+TEST_F(GradientProcessorTest, ANormThatIsNotPositiveIsAnError) {
+  EXPECT_THROW(GlobalNormClip(0), UsageError);
+  EXPECT_THROW(GlobalNormClip(-1), UsageError);
+  EXPECT_THROW(clip_by_global_norm({pairs[1].gradient}, -1), UsageError);
+  EXPECT_THROW(clip_by_norm(pairs[1].gradient, 0), UsageError);
+}
+
 TEST_F(GradientProcessorTest, ScaleGradientTakesTheFirstMatchOfTheWholeName) {
   const auto scaled =
       ScaleGradient({{"W", 7.0}, {".*/b", 2.0}, {"conv0/.*", 0.0}, {"fc0/.*", 3.0}}).process(pairs);
@@ -91,6 +109,21 @@ TEST_F(GradientProcessorTest, CheckGradientNamesTheVariable) {
   } catch (const Error& e) {
     EXPECT_THAT(e.what(), HasSubstr("fc0/b"));
   }
+}
+
+TEST_F(GradientProcessorTest, SlotsAreThoseOfTheOptimizerInside) {
+  auto optimizer = apply_grad_processors(std::make_unique<Momentum>(MomentumOptions()), GlobalNormClip(6.5));
+  optimizer->apply_gradients(pairs);
+  EXPECT_THAT(optimizer->slot_names(), ElementsAre("momentum"));
+  EXPECT_EQ(optimizer->slot(pairs[0].variable, "momentum").name(), "conv0/W/Momentum");
+}
+
+TEST_F(GradientProcessorTest, NothingInPlaceOfAnOptimizerOrProcessorIsAnError) {
+  EXPECT_THROW(apply_grad_processors(nullptr, GlobalNormClip(1)), UsageError);
+  EXPECT_THROW(apply_grad_processors(std::make_unique<GradientDescent>(GradientDescentOptions()),
+                                     GradientProcessors{nullptr}),
+               UsageError);
+  EXPECT_THROW(MapGradient(nullptr), UsageError);
 }
 
 TEST_F(GradientProcessorTest, ProcessorsRunInOrderBeforeTheUpdate) {

@@ -11,6 +11,7 @@
 #include "belfry/base/error.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/node.h"
+#include "belfry/graph/scope.h"
 #include "belfry/ops/ops.h"
 #include "belfry/optim/adam.h"
 #include "belfry/optim/gradient_descent.h"
@@ -143,6 +144,27 @@ TEST_F(OptimizerTest, SlotsAreNotTrainedAndKeepTheMemoryOrderOfTheirVariables) {
   EXPECT_THAT(slot.tensor().node().attribute("memory_order").toIntVector(), ElementsAre(3, 0, 1, 2));
 }
 
+TEST_F(OptimizerTest, SlotsAreAtTheRootWhateverScopesAreOpen) {
+  build_problem();
+  VariableScope scope("tower", {.reuse = Reuse::kReuse});
+  Momentum optimizer({.learning_rate = rate});
+  optimizer.minimize(loss);
+  Adam({.learning_rate = rate}).minimize(loss);
+  EXPECT_EQ(optimizer.slot(trainable_variables()[0], "momentum").name(), "matrix/Momentum");
+  EXPECT_TRUE(graph.find_variable("matrix/Adam"));
+  EXPECT_TRUE(graph.find_variable("beta1_power"));
+}
+
+TEST_F(OptimizerTest, SlotsAreOnTheDevicesOfTheirVariables) {
+  DeviceScope device(c10::Device(c10::kCUDA, 1));
+  add_variable("matrix", {2, 3}, {});
+  DeviceScope another(c10::kCPU);
+  Momentum optimizer({.learning_rate = 0.1});
+  optimizer.apply_gradients({{zeros({2, 3}), trainable_variables()[0]}});
+  EXPECT_EQ(optimizer.slot(trainable_variables()[0], "momentum").tensor().node().device(),
+            c10::Device(c10::kCUDA, 1));
+}
+
 TEST_F(OptimizerTest, TwoOptimizersOfOneVariableHaveTheirOwnSlots) {
   build_problem();
   Adam({.learning_rate = 0.1}).minimize(losses[2]);
@@ -185,6 +207,16 @@ TEST_F(OptimizerTest, NoGradientAtAllIsAnError) {
   } catch (const UsageError& e) {
     EXPECT_THAT(e.what(), HasSubstr("[GradientDescent] expected a gradient for some variable, got none"));
   }
+}
+
+TEST_F(OptimizerTest, OptionsOutOfRangeAreErrors) {
+  EXPECT_THROW(Adam({.beta1 = 1}), UsageError);
+  EXPECT_THROW(Adam({.beta2 = -0.1}), UsageError);
+  EXPECT_THROW(Adam({.epsilon = -1}), UsageError);
+  EXPECT_THROW(Momentum({.momentum = 1.5}), UsageError);
+  EXPECT_THROW(LearningRate{Tensor()}, UsageError);
+  EXPECT_THROW(LearningRate{zeros({1})}, UsageError);
+  EXPECT_THROW(LearningRate{constant(1)}, UsageError);
 }
 
 TEST_F(OptimizerTest, AGradientOfAnotherShapeIsAnError) {

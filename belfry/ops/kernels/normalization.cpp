@@ -123,6 +123,7 @@ Tensor bias_add(const Tensor& x, const Tensor& bias, std::string_view data_forma
 }
 
 Tensor clip_by_norm(const Tensor& x, double max_norm) {
+  TORCH_CHECK(max_norm > 0, "expected a positive norm, got ", max_norm);
   return x * (max_norm / at::linalg_vector_norm(x).clamp_min(max_norm));
 }
 
