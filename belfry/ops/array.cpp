@@ -21,8 +21,8 @@ Tensor size(const Tensor& x, const std::string& name) {
 Tensor reshape(const Tensor& x, const Shape& shape, const std::string& name) {
   return call("aten::reshape", {x}, {{"shape", shape}}, name);
 }
-Tensor reshape(const Tensor& x, const Tensor& shape, const Shape& static_shape, const std::string& name) {
-  return call("belfry::reshape", {x, shape}, {{"static_shape", static_shape}}, name);
+Tensor reshape(const Tensor& x, const RunTimeShape& shape, const std::string& name) {
+  return call("belfry::reshape", {x, shape.sizes}, {{"known", shape.known}}, name);
 }
 Tensor batch_flatten(const Tensor& x, const std::string& name) {
   const std::string node_name = name.empty() ? "batch_flatten" : name;
@@ -42,7 +42,11 @@ Tensor squeeze(const Tensor& x, const std::vector<int64_t>& axes, const std::str
           fmt::format("[squeeze {}] expected size 1 at dimension {}, got {}", name, axis, describe(x)));
     }
   }
-  return call("aten::squeeze.dims", {x}, {{"dim", axes}}, name);
+  std::vector<int64_t> dropped = axes;
+  for (int64_t axis = 0; axes.empty() && axis < x.rank(); ++axis) {
+    if (x.dim(axis) == 1) dropped.push_back(axis);
+  }
+  return call("aten::squeeze.dims", {x}, {{"dim", dropped}}, name);
 }
 Tensor broadcast_to(const Tensor& x, const Shape& shape, const std::string& name) {
   return call("aten::expand", {x}, {{"size", shape}}, name.empty() ? "broadcast_to" : name);
@@ -81,11 +85,21 @@ Tensor slice(const Tensor& x, const std::vector<int64_t>& begin, const std::vect
              const std::string& name) {
   return call("belfry::slice", {x}, {{"begin", begin}, {"size", size}}, name);
 }
+Tensor strided_slice(const Tensor& x, const std::vector<int64_t>& begin, const std::vector<int64_t>& end,
+                     const std::vector<int64_t>& strides, const std::string& name) {
+  return call("belfry::strided_slice", {x}, {{"begin", begin}, {"end", end}, {"strides", strides}}, name);
+}
 Tensor select(const Tensor& x, int64_t index, int64_t axis, const std::string& name) {
   return call("aten::select.int", {x}, {{"dim", axis}, {"index", index}}, name);
 }
 Tensor gather(const Tensor& x, const Tensor& indices, int64_t axis, const std::string& name) {
   return call("belfry::gather", {x, indices}, {{"axis", axis}}, name);
+}
+Tensor gather_nd(const Tensor& x, const Tensor& indices, const std::string& name) {
+  return call("belfry::gather_nd", {x, indices}, {}, name);
+}
+Tensor scatter_nd(const Tensor& indices, const Tensor& updates, const Shape& shape, const std::string& name) {
+  return call("belfry::scatter_nd", {indices, updates}, {{"shape", shape}}, name);
 }
 Tensor embedding_lookup(const Tensor& table, const Tensor& ids, const std::string& name) {
   return call("aten::embedding", {table, ids}, {}, name.empty() ? "embedding_lookup" : name);
@@ -95,6 +109,15 @@ Tensor boolean_mask(const Tensor& x, const Tensor& mask, const std::string& name
 }
 Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y, const std::string& name) {
   return call("aten::where.self", {condition, x, y}, {}, name);
+}
+Tensor where(const Tensor& condition, const Tensor& x, const c10::Scalar& y, const std::string& name) {
+  return call("aten::where.ScalarOther", {condition, x}, {{"other", attribute_of(y)}}, name);
+}
+Tensor where(const Tensor& condition, const c10::Scalar& x, const Tensor& y, const std::string& name) {
+  return call("aten::where.ScalarSelf", {condition, y}, {{"self", attribute_of(x)}}, name);
+}
+Tensor where(const Tensor& condition, const std::string& name) {
+  return call("aten::nonzero", {condition}, {}, name.empty() ? "where" : name);
 }
 Tensor reverse(const Tensor& x, const std::vector<int64_t>& axes, const std::string& name) {
   return call("aten::flip", {x}, {{"dims", axes}}, name.empty() ? "reverse" : name);
@@ -119,6 +142,20 @@ std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, const std::string& na
   return {outputs[0], outputs[1]};
 }
 
+Tensor sort(const Tensor& x, const SortAttributes& attributes, const std::string& name) {
+  return call_multi("aten::sort.stable", {x},
+                    {{"stable", true}, {"dim", attributes.axis}, {"descending", attributes.descending}},
+                    name)[0];
+}
+Tensor argsort(const Tensor& x, const SortAttributes& attributes, const std::string& name) {
+  return call("aten::argsort.stable", {x},
+              {{"stable", true}, {"dim", attributes.axis}, {"descending", attributes.descending}}, name);
+}
+
+Tensor sequence_mask(const Tensor& lengths, int64_t max_length, DType dtype, const std::string& name) {
+  return call("belfry::sequence_mask", {lengths}, {{"max_length", max_length}, {"dtype", dtype}}, name);
+}
+
 Tensor zeros(const Shape& shape, DType dtype, const std::string& name) {
   return call("aten::zeros", {}, {{"size", shape}, {"dtype", dtype}}, name);
 }
@@ -128,6 +165,16 @@ Tensor ones(const Shape& shape, DType dtype, const std::string& name) {
 Tensor fill(const Shape& shape, const c10::Scalar& value, DType dtype, const std::string& name) {
   return call("aten::full", {}, {{"size", shape}, {"fill_value", attribute_of(value)}, {"dtype", dtype}},
               name.empty() ? "fill" : name);
+}
+Tensor zeros(const RunTimeShape& shape, DType dtype, const std::string& name) {
+  return fill(shape, 0, dtype, name.empty() ? "zeros" : name);
+}
+Tensor ones(const RunTimeShape& shape, DType dtype, const std::string& name) {
+  return fill(shape, 1, dtype, name.empty() ? "ones" : name);
+}
+Tensor fill(const RunTimeShape& shape, const c10::Scalar& value, DType dtype, const std::string& name) {
+  return call("belfry::fill", {shape.sizes},
+              {{"value", attribute_of(value)}, {"dtype", dtype}, {"known", shape.known}}, name);
 }
 Tensor zeros_like(const Tensor& x, const std::string& name) {
   return call("aten::zeros_like", {x}, {}, name);
@@ -145,6 +192,19 @@ Tensor range(const c10::Scalar& start, const c10::Scalar& limit, const c10::Scal
                {"step", attribute_of(delta)},
                {"dtype", whole ? kInt64 : kFloat32}},
               name.empty() ? "range" : name);
+}
+Tensor linspace(double start, double stop, int64_t count, DType dtype, const std::string& name) {
+  return call("aten::linspace", {}, {{"start", start}, {"end", stop}, {"steps", count}, {"dtype", dtype}},
+              name);
+}
+Tensor eye(int64_t rows, int64_t columns, DType dtype, const std::string& name) {
+  return call("aten::eye.m", {}, {{"n", rows}, {"m", columns}, {"dtype", dtype}}, name);
+}
+Tensor diag(const Tensor& x, const std::string& name) {
+  return call("aten::diag_embed", {x}, {}, name.empty() ? "diag" : name);
+}
+Tensor diag_part(const Tensor& x, const std::string& name) {
+  return call("aten::diagonal", {x}, {{"dim1", -2}, {"dim2", -1}}, name.empty() ? "diag_part" : name);
 }
 Tensor range(const Tensor& limit, const std::string& name) {
   return call("belfry::range", {limit}, {}, name);

@@ -6,6 +6,7 @@
 #include "belfry/graph/scope.h"
 #include "belfry/ops/call.h"
 #include "belfry/ops/internal/scalar.h"
+#include "belfry/ops/internal/sum_dtype.h"
 #include "belfry/ops/state.h"
 
 namespace belfry {
@@ -27,14 +28,26 @@ Tensor divide(const Tensor& x, const Tensor& y, const std::string& name) {
 Tensor floor_div(const Tensor& x, const Tensor& y, const std::string& name) {
   return call("aten::floor_divide", {x, y}, {}, name);
 }
+Tensor floor_div(const Tensor& x, const c10::Scalar& y, const std::string& name) {
+  return call("aten::floor_divide.Scalar", {x}, {{"other", attribute_of(y)}}, name);
+}
 Tensor floor_mod(const Tensor& x, const Tensor& y, const std::string& name) {
   return call("aten::remainder.Tensor", {x, y}, {}, name);
+}
+Tensor floor_mod(const Tensor& x, const c10::Scalar& y, const std::string& name) {
+  return call("aten::remainder.Scalar", {x}, {{"other", attribute_of(y)}}, name);
 }
 Tensor maximum(const Tensor& x, const Tensor& y, const std::string& name) {
   return call("aten::maximum", {x, y}, {}, name);
 }
+Tensor maximum(const Tensor& x, const c10::Scalar& y, const std::string& name) {
+  return call("aten::clamp_min", {x}, {{"min", attribute_of(y)}}, name.empty() ? "maximum" : name);
+}
 Tensor minimum(const Tensor& x, const Tensor& y, const std::string& name) {
   return call("aten::minimum", {x, y}, {}, name);
+}
+Tensor minimum(const Tensor& x, const c10::Scalar& y, const std::string& name) {
+  return call("aten::clamp_max", {x}, {{"max", attribute_of(y)}}, name.empty() ? "minimum" : name);
 }
 Tensor squared_difference(const Tensor& x, const Tensor& y, const std::string& name) {
   return call("belfry::squared_difference", {x, y}, {}, name);
@@ -44,6 +57,12 @@ Tensor pow(const Tensor& x, const Tensor& y, const std::string& name) {
 }
 Tensor pow(const Tensor& x, const c10::Scalar& exponent, const std::string& name) {
   return call("aten::pow.Tensor_Scalar", {x}, {{"exponent", attribute_of(exponent)}}, name);
+}
+Tensor pow(const c10::Scalar& base, const Tensor& exponent, const std::string& name) {
+  return call("aten::pow.Scalar", {exponent}, {{"self", attribute_of(base)}}, name);
+}
+Tensor atan2(const Tensor& y, const Tensor& x, const std::string& name) {
+  return call("aten::atan2", {y, x}, {}, name);
 }
 Tensor add_n(const std::vector<Tensor>& tensors, const std::string& name) {
   return call("belfry::add_n", tensors, {}, name);
@@ -87,6 +106,24 @@ Tensor sin(const Tensor& x, const std::string& name) {
 }
 Tensor cos(const Tensor& x, const std::string& name) {
   return call("aten::cos", {x}, {}, name);
+}
+Tensor tan(const Tensor& x, const std::string& name) {
+  return call("aten::tan", {x}, {}, name);
+}
+Tensor asin(const Tensor& x, const std::string& name) {
+  return call("aten::asin", {x}, {}, name);
+}
+Tensor acos(const Tensor& x, const std::string& name) {
+  return call("aten::acos", {x}, {}, name);
+}
+Tensor atan(const Tensor& x, const std::string& name) {
+  return call("aten::atan", {x}, {}, name);
+}
+Tensor sinh(const Tensor& x, const std::string& name) {
+  return call("aten::sinh", {x}, {}, name);
+}
+Tensor cosh(const Tensor& x, const std::string& name) {
+  return call("aten::cosh", {x}, {}, name);
 }
 Tensor erf(const Tensor& x, const std::string& name) {
   return call("aten::erf", {x}, {}, name);
@@ -152,6 +189,9 @@ Tensor logical_not(const Tensor& x, const std::string& name) {
 Tensor is_nan(const Tensor& x, const std::string& name) {
   return call("aten::isnan", {x}, {}, name);
 }
+Tensor is_inf(const Tensor& x, const std::string& name) {
+  return call("aten::isinf", {x}, {}, name);
+}
 Tensor is_finite(const Tensor& x, const std::string& name) {
   return call("aten::isfinite", {x}, {}, name);
 }
@@ -202,8 +242,23 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulAttributes& attribut
 Tensor einsum(const std::string& equation, const std::vector<Tensor>& tensors, const std::string& name) {
   return call("aten::einsum", {}, {{"equation", equation}, {"tensors", tensors}}, name);
 }
+Tensor tensordot(const Tensor& a, const Tensor& b, int64_t axes, const std::string& name) {
+  std::vector<int64_t> a_axes, b_axes;
+  for (int64_t i = 0; i < axes; ++i) {
+    a_axes.push_back(i - axes);
+    b_axes.push_back(i);
+  }
+  return tensordot(a, b, a_axes, b_axes, name);
+}
+Tensor tensordot(const Tensor& a, const Tensor& b, const std::vector<int64_t>& a_axes,
+                 const std::vector<int64_t>& b_axes, const std::string& name) {
+  return call("aten::tensordot", {a, b}, {{"dims_self", a_axes}, {"dims_other", b_axes}}, name);
+}
 Tensor cumsum(const Tensor& x, int64_t axis, const std::string& name) {
-  return call("aten::cumsum", {x}, {{"dim", axis}}, name);
+  return call("aten::cumsum", {x}, {{"dim", axis}, {"dtype", internal::sum_dtype(x)}}, name);
+}
+Tensor cumprod(const Tensor& x, int64_t axis, const std::string& name) {
+  return call("aten::cumprod", {x}, {{"dim", axis}, {"dtype", internal::sum_dtype(x)}}, name);
 }
 Tensor cast(const Tensor& x, DType dtype, const std::string& name) {
   if (x.dtype() == dtype) return identity(x, name.empty() ? "cast" : name);

@@ -20,13 +20,20 @@ Tensor multiply(const Tensor& x, const Tensor& y, const std::string& name = "");
 Tensor divide(const Tensor& x, const Tensor& y, const std::string& name = "");
 /// Division rounded towards minus infinity.
 Tensor floor_div(const Tensor& x, const Tensor& y, const std::string& name = "");
+Tensor floor_div(const Tensor& x, const c10::Scalar& y, const std::string& name = "");
 /// Remainder with the sign of `y`, as Python's %.
 Tensor floor_mod(const Tensor& x, const Tensor& y, const std::string& name = "");
+Tensor floor_mod(const Tensor& x, const c10::Scalar& y, const std::string& name = "");
 Tensor maximum(const Tensor& x, const Tensor& y, const std::string& name = "");
+Tensor maximum(const Tensor& x, const c10::Scalar& y, const std::string& name = "");
 Tensor minimum(const Tensor& x, const Tensor& y, const std::string& name = "");
+Tensor minimum(const Tensor& x, const c10::Scalar& y, const std::string& name = "");
 Tensor squared_difference(const Tensor& x, const Tensor& y, const std::string& name = "");
 Tensor pow(const Tensor& x, const Tensor& y, const std::string& name = "");
 Tensor pow(const Tensor& x, const c10::Scalar& exponent, const std::string& name = "");
+Tensor pow(const c10::Scalar& base, const Tensor& exponent, const std::string& name = "");
+/// The angle of the point (x, y), in (-pi, pi].
+Tensor atan2(const Tensor& y, const Tensor& x, const std::string& name = "");
 /// The sum of any number of tensors of one shape.
 Tensor add_n(const std::vector<Tensor>& tensors, const std::string& name = "");
 
@@ -44,6 +51,12 @@ Tensor square(const Tensor& x, const std::string& name = "");
 Tensor reciprocal(const Tensor& x, const std::string& name = "");
 Tensor sin(const Tensor& x, const std::string& name = "");
 Tensor cos(const Tensor& x, const std::string& name = "");
+Tensor tan(const Tensor& x, const std::string& name = "");
+Tensor asin(const Tensor& x, const std::string& name = "");
+Tensor acos(const Tensor& x, const std::string& name = "");
+Tensor atan(const Tensor& x, const std::string& name = "");
+Tensor sinh(const Tensor& x, const std::string& name = "");
+Tensor cosh(const Tensor& x, const std::string& name = "");
 Tensor erf(const Tensor& x, const std::string& name = "");
 Tensor floor(const Tensor& x, const std::string& name = "");
 Tensor ceil(const Tensor& x, const std::string& name = "");
@@ -69,16 +82,19 @@ Tensor logical_or(const Tensor& x, const Tensor& y, const std::string& name = ""
 Tensor logical_xor(const Tensor& x, const Tensor& y, const std::string& name = "");
 Tensor logical_not(const Tensor& x, const std::string& name = "");
 Tensor is_nan(const Tensor& x, const std::string& name = "");
+Tensor is_inf(const Tensor& x, const std::string& name = "");
 Tensor is_finite(const Tensor& x, const std::string& name = "");
 
 // Limits.
 
 Tensor clip_by_value(const Tensor& x, double min, double max, const std::string& name = "");
-/// `x` scaled down, where needed, to an L2 norm (over all elements) of at most `max_norm`.
+/// `x` scaled down, where needed, to an L2 norm (over all elements) of at most `max_norm`, which must be
+/// positive.
 Tensor clip_by_norm(const Tensor& x, double max_norm, const std::string& name = "");
 /// The L2 norm of all elements of all tensors; none among them are skipped.
 Tensor global_norm(const std::vector<Tensor>& tensors, const std::string& name = "");
-/// Every tensor times max_norm / max(global_norm, max_norm), and the global norm. None stay none.
+/// Every tensor times max_norm / max(global_norm, max_norm), and the global norm. None stay none. `max_norm`
+/// must be positive. Where the global norm is not finite all results are NaN, as in TensorFlow.
 std::pair<std::vector<Tensor>, Tensor> clip_by_global_norm(const std::vector<Tensor>& tensors,
                                                            double max_norm, const std::string& name = "");
 
@@ -97,8 +113,15 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulAttributes& attribut
 /// `einsum("bij,bjk->bik", {a, b})`
 Tensor einsum(const std::string& equation, const std::vector<Tensor>& tensors, const std::string& name = "");
 
-/// Sum of the elements up to each, along `axis`.
+/// Contracts the last `axes` dimensions of `a` with the first ones of `b`.
+Tensor tensordot(const Tensor& a, const Tensor& b, int64_t axes, const std::string& name = "");
+/// Contracts dimension a_axes[i] of `a` with dimension b_axes[i] of `b`.
+Tensor tensordot(const Tensor& a, const Tensor& b, const std::vector<int64_t>& a_axes,
+                 const std::vector<int64_t>& b_axes, const std::string& name = "");
+
+/// Sum, and product, of the elements up to each, along `axis`. Integers keep their dtype.
 Tensor cumsum(const Tensor& x, int64_t axis, const std::string& name = "");
+Tensor cumprod(const Tensor& x, int64_t axis, const std::string& name = "");
 
 Tensor cast(const Tensor& x, DType dtype, const std::string& name = "");
 

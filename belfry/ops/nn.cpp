@@ -4,6 +4,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/graph/scope.h"
+#include "belfry/ops/array.h"
 #include "belfry/ops/call.h"
 #include "belfry/ops/state.h"
 
@@ -48,6 +49,12 @@ Tensor hardswish(const Tensor& x, const std::string& name) {
 }
 Tensor softplus(const Tensor& x, const std::string& name) {
   return call("aten::softplus", {x}, {}, name);
+}
+Tensor softsign(const Tensor& x, const std::string& name) {
+  return call("belfry::softsign", {x}, {}, name);
+}
+Tensor log_sigmoid(const Tensor& x, const std::string& name) {
+  return call("aten::log_sigmoid", {x}, {}, name);
 }
 Tensor leaky_relu(const Tensor& x, double alpha, const std::string& name) {
   return call("aten::leaky_relu", {x}, {{"negative_slope", alpha}}, name);
@@ -94,6 +101,23 @@ Tensor depthwise_conv2d(const Tensor& input, const Tensor& filter, const ConvAtt
                {"data_format", attributes.data_format}},
               name);
 }
+Tensor separable_conv2d(const Tensor& input, const Tensor& depthwise_filter, const Tensor& pointwise_filter,
+                        const ConvAttributes& attributes, const std::string& name) {
+  const std::string node_name = name.empty() ? "separable_conv2d" : name;
+  const Tensor depthwise = depthwise_conv2d(input, depthwise_filter, attributes, node_name + "/depthwise");
+  return conv2d(depthwise, pointwise_filter, {.data_format = attributes.data_format}, node_name);
+}
+Tensor conv1d(const Tensor& input, const Tensor& filter, const Conv1DAttributes& attributes,
+              const std::string& name) {
+  const std::string node_name = name.empty() ? "conv1d" : name;
+  const Tensor row = expand_dims(input, 1, node_name + "/row");
+  const Tensor y = conv2d(row, expand_dims(filter, 0, node_name + "/filter"),
+                          {.strides = {1, attributes.stride},
+                           .padding = attributes.padding,
+                           .dilations = {1, attributes.dilation}},
+                          node_name + "/conv2d");
+  return squeeze(y, {1}, node_name);
+}
 Tensor conv2d_transpose(const Tensor& input, const Tensor& filter, const ConvTransposeAttributes& attributes,
                         const std::string& name) {
   return conv2d_transpose(input, filter, Tensor(), attributes, name);
@@ -136,6 +160,15 @@ Tensor resize(const Tensor& x, Size2D size, const ResizeAttributes& attributes, 
               name);
 }
 
+Tensor space_to_depth(const Tensor& x, int64_t block, const std::string& data_format,
+                      const std::string& name) {
+  return call("belfry::space_to_depth", {x}, {{"block", block}, {"data_format", data_format}}, name);
+}
+Tensor depth_to_space(const Tensor& x, int64_t block, const std::string& data_format,
+                      const std::string& name) {
+  return call("belfry::depth_to_space", {x}, {{"block", block}, {"data_format", data_format}}, name);
+}
+
 Tensor bias_add(const Tensor& x, const Tensor& bias, const std::string& data_format,
                 const std::string& name) {
   return call("belfry::bias_add", {x, bias}, {{"data_format", data_format}}, name);
@@ -175,6 +208,16 @@ Tensor group_norm(const Tensor& x, const Tensor& scale, const Tensor& offset,
               {{"groups", attributes.groups},
                {"epsilon", attributes.epsilon},
                {"data_format", attributes.data_format}},
+              name);
+}
+
+Tensor local_response_normalization(const Tensor& x, const LocalResponseAttributes& attributes,
+                                    const std::string& name) {
+  return call("belfry::local_response_normalization", {x},
+              {{"depth_radius", attributes.depth_radius},
+               {"bias", attributes.bias},
+               {"alpha", attributes.alpha},
+               {"beta", attributes.beta}},
               name);
 }
 

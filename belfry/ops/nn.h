@@ -24,6 +24,9 @@ Tensor elu(const Tensor& x, const std::string& name = "");
 Tensor selu(const Tensor& x, const std::string& name = "");
 Tensor hardswish(const Tensor& x, const std::string& name = "");
 Tensor softplus(const Tensor& x, const std::string& name = "");
+/// x / (1 + |x|)
+Tensor softsign(const Tensor& x, const std::string& name = "");
+Tensor log_sigmoid(const Tensor& x, const std::string& name = "");
 Tensor leaky_relu(const Tensor& x, double alpha = 0.2, const std::string& name = "");
 /// max(x, 0) + alpha * min(x, 0); `alpha` broadcasts.
 Tensor prelu(const Tensor& x, const Tensor& alpha, const std::string& name = "");
@@ -69,6 +72,20 @@ Tensor conv2d(const Tensor& input, const Tensor& filter, const Tensor& bias,
 Tensor depthwise_conv2d(const Tensor& input, const Tensor& filter, const ConvAttributes& attributes = {},
                         const std::string& name = "");
 
+/// depthwise_conv2d by `depthwise_filter` [height, width, channels, multiplier], then a convolution of single
+/// pixels by `pointwise_filter` [1, 1, channels * multiplier, out channels].
+Tensor separable_conv2d(const Tensor& input, const Tensor& depthwise_filter, const Tensor& pointwise_filter,
+                        const ConvAttributes& attributes = {}, const std::string& name = "");
+
+struct Conv1DAttributes {
+  int64_t stride = 1;
+  std::string padding = "SAME";
+  int64_t dilation = 1;
+};
+/// Of an input [N, width, channels] by `filter` [width, channels, out channels].
+Tensor conv1d(const Tensor& input, const Tensor& filter, const Conv1DAttributes& attributes = {},
+              const std::string& name = "");
+
 struct ConvTransposeAttributes {
   Size2D strides = 1;
   /// "SAME": the output is `strides` times the input; "VALID": (size - 1) * stride + kernel, or more for a
@@ -104,6 +121,13 @@ struct ResizeAttributes {
 };
 Tensor resize(const Tensor& x, Size2D size, const ResizeAttributes& attributes = {},
               const std::string& name = "");
+
+/// Moves blocks of `block` x `block` pixels into the channels, and back. Channels of one pixel of a block
+/// stay together, in the order of the pixels: [N, H, W, C] to [N, H / block, W / block, block * block * C].
+Tensor space_to_depth(const Tensor& x, int64_t block, const std::string& data_format = "NHWC",
+                      const std::string& name = "");
+Tensor depth_to_space(const Tensor& x, int64_t block, const std::string& data_format = "NHWC",
+                      const std::string& name = "");
 
 /// Adds `bias` [C] along the channels of `x`, of any rank from 2 on.
 Tensor bias_add(const Tensor& x, const Tensor& bias, const std::string& data_format = "NHWC",
@@ -146,6 +170,17 @@ struct GroupNormAttributes {
 Tensor group_norm(const Tensor& x, const Tensor& scale, const Tensor& offset,
                   const GroupNormAttributes& attributes = {}, const std::string& name = "");
 
+struct LocalResponseAttributes {
+  int64_t depth_radius = 5;
+  double bias = 1;
+  double alpha = 1;
+  double beta = 0.5;
+};
+/// x / (bias + alpha * sum(x^2))^beta, the sum over the channels (the last dimension) from `depth_radius`
+/// before to `depth_radius` after each.
+Tensor local_response_normalization(const Tensor& x, const LocalResponseAttributes& attributes = {},
+                                    const std::string& name = "");
+
 struct DropoutAttributes {
   std::optional<int64_t> seed;
   /// Sizes of the random mask, 1 where all elements share it; empty: those of `x`.
@@ -168,7 +203,7 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
                                     const AttentionAttributes& attributes = {}, const std::string& name = "");
 
 /// Whether the score of `labels` [N] is among the `k` largest of `predictions` [N, C], ties included: bool
-/// [N].
+/// [N]. False for a label out of range, and where any score of the row is not finite.
 Tensor in_top_k(const Tensor& predictions, const Tensor& labels, int64_t k, const std::string& name = "");
 /// The opposite, as float32 [N]: its mean is the top-k error.
 Tensor not_in_top_k(const Tensor& predictions, const Tensor& labels, int64_t k, const std::string& name = "");

@@ -27,6 +27,19 @@ Tensor random_normal(const Shape& shape, double mean, double stddev, const Rando
                      {{"shape", shape}, {"mean", mean}, {"stddev", stddev}, {"dtype", attributes.dtype}},
                      attributes.seed, name);
 }
+Tensor random_uniform(const RunTimeShape& shape, double low, double high, const RandomAttributes& attributes,
+                      const std::string& name) {
+  return seeded_call("belfry::random_uniform.run_time_shape", {shape.sizes},
+                     {{"low", low}, {"high", high}, {"dtype", attributes.dtype}, {"known", shape.known}},
+                     attributes.seed, name);
+}
+Tensor random_normal(const RunTimeShape& shape, double mean, double stddev,
+                     const RandomAttributes& attributes, const std::string& name) {
+  return seeded_call(
+      "belfry::random_normal.run_time_shape", {shape.sizes},
+      {{"mean", mean}, {"stddev", stddev}, {"dtype", attributes.dtype}, {"known", shape.known}},
+      attributes.seed, name);
+}
 Tensor truncated_normal(const Shape& shape, double mean, double stddev, const RandomAttributes& attributes,
                         const std::string& name) {
   return seeded_call("belfry::truncated_normal", {},

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "belfry/graph/tensor.h"
+#include "belfry/ops/run_time_shape.h"
 
 namespace belfry {
 
@@ -14,13 +15,16 @@ struct RandomAttributes {
   std::optional<int64_t> seed;
 };
 
-// New numbers at every run. `shape` is static; the functions `..._like` draw one number for each element of a
-// tensor.
+// New numbers at every run. The functions `..._like` draw one number for each element of a tensor.
 
 /// Evenly in [low, high); integers when the dtype is one.
 Tensor random_uniform(const Shape& shape, double low = 0, double high = 1,
                       const RandomAttributes& attributes = {}, const std::string& name = "");
 Tensor random_normal(const Shape& shape, double mean = 0, double stddev = 1,
+                     const RandomAttributes& attributes = {}, const std::string& name = "");
+Tensor random_uniform(const RunTimeShape& shape, double low = 0, double high = 1,
+                      const RandomAttributes& attributes = {}, const std::string& name = "");
+Tensor random_normal(const RunTimeShape& shape, double mean = 0, double stddev = 1,
                      const RandomAttributes& attributes = {}, const std::string& name = "");
 /// Normal, values more than two `stddev` from `mean` drawn again.
 Tensor truncated_normal(const Shape& shape, double mean = 0, double stddev = 1,

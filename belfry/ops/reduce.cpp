@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "belfry/ops/call.h"
+#include "belfry/ops/internal/sum_dtype.h"
 
 namespace belfry {
 namespace {
@@ -14,8 +15,10 @@ Attribute list_or_none(const Axes& axes) {
 }  // namespace
 
 Tensor sum(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes, const std::string& name) {
-  return call("aten::sum.dim_IntList", {x}, {{"dim", list_or_none(axes)}, {"keepdim", attributes.keep_dims}},
-              name);
+  return call(
+      "aten::sum.dim_IntList", {x},
+      {{"dim", list_or_none(axes)}, {"keepdim", attributes.keep_dims}, {"dtype", internal::sum_dtype(x)}},
+      name);
 }
 Tensor mean(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes, const std::string& name) {
   return call("aten::mean.dim", {x}, {{"dim", list_or_none(axes)}, {"keepdim", attributes.keep_dims}}, name);
@@ -29,7 +32,9 @@ Tensor min(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes
               name.empty() ? "min" : name);
 }
 Tensor prod(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes, const std::string& name) {
-  return call("belfry::prod", {x}, {{"axes", axes.list()}, {"keep_dims", attributes.keep_dims}}, name);
+  return call("belfry::prod", {x},
+              {{"axes", axes.list()}, {"keep_dims", attributes.keep_dims}, {"dtype", internal::sum_dtype(x)}},
+              name);
 }
 Tensor any(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes, const std::string& name) {
   return call("aten::any.dims", {x}, {{"dim", list_or_none(axes)}, {"keepdim", attributes.keep_dims}}, name);
@@ -46,6 +51,23 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, const ReduceAttributes& attr
     std::iota(dims.begin(), dims.end(), 0);
   }
   return call("aten::logsumexp", {x}, {{"dim", dims}, {"keepdim", attributes.keep_dims}}, name);
+}
+
+Tensor variance(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes,
+                const std::string& name) {
+  return call("aten::var.correction", {x},
+              {{"dim", list_or_none(axes)}, {"correction", 0}, {"keepdim", attributes.keep_dims}},
+              name.empty() ? "variance" : name);
+}
+Tensor stddev(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes,
+              const std::string& name) {
+  return call("aten::std.correction", {x},
+              {{"dim", list_or_none(axes)}, {"correction", 0}, {"keepdim", attributes.keep_dims}},
+              name.empty() ? "stddev" : name);
+}
+Tensor norm(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes, const std::string& name) {
+  return call("aten::linalg_vector_norm", {x},
+              {{"dim", list_or_none(axes)}, {"keepdim", attributes.keep_dims}}, name.empty() ? "norm" : name);
 }
 
 std::pair<Tensor, Tensor> moments(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes,

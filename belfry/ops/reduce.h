@@ -38,6 +38,7 @@ concept NameLike = std::convertible_to<const T&, std::string_view>;
 // Reductions over `axes`: `mean(x)`, `mean(x, {1, 2})`, `sum(x, -1, {.keep_dims = true}, "total")`, and
 // `mean(x, "cost")`.
 
+/// Integers keep their dtype, and may overflow in it; bools are counted in int64.
 Tensor sum(const Tensor& x, const Axes& axes = {}, const ReduceAttributes& attributes = {},
            const std::string& name = "");
 /// Integers are an error: cast first.
@@ -47,6 +48,7 @@ Tensor max(const Tensor& x, const Axes& axes = {}, const ReduceAttributes& attri
            const std::string& name = "");
 Tensor min(const Tensor& x, const Axes& axes = {}, const ReduceAttributes& attributes = {},
            const std::string& name = "");
+/// Dtypes as of sum.
 Tensor prod(const Tensor& x, const Axes& axes = {}, const ReduceAttributes& attributes = {},
             const std::string& name = "");
 Tensor any(const Tensor& x, const Axes& axes = {}, const ReduceAttributes& attributes = {},
@@ -56,6 +58,15 @@ Tensor all(const Tensor& x, const Axes& axes = {}, const ReduceAttributes& attri
 /// log(sum(exp(x))), without overflow.
 Tensor logsumexp(const Tensor& x, const Axes& axes = {}, const ReduceAttributes& attributes = {},
                  const std::string& name = "");
+
+/// The mean square of the differences from the mean, and its square root.
+Tensor variance(const Tensor& x, const Axes& axes = {}, const ReduceAttributes& attributes = {},
+                const std::string& name = "");
+Tensor stddev(const Tensor& x, const Axes& axes = {}, const ReduceAttributes& attributes = {},
+              const std::string& name = "");
+/// The Euclidean norm: sqrt(sum(x^2)).
+Tensor norm(const Tensor& x, const Axes& axes = {}, const ReduceAttributes& attributes = {},
+            const std::string& name = "");
 
 template <NameLike T>
 Tensor sum(const Tensor& x, const T& name) {
@@ -88,6 +99,18 @@ Tensor all(const Tensor& x, const T& name) {
 template <NameLike T>
 Tensor logsumexp(const Tensor& x, const T& name) {
   return logsumexp(x, Axes(), {}, std::string(name));
+}
+template <NameLike T>
+Tensor variance(const Tensor& x, const T& name) {
+  return variance(x, Axes(), {}, std::string(name));
+}
+template <NameLike T>
+Tensor stddev(const Tensor& x, const T& name) {
+  return stddev(x, Axes(), {}, std::string(name));
+}
+template <NameLike T>
+Tensor norm(const Tensor& x, const T& name) {
+  return norm(x, Axes(), {}, std::string(name));
 }
 
 /// Mean and biased variance over `axes`.

@@ -88,6 +88,21 @@ Tensor group(const std::vector<Tensor>& tensors, const std::string& name) {
       .output();
 }
 
+Tensor no_op(const std::string& name) {
+  return group({}, name.empty() ? "no_op" : name);
+}
+Tensor print(const Tensor& x, const std::vector<Tensor>& data, const PrintAttributes& attributes,
+             const std::string& name) {
+  return default_graph()
+      .add("belfry::print", {},
+           {{"x", x}, {"data", data}, {"message", attributes.message}, {"summarize", attributes.summarize}},
+           name)
+      .output();
+}
+Tensor assert_true(const Tensor& condition, const std::string& message, const std::string& name) {
+  return default_graph().add("belfry::assert_true", {condition}, {{"message", message}}, name).output();
+}
+
 Tensor assign(const Variable& variable, const Tensor& value, const std::string& name) {
   return call("belfry::assign", {variable, value}, {}, name);
 }

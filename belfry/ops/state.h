@@ -36,6 +36,20 @@ Tensor stop_gradient(const Tensor& x, const std::string& name = "");
 /// An operation that runs all of `tensors` (none are skipped) and has no value.
 Tensor group(const std::vector<Tensor>& tensors, const std::string& name = "");
 
+/// An operation that does nothing, which ControlDependencies can order.
+Tensor no_op(const std::string& name = "");
+
+struct PrintAttributes {
+  std::string message;    ///< logged before the values
+  int64_t summarize = 3;  ///< how many elements of each tensor are logged; -1: all
+};
+/// `x`, after logging `data` whenever it is computed.
+Tensor print(const Tensor& x, const std::vector<Tensor>& data, const PrintAttributes& attributes = {},
+             const std::string& name = "");
+/// An operation that fails the run, with `message`, when some element of `condition` (bool) is false. Nothing
+/// but ControlDependencies or a fetch makes it run.
+Tensor assert_true(const Tensor& condition, const std::string& message, const std::string& name = "");
+
 // Each writes the variable when it runs and gives the new value. The order of a write and other uses of the
 // variable in one run is set with ControlDependencies. `value` must have the variable's shape (a scalar fits
 // any) and is cast to its dtype. The variable must have a value already: initialize_variables() gives the

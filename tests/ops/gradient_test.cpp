@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "belfry/graph/graph.h"
+#include "belfry/graph/node.h"
 #include "belfry/ops/ops.h"
 #include "belfry/runtime/session.h"
 #include "tests/ops/op_cases.h"
@@ -67,8 +68,9 @@ at::Tensor numeric_gradient(const Callable& loss, std::vector<at::Tensor> values
   return result;
 }
 
-TEST_P(OpTest, GradientIsTheNumericOne) {
-  if (!op().differentiable) GTEST_SKIP() << "has no derivative";
+class DifferentiableOpTest : public OpTest {};
+
+TEST_P(DifferentiableOpTest, GradientIsTheNumericOne) {
   BuiltCase built(op(), /*dynamic=*/false);
   GraphScope as_default(built.graph);
   const Tensor loss = weighted_sum(built.outputs);
@@ -101,27 +103,40 @@ TEST_P(OpTest, InferredShapesFitTheValues) {
   }
 }
 
-/// Where nothing is dynamic, nothing may be inferred as dynamic but what depends on data.
-TEST_P(OpTest, StaticInputsGiveStaticShapes) {
-  const std::string& name = op().function;
-  if (name == "boolean_mask" || name == "range" || name == "reshape") GTEST_SKIP() << "depends on data";
+/// Cases whose output sizes do not depend on values.
+class StaticOpTest : public OpTest {};
+
+TEST_P(StaticOpTest, StaticInputsGiveStaticShapes) {
   BuiltCase built(op(), /*dynamic=*/false);
   for (const Tensor& output : built.outputs) {
     for (int64_t size : output.shape()) EXPECT_NE(size, kDynamic) << describe(output);
   }
 }
 
-std::string case_name(const testing::TestParamInfo<size_t>& info) {
-  std::string name = test::op_cases()[info.param].function;
-  const std::pair<const char*, const char*> symbols[] = {
-      {"operator+", "plus"}, {"operator-", "minus"}, {"operator*", "times"}, {"operator/", "over"}};
-  for (const auto& [symbol, word] : symbols) {
-    if (name == symbol) name = word;
-  }
-  return name + "_" + std::to_string(info.param);
+std::string name_of(const testing::TestParamInfo<size_t>& info) {
+  return test::case_name(info.param);
 }
+INSTANTIATE_TEST_SUITE_P(All, OpTest, testing::Range<size_t>(0, test::op_cases().size()), name_of);
+INSTANTIATE_TEST_SUITE_P(All, DifferentiableOpTest, testing::ValuesIn(test::cases_where([](const OpCase& op) {
+                           return op.differentiable;
+                         })),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(All, StaticOpTest, testing::ValuesIn(test::cases_where([](const OpCase& op) {
+                           return !op.depends_on_data;
+                         })),
+                         name_of);
 
-INSTANTIATE_TEST_SUITE_P(All, OpTest, testing::Range<size_t>(0, test::op_cases().size()), case_name);
+TEST(FlatOps, HaveAGradientOfZeroOrNone) {
+  using Unary = Tensor (*)(const Tensor&, const std::string&);
+  for (Unary f : {sign, floor, ceil, round, zeros_like, ones_like, stop_gradient}) {
+    Graph graph;
+    GraphScope as_default(graph);
+    const Tensor x = constant(std::vector<double>{-1.5, 0.3, 2});
+    const Tensor gradient = gradients(sum(f(x, "y")), {x})[0];
+    if (!gradient.defined()) continue;
+    EXPECT_TRUE(Session(graph).run(gradient).eq(0).all().item<bool>()) << graph.tensor("y").node().op_name();
+  }
+}
 
 }  // namespace
 }  // namespace belfry

@@ -33,10 +33,16 @@ struct OpCase {
   std::function<std::vector<Tensor>(const std::vector<Tensor>&)> build;
   /// False for functions of constant derivative zero, without a derivative, or that draw numbers.
   bool differentiable = true;
+  /// True where output sizes depend on values.
+  bool depends_on_data = false;
 };
 
 /// Calls of every typed function of belfry/ops. A function of the headers that is missing here fails
 /// OpTable.HasEveryFunctionOfTheHeaders.
 const std::vector<OpCase>& op_cases();
+/// "pad_2": the function of a case, its number among the cases of that function.
+std::string case_name(size_t index);
+/// The indices of the cases for which `holds` does.
+std::vector<size_t> cases_where(const std::function<bool(const OpCase&)>& holds);
 
 }  // namespace belfry::test

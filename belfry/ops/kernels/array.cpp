@@ -1,9 +1,13 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/index.h>
+#include <ATen/ops/index_put.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <c10/util/irange.h>
 #include <torch/library.h>
 
 #include <algorithm>
@@ -11,6 +15,8 @@
 #include <vector>
 
 #include "belfry/graph/shape_inference.h"
+#include "belfry/ops/internal/image.h"
+#include "belfry/ops/internal/run_time_shape.h"
 
 namespace belfry {
 namespace {
@@ -32,34 +38,19 @@ Tensor size_meta(const Tensor&) {
   return at::empty({}, at::TensorOptions().dtype(at::kLong).device(at::kMeta));
 }
 
-std::vector<int64_t> to_vector(const Tensor& shape) {
-  const Tensor sizes = shape.to(at::kCPU, at::kLong).contiguous();
-  return {sizes.data_ptr<int64_t>(), sizes.data_ptr<int64_t>() + sizes.numel()};
+Tensor reshape(const Tensor& x, const Tensor& shape, IntArrayRef known) {
+  return internal::check_known_sizes(x.reshape(internal::run_time_sizes(shape, known)), known);
+}
+Tensor reshape_meta(const Tensor& x, const Tensor& shape, IntArrayRef known) {
+  return at::empty(internal::sizes_to_infer(shape, known), x.options());
 }
 
-void check_shape_tensor(const Tensor& shape, IntArrayRef static_shape) {
-  TORCH_CHECK(shape.dim() == 1 && at::isIntegralType(shape.scalar_type(), /*includeBool=*/false),
-              "expected a shape that is a list of integers, got ", shape.scalar_type(), " ", shape.sizes());
-  TORCH_CHECK(static_shape.empty() || static_cast<int64_t>(static_shape.size()) == shape.size(0),
-              "expected a static shape of ", shape.size(0), " sizes, got ", static_shape);
+Tensor fill(const Tensor& shape, const at::Scalar& value, at::ScalarType dtype, IntArrayRef known) {
+  const auto options = shape.options().dtype(dtype);
+  return internal::check_known_sizes(at::full(internal::run_time_sizes(shape, known), value, options), known);
 }
-
-Tensor reshape(const Tensor& x, const Tensor& shape, IntArrayRef static_shape) {
-  check_shape_tensor(shape, static_shape);
-  const Tensor result = x.reshape(to_vector(shape));
-  for (size_t i = 0; i < static_shape.size(); ++i) {
-    TORCH_CHECK(static_shape[i] < 0 || static_shape[i] == result.size(static_cast<int64_t>(i)),
-                "expected a result of the static shape ", static_shape, ", got ", result.sizes());
-  }
-  return result;
-}
-
-Tensor reshape_meta(const Tensor& x, const Tensor& shape, IntArrayRef static_shape) {
-  check_shape_tensor(shape, static_shape);
-  std::vector<int64_t> sizes = static_shape.vec();
-  if (sizes.empty()) sizes.assign(static_cast<size_t>(shape.size(0)), -1);
-  for (int64_t& size : sizes) size = size < 0 ? unknown_size() : size;
-  return at::empty(sizes, x.options());
+Tensor fill_meta(const Tensor& shape, const at::Scalar&, at::ScalarType dtype, IntArrayRef known) {
+  return at::empty(internal::sizes_to_infer(shape, known), shape.options().dtype(dtype));
 }
 
 std::vector<Tensor> split(const Tensor& x, int64_t count, int64_t axis) {
@@ -79,6 +70,79 @@ Tensor slice(const Tensor& x, IntArrayRef begin, IntArrayRef size) {
     if (length != x.size(axis)) result = result.narrow(axis, begin[axis], length);
   }
   return result;
+}
+
+/// A slice of one dimension, as Python's x[begin:end:stride].
+Tensor strided(const Tensor& x, int64_t axis, int64_t begin, int64_t end, int64_t stride) {
+  TORCH_CHECK(stride != 0, "expected strides other than 0");
+  const int64_t size = x.size(axis);
+  // Positions that a slice may begin and end at; one that runs backwards ends before the first element.
+  const int64_t lowest = stride < 0 ? -1 : 0, highest = stride < 0 ? size - 1 : size;
+  begin = std::clamp(begin < 0 ? begin + size : begin, lowest, highest);
+  end = std::clamp(end < 0 ? end + size : end, lowest, highest);
+  if (stride > 0) return x.slice(axis, begin, std::max(begin, end), stride);
+  const int64_t count = begin > end ? (begin - end - stride - 1) / -stride : 0;
+  if (count == 0) return x.slice(axis, 0, 0);
+  return x.slice(axis, begin + (count - 1) * stride, begin + 1, -stride).flip(axis);
+}
+
+Tensor strided_slice(const Tensor& x, IntArrayRef begin, IntArrayRef end, IntArrayRef strides) {
+  TORCH_CHECK(static_cast<int64_t>(begin.size()) <= x.dim() && begin.size() == end.size() &&
+                  begin.size() == strides.size(),
+              "expected a begin, end and stride for at most ", x.dim(), " dimensions, got ", begin.size(),
+              ", ", end.size(), " and ", strides.size());
+  Tensor result = x;
+  for (size_t i : c10::irange(begin.size())) {
+    result = strided(result, static_cast<int64_t>(i), begin[i], end[i], strides[i]);
+  }
+  return result;
+}
+
+/// For `indices` [..., K]: how many leading dimensions of a tensor of `rank` dimensions they index.
+int64_t indexed_dimensions(const Tensor& indices, int64_t rank) {
+  TORCH_CHECK(at::isIntegralType(indices.scalar_type(), /*includeBool=*/false) && indices.dim() > 0,
+              "expected integer indices [..., K], got ", indices.scalar_type(), " ", indices.sizes());
+  const int64_t count = indices.size(-1);
+  TORCH_CHECK(count > 0 && count <= rank, "expected indices of 1 to ", rank, " dimensions, got ",
+              indices.sizes());
+  return count;
+}
+
+c10::List<std::optional<Tensor>> index_list(const Tensor& indices) {
+  c10::List<std::optional<Tensor>> list;
+  for (const Tensor& index : indices.to(at::kLong).unbind(-1)) list.push_back(index);
+  return list;
+}
+
+/// [..., K] and x to [..., rest of x]
+std::vector<int64_t> gathered_nd_sizes(const Tensor& indices, IntArrayRef x) {
+  const int64_t count = indexed_dimensions(indices, static_cast<int64_t>(x.size()));
+  std::vector<int64_t> sizes(indices.sizes().begin(), indices.sizes().end() - 1);
+  sizes.insert(sizes.end(), x.begin() + count, x.end());
+  return sizes;
+}
+
+Tensor gather_nd(const Tensor& x, const Tensor& indices) {
+  indexed_dimensions(indices, x.dim());
+  return at::index(x, index_list(indices));
+}
+Tensor gather_nd_meta(const Tensor& x, const Tensor& indices) {
+  return at::empty(gathered_nd_sizes(indices, x.sizes()), x.options());
+}
+
+void check_updates(const Tensor& indices, const Tensor& updates, IntArrayRef shape) {
+  TORCH_CHECK(updates.sizes() == IntArrayRef(gathered_nd_sizes(indices, shape)),
+              "expected updates for indices ", indices.sizes(), " and the shape ", shape, ", got ",
+              updates.sizes());
+}
+Tensor scatter_nd(const Tensor& indices, const Tensor& updates, IntArrayRef shape) {
+  check_updates(indices, updates, shape);
+  return at::index_put(at::zeros(shape, updates.options()), index_list(indices), updates,
+                       /*accumulate=*/true);
+}
+Tensor scatter_nd_meta(const Tensor& indices, const Tensor& updates, IntArrayRef shape) {
+  check_updates(indices, updates, shape);
+  return at::empty(shape, updates.options());
 }
 
 std::vector<int64_t> gathered_sizes(const Tensor& x, const Tensor& indices, int64_t axis) {
@@ -176,6 +240,36 @@ Tensor one_hot(const Tensor& indices, int64_t depth, at::ScalarType dtype) {
   return indices.unsqueeze(-1).eq(at::arange(depth, indices.options())).to(dtype);
 }
 
+Tensor sequence_mask(const Tensor& lengths, int64_t max_length, at::ScalarType dtype) {
+  TORCH_CHECK(at::isIntegralType(lengths.scalar_type(), /*includeBool=*/false),
+              "expected integer lengths, got ", lengths.scalar_type());
+  return at::arange(max_length, lengths.options()).lt(lengths.unsqueeze(-1)).to(dtype);
+}
+
+Tensor space_to_depth(const Tensor& x, int64_t block, std::string_view data_format) {
+  const Tensor image = internal::as_nchw(x, data_format);
+  TORCH_CHECK(block > 0 && image.size(2) % block == 0 && image.size(3) % block == 0,
+              "expected a height and width that blocks of ", block, " divide, got ", x.sizes());
+  const int64_t height = image.size(2) / block, width = image.size(3) / block;
+  // [N, C, rows, row of the block, columns, column of the block]
+  const Tensor blocks = image.reshape({x.size(0), -1, height, block, width, block});
+  const Tensor y = internal::is_nhwc(data_format) ? blocks.permute({0, 2, 4, 3, 5, 1}).flatten(3)
+                                                  : blocks.permute({0, 3, 5, 1, 2, 4}).flatten(1, 3);
+  return y.contiguous();
+}
+
+Tensor depth_to_space(const Tensor& x, int64_t block, std::string_view data_format) {
+  const Tensor image = internal::as_nchw(x, data_format);
+  TORCH_CHECK(block > 0 && image.size(1) % (block * block) == 0, "expected channels that blocks of ", block,
+              " x ", block, " divide, got ", x.sizes());
+  const int64_t height = image.size(2), width = image.size(3), channels = image.size(1) / (block * block);
+  const Tensor blocks = image.reshape({x.size(0), block, block, channels, height, width});
+  return internal::is_nhwc(data_format) ? blocks.permute({0, 4, 1, 5, 2, 3})
+                                              .reshape({x.size(0), height * block, width * block, channels})
+                                        : blocks.permute({0, 3, 4, 1, 5, 2})
+                                              .reshape({x.size(0), channels, height * block, width * block});
+}
+
 void check_limit(const Tensor& limit) {
   TORCH_CHECK(limit.dim() == 0 && at::isIntegralType(limit.scalar_type(), /*includeBool=*/false),
               "expected an integer scalar, got ", limit.scalar_type(), " ", limit.sizes());
@@ -194,13 +288,20 @@ Tensor range_meta(const Tensor& limit) {
 TORCH_LIBRARY_FRAGMENT(belfry, m) {
   m.def("shape(Tensor x) -> Tensor", shape);
   m.def("size(Tensor x) -> Tensor", size);
-  m.def("reshape(Tensor x, Tensor shape, *, int[] static_shape=[]) -> Tensor", reshape);
+  m.def("reshape(Tensor x, Tensor shape, *, int[] known=[]) -> Tensor", reshape);
   m.def("split(Tensor x, *, int count, int axis) -> Tensor[]", split);
   m.def("slice(Tensor x, *, int[] begin, int[] size) -> Tensor", slice);
+  m.def("strided_slice(Tensor x, *, int[] begin, int[] end, int[] strides) -> Tensor", strided_slice);
+  m.def("gather_nd(Tensor x, Tensor indices) -> Tensor", gather_nd);
+  m.def("scatter_nd(Tensor indices, Tensor updates, *, int[] shape) -> Tensor", scatter_nd);
+  m.def("sequence_mask(Tensor lengths, *, int max_length, ScalarType dtype) -> Tensor", sequence_mask);
+  m.def("fill(Tensor shape, *, Scalar value, ScalarType dtype, int[] known=[]) -> Tensor", fill);
   m.def("gather(Tensor x, Tensor indices, *, int axis=0) -> Tensor", gather);
   m.def("boolean_mask(Tensor x, Tensor mask) -> Tensor", boolean_mask);
   m.def("pad(Tensor x, *, int[] paddings, str mode='constant', float value=0) -> Tensor", pad);
   m.def("one_hot(Tensor indices, *, int depth, ScalarType dtype) -> Tensor", one_hot);
+  m.def("space_to_depth(Tensor x, *, int block, str data_format='NHWC') -> Tensor", space_to_depth);
+  m.def("depth_to_space(Tensor x, *, int block, str data_format='NHWC') -> Tensor", depth_to_space);
   m.def("range(Tensor limit) -> Tensor", range);
 }
 
@@ -209,6 +310,9 @@ TORCH_LIBRARY_IMPL(belfry, Meta, m) {
   m.impl("size", size_meta);
   m.impl("reshape", reshape_meta);
   m.impl("gather", gather_meta);
+  m.impl("gather_nd", gather_nd_meta);
+  m.impl("scatter_nd", scatter_nd_meta);
+  m.impl("fill", fill_meta);
   m.impl("boolean_mask", boolean_mask_meta);
   m.impl("pad", pad_meta);
   m.impl("range", range_meta);

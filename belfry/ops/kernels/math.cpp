@@ -39,15 +39,18 @@ Tensor global_norm(at::TensorList tensors) {
   return at::linalg_vector_norm(at::stack(norms));
 }
 
-Tensor prod(const Tensor& x, IntArrayRef axes, bool keep_dims) {
-  std::vector<int64_t> sizes;
+Tensor prod(const Tensor& x, IntArrayRef axes, bool keep_dims, std::optional<at::ScalarType> dtype) {
   std::vector<bool> reduced(static_cast<size_t>(x.dim()), axes.empty());
   for (int64_t axis : axes) reduced[static_cast<size_t>(at::maybe_wrap_dim(axis, x.dim()))] = true;
   Tensor result = x;
   for (int64_t axis = x.dim() - 1; axis >= 0; --axis) {
-    if (reduced[static_cast<size_t>(axis)]) result = result.prod(axis, keep_dims);
+    if (reduced[static_cast<size_t>(axis)]) result = result.prod(axis, keep_dims, dtype);
   }
   return result;
+}
+
+Tensor softsign(const Tensor& x) {
+  return x / (x.abs() + 1);
 }
 
 Tensor prelu(const Tensor& x, const Tensor& alpha) {
@@ -86,9 +89,11 @@ Tensor in_top_k(const Tensor& predictions, const Tensor& labels, int64_t k) {
               labels.sizes());
   TORCH_CHECK(at::isIntegralType(labels.scalar_type(), /*includeBool=*/false),
               "expected integer labels, got ", labels.scalar_type());
-  const Tensor target = predictions.gather(1, labels.to(at::kLong).unsqueeze(1));
+  const int64_t classes = predictions.size(1);
+  const Tensor valid = labels.ge(0).logical_and(labels.lt(classes));
+  const Tensor target = predictions.gather(1, labels.to(at::kLong).clamp(0, classes - 1).unsqueeze(1));
   const Tensor rank = predictions.gt(target).sum(1);
-  return rank.lt(k).logical_and(predictions.isfinite().all(1));
+  return rank.lt(k).logical_and(predictions.isfinite().all(1)).logical_and(valid);
 }
 
 Tensor not_in_top_k(const Tensor& predictions, const Tensor& labels, int64_t k) {
@@ -101,7 +106,8 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
   m.def("squared_difference(Tensor x, Tensor y) -> Tensor", squared_difference);
   m.def("add_n(Tensor[] tensors) -> Tensor", add_n);
   m.def("global_norm(Tensor[] tensors) -> Tensor", global_norm);
-  m.def("prod(Tensor x, *, int[] axes=[], bool keep_dims=False) -> Tensor", prod);
+  m.def("prod(Tensor x, *, int[] axes=[], bool keep_dims=False, ScalarType? dtype=None) -> Tensor", prod);
+  m.def("softsign(Tensor x) -> Tensor", softsign);
   m.def("prelu(Tensor x, Tensor alpha) -> Tensor", prelu);
   m.def("sparse_softmax_cross_entropy(Tensor logits, Tensor labels) -> Tensor", sparse_softmax_cross_entropy);
   m.def("softmax_cross_entropy(Tensor logits, Tensor labels) -> Tensor", softmax_cross_entropy);

@@ -1,4 +1,5 @@
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/group_norm.h>
@@ -110,6 +111,15 @@ Tensor l2_normalize(const Tensor& x, int64_t axis, double epsilon) {
   return x * at::rsqrt(x.square().sum(axis, /*keepdim=*/true).clamp_min(epsilon));
 }
 
+Tensor local_response_normalization(const Tensor& x, int64_t depth_radius, double bias, double alpha,
+                                    double beta) {
+  TORCH_CHECK(x.dim() > 0 && depth_radius >= 0, "expected channels and a radius of at least 0, got ",
+              x.sizes(), " and ", depth_radius);
+  const Tensor padded = at::constant_pad_nd(x.square(), {depth_radius, depth_radius});
+  const Tensor sums = padded.unfold(-1, 2 * depth_radius + 1, 1).sum(-1);
+  return x * (sums * alpha + bias).pow(-beta);
+}
+
 Tensor bias_add(const Tensor& x, const Tensor& bias, std::string_view data_format) {
   const bool nhwc = internal::is_nhwc(data_format);
   TORCH_CHECK(x.dim() >= 2, "expected an input of at least 2 dimensions, got ", x.sizes());
@@ -143,6 +153,10 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
       "str data_format='NHWC') -> Tensor",
       group_norm);
   m.def("l2_normalize(Tensor x, *, int axis, float epsilon=1e-12) -> Tensor", l2_normalize);
+  m.def(
+      "local_response_normalization(Tensor x, *, int depth_radius=5, float bias=1, float alpha=1, "
+      "float beta=0.5) -> Tensor",
+      local_response_normalization);
   m.def("bias_add(Tensor x, Tensor bias, *, str data_format='NHWC') -> Tensor", bias_add);
   m.def("clip_by_norm(Tensor x, *, float max_norm) -> Tensor", clip_by_norm);
 }

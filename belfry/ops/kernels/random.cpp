@@ -12,6 +12,8 @@
 #include <numbers>
 #include <vector>
 
+#include "belfry/ops/internal/run_time_shape.h"
+
 // Operators that draw numbers. Each takes the generator as its last argument, by which the graph knows it.
 
 namespace belfry {
@@ -39,6 +41,23 @@ Tensor random_uniform(IntArrayRef shape, double low, double high, ScalarType dty
 Tensor random_normal(IntArrayRef shape, double mean, double stddev, ScalarType dtype, OptionalDevice device,
                      OptionalGenerator generator) {
   return at::empty(shape, options_of(dtype, device)).normal_(mean, stddev, generator);
+}
+
+Tensor random_uniform_at_run_time(const Tensor& shape, double low, double high, ScalarType dtype,
+                                  IntArrayRef known, OptionalGenerator generator) {
+  const auto sizes = internal::run_time_sizes(shape, known);
+  return internal::check_known_sizes(random_uniform(sizes, low, high, dtype, shape.device(), generator),
+                                     known);
+}
+Tensor random_normal_at_run_time(const Tensor& shape, double mean, double stddev, ScalarType dtype,
+                                 IntArrayRef known, OptionalGenerator generator) {
+  const auto sizes = internal::run_time_sizes(shape, known);
+  return internal::check_known_sizes(random_normal(sizes, mean, stddev, dtype, shape.device(), generator),
+                                     known);
+}
+Tensor random_at_run_time_meta(const Tensor& shape, double, double, ScalarType dtype, IntArrayRef known,
+                               OptionalGenerator) {
+  return at::empty(internal::sizes_to_infer(shape, known), shape.options().dtype(dtype));
 }
 
 /// The inverse of the distribution function, applied to uniform numbers between its values at ±2.
@@ -145,6 +164,14 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
       "random_bernoulli(int[] shape, *, float probability=0.5, ScalarType dtype, Device? device=None, "
       "Generator? generator=None) -> Tensor",
       random_bernoulli);
+  m.def(
+      "random_uniform.run_time_shape(Tensor shape, *, float low=0, float high=1, ScalarType dtype, "
+      "int[] known=[], Generator? generator=None) -> Tensor",
+      random_uniform_at_run_time);
+  m.def(
+      "random_normal.run_time_shape(Tensor shape, *, float mean=0, float stddev=1, ScalarType dtype, "
+      "int[] known=[], Generator? generator=None) -> Tensor",
+      random_normal_at_run_time);
   m.def("random_uniform_like(Tensor x, *, float low=0, float high=1, Generator? generator=None) -> Tensor",
         random_uniform_like);
   m.def("random_normal_like(Tensor x, *, float mean=0, float stddev=1, Generator? generator=None) -> Tensor",
@@ -162,6 +189,8 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
 
 // What these need of ATen has no kernel for the meta device.
 TORCH_LIBRARY_IMPL(belfry, Meta, m) {
+  m.impl("random_uniform.run_time_shape", random_at_run_time_meta);
+  m.impl("random_normal.run_time_shape", random_at_run_time_meta);
   m.impl("random_shuffle", random_shuffle_meta);
   m.impl("random_categorical", random_categorical_meta);
   m.impl("orthogonal", orthogonal_meta);
