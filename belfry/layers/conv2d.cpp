@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "belfry/base/error.h"
+#include "belfry/layers/internal/activity.h"
 #include "belfry/layers/internal/defaults.h"
 
 namespace belfry {
@@ -21,6 +22,8 @@ Conv2DOptions::Resolved Conv2DOptions::resolve(const std::string& who) const {
       .kernel_initializer = kernel_initializer.value_or(internal::default_kernel_initializer()),
       .bias_initializer = bias_initializer.value_or(zeros_initializer()),
       .kernel_regularizer = kernel_regularizer.value_or(nullptr),
+      .bias_regularizer = bias_regularizer.value_or(nullptr),
+      .activity_regularizer = activity_regularizer.value_or(nullptr),
   };
   if (options.filters < 1 || options.groups < 1 || options.filters % options.groups != 0) {
     throw UsageError(fmt::format("[{}] expected .filters to be a positive multiple of .groups, got {} and {}",
@@ -45,14 +48,17 @@ Tensor internal::build_conv2d(const std::string& who, const Tensor& x, const Con
        .memory_order = {3, 0, 1, 2}});
   Tensor bias;
   if (options.use_bias) {
-    bias = get_variable("b", {options.filters}, {.dtype = dtype, .initializer = options.bias_initializer});
+    bias = get_variable(
+        "b", {options.filters},
+        {.dtype = dtype, .initializer = options.bias_initializer, .regularizer = options.bias_regularizer});
   }
-  return options.activation(conv2d(x, weights, bias,
-                                   {.strides = options.strides,
-                                    .padding = options.padding,
-                                    .dilations = options.dilation,
-                                    .groups = options.groups,
-                                    .data_format = options.data_format}));
+  const Tensor y = conv2d(x, weights, bias,
+                          {.strides = options.strides,
+                           .padding = options.padding,
+                           .dilations = options.dilation,
+                           .groups = options.groups,
+                           .data_format = options.data_format});
+  return internal::activate(y, options.activation, options.activity_regularizer);
 }
 
 }  // namespace belfry

@@ -24,6 +24,9 @@ struct Conv2DOptions {
   std::optional<Initializer> kernel_initializer;  ///< default: normal of variance 2 / fan in
   std::optional<Initializer> bias_initializer;    ///< default zeros
   std::optional<Regularizer> kernel_regularizer;  ///< default none
+  std::optional<Regularizer> bias_regularizer;    ///< default none
+  /// Of the layer's outcome; its loss counts per sample of the batch. Default none.
+  std::optional<Regularizer> activity_regularizer;
 
   struct Resolved;
   /// These options with the defaults for what is open. Throws UsageError, starting with `who`, when `filters`
@@ -40,7 +43,7 @@ struct Conv2DOptions::Resolved {
   Activation activation;
   bool use_bias;
   Initializer kernel_initializer, bias_initializer;
-  Regularizer kernel_regularizer;
+  Regularizer kernel_regularizer, bias_regularizer, activity_regularizer;
 };
 
 namespace internal {

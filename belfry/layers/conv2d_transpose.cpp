@@ -1,5 +1,6 @@
 #include "belfry/layers/conv2d_transpose.h"
 
+#include "belfry/layers/internal/activity.h"
 #include "belfry/layers/internal/defaults.h"
 
 namespace belfry {
@@ -16,6 +17,8 @@ Conv2DTransposeOptions::Resolved Conv2DTransposeOptions::resolve(const std::stri
       .kernel_initializer = kernel_initializer.value_or(internal::default_kernel_initializer()),
       .bias_initializer = bias_initializer.value_or(zeros_initializer()),
       .kernel_regularizer = kernel_regularizer.value_or(nullptr),
+      .bias_regularizer = bias_regularizer.value_or(nullptr),
+      .activity_regularizer = activity_regularizer.value_or(nullptr),
   };
 }
 
@@ -32,11 +35,14 @@ Tensor internal::build_conv2d_transpose(const std::string& who, const Tensor& x,
                     .memory_order = {3, 0, 1, 2}});
   Tensor bias;
   if (options.use_bias) {
-    bias = get_variable("b", {options.filters}, {.dtype = dtype, .initializer = options.bias_initializer});
+    bias = get_variable(
+        "b", {options.filters},
+        {.dtype = dtype, .initializer = options.bias_initializer, .regularizer = options.bias_regularizer});
   }
-  return options.activation(conv2d_transpose(
+  const Tensor y = conv2d_transpose(
       x, weights, bias,
-      {.strides = options.strides, .padding = options.padding, .data_format = options.data_format}));
+      {.strides = options.strides, .padding = options.padding, .data_format = options.data_format});
+  return internal::activate(y, options.activation, options.activity_regularizer);
 }
 
 }  // namespace belfry

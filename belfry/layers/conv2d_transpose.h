@@ -22,6 +22,9 @@ struct Conv2DTransposeOptions {
   std::optional<Initializer> kernel_initializer;  ///< default: normal of variance 2 / fan in
   std::optional<Initializer> bias_initializer;    ///< default zeros
   std::optional<Regularizer> kernel_regularizer;  ///< default none
+  std::optional<Regularizer> bias_regularizer;    ///< default none
+  /// Of the layer's outcome; its loss counts per sample of the batch. Default none.
+  std::optional<Regularizer> activity_regularizer;
 
   struct Resolved;
   /// These options with the defaults for what is open. Throws UsageError, starting with `who`, when `filters`
@@ -36,7 +39,7 @@ struct Conv2DTransposeOptions::Resolved {
   Activation activation;
   bool use_bias;
   Initializer kernel_initializer, bias_initializer;
-  Regularizer kernel_regularizer;
+  Regularizer kernel_regularizer, bias_regularizer, activity_regularizer;
 };
 
 namespace internal {
@@ -48,5 +51,7 @@ Tensor build_conv2d_transpose(const std::string& who, const Tensor& x, const Con
 /// channels], "b" [filters].
 inline constexpr Layer<Conv2DTransposeOptions> Conv2DTranspose{"Conv2DTranspose",
                                                                internal::build_conv2d_transpose};
+/// tensorpack's other name for it.
+inline constexpr const auto& Deconv2D = Conv2DTranspose;
 
 }  // namespace belfry

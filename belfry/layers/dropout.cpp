@@ -14,7 +14,8 @@ Tensor internal::build_dropout(const std::string& who, const Tensor& x, const Dr
     throw UsageError(fmt::format("[{}] expected .rate in [0, 1), got {}", who, rate));
   }
   const bool training = options.training ? *options.training : current_tower_context(who).is_training();
-  return training && rate > 0 ? dropout(x, rate, {.seed = options.seed}) : x;
+  if (!training || rate == 0) return x;
+  return dropout(x, rate, {.seed = options.seed, .noise_shape = options.noise_shape.value_or(Shape{})});
 }
 
 }  // namespace belfry

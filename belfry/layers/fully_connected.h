@@ -17,6 +17,9 @@ struct FullyConnectedOptions {
   std::optional<Initializer> kernel_initializer;  ///< default: normal of variance 2 / fan in
   std::optional<Initializer> bias_initializer;    ///< default zeros
   std::optional<Regularizer> kernel_regularizer;  ///< default none
+  std::optional<Regularizer> bias_regularizer;    ///< default none
+  /// Of the layer's outcome; its loss counts per sample of the batch. Default none.
+  std::optional<Regularizer> activity_regularizer;
 
   struct Resolved;
   /// These options with the defaults for what is open. Throws UsageError, starting with `who`, when `units`
@@ -29,15 +32,15 @@ struct FullyConnectedOptions::Resolved {
   Activation activation;
   bool use_bias;
   Initializer kernel_initializer, bias_initializer;
-  Regularizer kernel_regularizer;
+  Regularizer kernel_regularizer, bias_regularizer, activity_regularizer;
 };
 
 namespace internal {
 Tensor build_fully_connected(const std::string& who, const Tensor& x, const FullyConnectedOptions& options);
 }
 
-/// x W + b, of inputs flattened to [N, in], whose size must be static. Variables: "W" [in, units], "b"
-/// [units].
+/// x W + b, of inputs flattened to [N, in] ([N] to [N, 1]), whose size must be static. Variables: "W" [in,
+/// units], "b" [units].
 inline constexpr Layer<FullyConnectedOptions> FullyConnected{"FullyConnected",
                                                              internal::build_fully_connected};
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "belfry/base/error.h"
+#include "belfry/base/log.h"
 #include "belfry/graph/graph.h"
 #include "belfry/layers/internal/layer_records.h"
 #include "belfry/ops/state.h"
@@ -41,7 +42,11 @@ std::string LayerScope::who() const {
 
 Tensor LayerScope::finish(const Tensor& result) {
   const Tensor output = identity(result, "output");
-  if (record_) default_graph().extension<LayerRecords>().list[*record_].output = output;
+  if (record_) {
+    LayerRecord& record = default_graph().extension<LayerRecords>().list[*record_];
+    record.output = output;
+    log_info("'{}': {} --> {}", record.name, to_string(record.input.shape()), to_string(output.shape()));
+  }
   finished_ = true;
   return output;
 }
