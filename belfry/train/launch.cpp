@@ -10,7 +10,6 @@
 #include "belfry/graph/collection.h"
 #include "belfry/graph/node.h"
 #include "belfry/input/queue_input.h"
-#include "belfry/layers/describe_model.h"
 
 namespace belfry {
 namespace {
@@ -64,7 +63,6 @@ void launch_train_with_config(const TrainConfig& config, SingleCostTrainer& trai
   const std::shared_ptr<ModelDesc> model = config.model;
 
   trainer.setup_graph(AnyModel(model).tower_func(), input, [&] { return model->optimizer(); });
-  log_info("{}", describe_model(trainer.graph()));
   warn_of_unused_regularization(trainer.graph());
 
   TrainOptions options{

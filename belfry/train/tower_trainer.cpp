@@ -8,6 +8,7 @@
 #include "belfry/base/log.h"
 #include "belfry/compile/online_predictor.h"
 #include "belfry/graph/scope.h"
+#include "belfry/layers/describe_model.h"
 
 namespace belfry {
 namespace {
@@ -23,6 +24,13 @@ class RunInput : public Callback {
 
  private:
   Shared<InputSource> input_;
+};
+
+/// Logs the layers and variables once all are there.
+class LogModel : public Callback {
+ public:
+  std::string name() const override { return "LogModel"; }
+  void setup_graph() override { log_info("{}", describe_model(trainer().graph())); }
 };
 
 /// Lets nodes be added to a graph, final or not.
@@ -52,6 +60,7 @@ TowerInputs named(const std::vector<TensorSpec>& signature, const std::vector<Te
 void TowerTrainer::set_tower_func(TowerFunc tower_func) {
   if (tower_func_) throw UsageError("[TowerTrainer] expected one tower function, got a second one");
   tower_func_.emplace(std::move(tower_func));
+  register_callback(std::make_shared<LogModel>());
 }
 
 void TowerTrainer::set_input(Shared<InputSource> input) {

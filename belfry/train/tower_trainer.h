@@ -41,7 +41,8 @@ class TowerTrainer : public Trainer {
                                                  c10::Device device = c10::kCPU) override;
 
  protected:
-  /// Throws UsageError when called twice.
+  /// The model is logged (describe_model) when training sets callbacks up. Throws UsageError when called
+  /// twice.
   void set_tower_func(TowerFunc tower_func);
   /// Sets `input` up for the tower function's signature, and lets it start with training. Throws UsageError
   /// before set_tower_func, or when called twice.

@@ -7,6 +7,7 @@
 #include "belfry/input/tensor_input.h"
 #include "belfry/ops/ops.h"
 #include "belfry/optim/gradient_descent.h"
+#include "tests/support/tiny_trainer.h"
 
 namespace belfry {
 namespace {
@@ -67,6 +68,13 @@ TEST(TowerTrainerTest, PredictorsOfSuchATrainerWorkToo) {
   trainer.train({.loop = {.steps_per_epoch = 100, .max_epoch = 2}});
   auto predictor = trainer.get_predictor({"x"}, {"left_cost"});
   EXPECT_NEAR((*predictor)(at::full({}, 4.0f))[0].item<float>(), 9, 1e-2);
+}
+
+TEST(TowerTrainerTest, TheModelIsLoggedWhenTrainingStarts) {
+  GameTrainer trainer(ones_input());
+  const test::LogLines log;
+  trainer.train({.loop = {.steps_per_epoch = 1, .max_epoch = 1}});
+  EXPECT_NE(log.text().find("2 trainable variables of 2 elements"), std::string::npos) << log.text();
 }
 
 TEST(TowerTrainerTest, MisuseIsExplained) {
