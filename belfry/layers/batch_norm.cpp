@@ -73,16 +73,6 @@ void warn_of_frozen_layer() {
   given = true;
 }
 
-int64_t channels_of(const std::string& who, const Tensor& x, const std::string& data_format) {
-  if (x.rank() == 4) return image_channels(who, x, data_format);
-  if (x.rank() != 2 || x.dim(1) == kDynamic) {
-    throw UsageError(
-        fmt::format("[{}] expected a 4-D input, or a 2-D one with a static number of channels, got {}", who,
-                    describe(x)));
-  }
-  return x.dim(1);
-}
-
 /// average = momentum * average + (1 - momentum) * value
 Tensor update_moving_average(const Variable& average, const Tensor& value, double momentum) {
   return call("aten::lerp_.Scalar", {average, value}, {{"weight", 1 - momentum}}, "update_moving_average");

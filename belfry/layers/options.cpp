@@ -30,6 +30,16 @@ int64_t image_channels(const std::string& who, const Tensor& x, const std::strin
   return channels;
 }
 
+int64_t channels_of(const std::string& who, const Tensor& x, const std::string& data_format) {
+  if (x.rank() == 4) return image_channels(who, x, data_format);
+  if (x.rank() != 2 || x.dim(1) == kDynamic) {
+    throw UsageError(
+        fmt::format("[{}] expected a 4-D input, or a 2-D one with a static number of channels, got {}", who,
+                    describe(x)));
+  }
+  return x.dim(1);
+}
+
 std::string padding_for_ops(const std::string& who, const std::string& padding) {
   if (padding == "same" || padding == "SAME") return "SAME";
   if (padding == "valid" || padding == "VALID") return "VALID";

@@ -48,6 +48,9 @@ DType variable_dtype(const std::string& who, const Tensor& x);
 /// 4-D or the number is dynamic.
 int64_t image_channels(const std::string& who, const Tensor& x, const std::string& data_format);
 
+/// As above, of images or [N, C].
+int64_t channels_of(const std::string& who, const Tensor& x, const std::string& data_format);
+
 // Layers take TensorFlow's and tensorpack's words for padding and data format, and give operators theirs.
 
 /// "SAME" or "VALID", from these words in upper or lower case. Throws UsageError for another word.

@@ -24,7 +24,7 @@ class LearningRate {
   LearningRate(double value) : value_(value) {}
   /// Throws UsageError for what is not a floating-point scalar.
   LearningRate(const Tensor& tensor);
-  LearningRate(const Variable& variable) : LearningRate(variable.tensor()) {}
+  LearningRate(const Variable& variable) : LearningRate(variable.defined() ? variable.tensor() : Tensor()) {}
 
   /// The scalar; a number becomes a float32 constant `name` of the default graph.
   Tensor tensor(const std::string& name) const;

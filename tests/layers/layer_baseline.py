@@ -43,6 +43,11 @@ CASES = {
     "bn_no_center": (IMAGE, True, lambda x: BatchNorm("layer", x, center=False)),
     "bn_skip": (IMAGE, True, lambda x: BatchNorm("layer", x, ema_update="skip")),
     "bn_internal": (IMAGE, True, lambda x: BatchNorm("layer", x, ema_update="internal")),
+    "layer_norm": (IMAGE, True, lambda x: LayerNorm("layer", x)),
+    "layer_norm_matrix": ([6, 4], True, lambda x: LayerNorm("layer", x, epsilon=1e-3, center=False)),
+    "instance_norm": (IMAGE, True, lambda x: InstanceNorm("layer", x)),
+    # tensorpack's own Maxout divides sizes as floats, which Python 3 refuses.
+    "maxout_matrix": ([6, 4], True, lambda x: tf.reduce_max(tf.reshape(x, [-1, 2, 2]), 2)),
     "prelu": (IMAGE, True, lambda x: PReLU("layer", x)),
     "bn_relu": (IMAGE, True, lambda x: BNReLU("layer", x)),
     "dropout_inference": (IMAGE, False, lambda x: Dropout("layer", x, rate=0.5)),

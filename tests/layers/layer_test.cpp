@@ -20,6 +20,7 @@
 #include "belfry/layers/conv2d_transpose.h"
 #include "belfry/layers/dropout.h"
 #include "belfry/layers/fully_connected.h"
+#include "belfry/layers/layer_norm.h"
 #include "belfry/layers/nonlinearity.h"
 #include "belfry/layers/pooling.h"
 #include "belfry/ops/ops.h"
@@ -81,6 +82,10 @@ const std::map<std::string, Builder>& builders() {
       {"bn_no_center", BatchNorm("layer", {.center = false})},
       {"bn_skip", BatchNorm("layer", {.ema_update = EmaUpdate::kSkip})},
       {"bn_internal", BatchNorm("layer", {.ema_update = EmaUpdate::kInternal})},
+      {"layer_norm", LayerNorm("layer")},
+      {"layer_norm_matrix", LayerNorm("layer", {.epsilon = 1e-3, .center = false})},
+      {"instance_norm", InstanceNorm("layer")},
+      {"maxout_matrix", Maxout("layer", {.units = 2})},
       {"prelu", PReLU("layer")},
       {"bn_relu", BNReLU("layer")},
       {"dropout_inference", Dropout("layer", {.rate = 0.5})},
@@ -217,7 +222,8 @@ TEST_P(ChannelsFirstTest, GivesTheTransposedOutput) {
   ArgScope scope(
       Conv2DOptions{.data_format = "channels_first"}, Conv2DTransposeOptions{.data_format = "channels_first"},
       MaxPoolingOptions{.data_format = "channels_first"}, AvgPoolingOptions{.data_format = "channels_first"},
-      GlobalAvgPoolingOptions{.data_format = "channels_first"}, BatchNormOptions{.data_format = "NCHW"});
+      GlobalAvgPoolingOptions{.data_format = "channels_first"}, BatchNormOptions{.data_format = "NCHW"},
+      LayerNormOptions{.data_format = "NCHW"}, InstanceNormOptions{.data_format = "NCHW"});
   OneLayer layer(baseline, [](const Tensor& x) { return transposed(GetParam(), x); });
   EXPECT_EQ(layer.output.shape(), baseline.shape);
   const at::Tensor y = layer.session().run(layer.output, layer.feeds);
@@ -227,8 +233,8 @@ TEST_P(ChannelsFirstTest, GivesTheTransposedOutput) {
 INSTANTIATE_TEST_SUITE_P(, ChannelsFirstTest,
                          testing::Values("conv_same_odd_stride", "conv_groups", "conv_bn_relu",
                                          "transpose_same", "transpose_valid", "max_pooling_same",
-                                         "avg_pooling_same", "global_avg_pooling", "bn_image",
-                                         "bn_inference"),
+                                         "avg_pooling_same", "global_avg_pooling", "bn_image", "bn_inference",
+                                         "layer_norm", "instance_norm"),
                          [](const auto& info) { return std::string(info.param); });
 
 /// What layers have in common.

@@ -215,6 +215,7 @@ TEST_F(OptimizerTest, OptionsOutOfRangeAreErrors) {
   EXPECT_THROW(Adam({.epsilon = -1}), UsageError);
   EXPECT_THROW(Momentum({.momentum = 1.5}), UsageError);
   EXPECT_THROW(LearningRate{Tensor()}, UsageError);
+  EXPECT_THROW(LearningRate{Variable()}, UsageError);
   EXPECT_THROW(LearningRate{zeros({1})}, UsageError);
   EXPECT_THROW(LearningRate{constant(1)}, UsageError);
 }

@@ -45,11 +45,14 @@ std::string summary(const Tensor& x, int64_t limit) {
 }
 
 Tensor print(const Tensor& x, at::TensorList data, c10::string_view message, int64_t summarize) {
-  if (x.is_meta()) return x;
   std::vector<std::string> parts;
   if (!message.empty()) parts.emplace_back(message);
   for (const Tensor& tensor : data) parts.push_back(summary(tensor, summarize));
   log_info("{}", fmt::join(parts, " "));
+  return x;
+}
+
+Tensor print_meta(const Tensor& x, at::TensorList, c10::string_view, int64_t) {
   return x;
 }
 
@@ -74,6 +77,7 @@ TORCH_LIBRARY_IMPL(belfry, CompositeExplicitAutograd, m) {
   m.impl("assert_true", assert_true);
 }
 TORCH_LIBRARY_IMPL(belfry, Meta, m) {
+  m.impl("print", print_meta);
   m.impl("assert_true", assert_true_meta);
 }
 
