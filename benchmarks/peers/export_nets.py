@@ -3,8 +3,9 @@
 Usage: export_nets.py FOLDER NET-BATCH...
 
 NET.npz: random weights by Belfry's names; NET-BATCH.npz: an input and the output expected of it, by PyTorch;
-NET-BATCH.onnx. Files newer than the nets' definition are kept.
+NET-BATCH.onnx. What is there already is kept, unless the nets were defined otherwise then.
 """
+import hashlib
 import logging
 import pathlib
 import sys
@@ -16,9 +17,14 @@ import nets
 import torch_ops
 
 
-def newer_than_definition(path):
-    definition = max(pathlib.Path(module.__file__).stat().st_mtime for module in (nets, torch_ops))
-    return path.exists() and path.stat().st_mtime > definition
+def start_over_when_changed(folder):
+    """Removes what was made by another definition of the nets."""
+    sources = b"".join(pathlib.Path(module.__file__).read_bytes() for module in (nets, torch_ops))
+    definition, stamp = hashlib.sha256(sources).hexdigest(), folder / "definition"
+    if not stamp.exists() or stamp.read_text() != definition:
+        for file in (*folder.glob("*.npz"), *folder.glob("*.onnx")):
+            file.unlink()
+        stamp.write_text(definition)
 
 
 def publish(path, write):
@@ -31,18 +37,18 @@ def publish(path, write):
 def main():
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
+    start_over_when_changed(folder)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     for case in sys.argv[2:]:
         name, batch = case.rsplit("-", 1)
         net, weights_path = nets.NETS[name], folder / f"{name}.npz"
-        fresh = newer_than_definition(weights_path)
-        if fresh and newer_than_definition(folder / f"{case}.npz"):
+        if (folder / f"{case}.npz").exists():
             continue
         print(f"exporting {case}", flush=True)
-        weights = dict(np.load(weights_path)) if fresh else {}
+        weights = dict(np.load(weights_path)) if weights_path.exists() else {}
         # ONNX images are [C, H, W] in memory too, which a flattened one shows.
         module = torch_ops.TorchNet(net, weights, channels_last=False)
-        if not fresh:
+        if not weights_path.exists():
             publish(weights_path, lambda path: np.savez(path, **weights))
         images = torch.rand((int(batch), *net.shape), generator=torch.Generator().manual_seed(1))
         model_input = torch_ops.to_torch(images).contiguous()
