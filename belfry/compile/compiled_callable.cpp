@@ -84,8 +84,9 @@ struct CompiledCallable::State {
 
   std::mutex programs_mutex;
   std::list<Shaped> programs;  ///< most recently used first
-  std::string newest_program;  ///< for describe
-  std::atomic<bool> depends_on_values{false};
+  std::mutex making_mutex;
+  std::string newest_program;  ///< for describe; guarded by making_mutex
+  std::atomic<bool> not_compilable{false};
 
   void run_passes(InferenceGraph graph) {
     passes = fmt::format("before ({} nodes):\n{}", count_nodes(graph), list_nodes(graph));
@@ -136,40 +137,50 @@ struct CompiledCallable::State {
     version.store(newest, std::memory_order_release);
   }
 
+  /// A program for these feeds that no other thread has.
   std::unique_ptr<Program> take(const std::vector<at::Tensor>& feeds) {
-    std::lock_guard lock(programs_mutex);
-    auto entry =
-        std::find_if(programs.begin(), programs.end(), [&](const Shaped& e) { return fits(e, feeds); });
-    if (entry == programs.end()) {
-      programs.emplace_front();
-      for (const at::Tensor& feed : feeds) programs.front().shapes.push_back(feed.sizes().vec());
-      if (static_cast<int64_t>(programs.size()) > options.max_shapes) programs.pop_back();
-      entry = programs.begin();
-    }
-    programs.splice(programs.begin(), programs, entry);
-    if (!entry->idle.empty()) {
-      auto program = std::move(entry->idle.back());
-      entry->idle.pop_back();
-      return program;
-    }
-    Rewriter rewriter(rest, entry->shapes);
+    if (auto program = take_idle(feeds)) return program;
+    // Others may run meanwhile; what is made is made by one thread at a time, as the packed weights are
+    // shared.
+    std::lock_guard lock(making_mutex);
+    std::vector<Shape> shapes;
+    for (const at::Tensor& feed : feeds) shapes.push_back(feed.sizes().vec());
+    Rewriter rewriter(rest, shapes);
     auto program =
         std::make_unique<Program>(rewriter.run([](const Node&) { return Tensor(); }), prepared, options);
     newest_program = program->describe();
     return program;
   }
 
+  std::unique_ptr<Program> take_idle(const std::vector<at::Tensor>& feeds) {
+    std::lock_guard lock(programs_mutex);
+    const auto entry =
+        std::find_if(programs.begin(), programs.end(), [&](const Shaped& e) { return fits(e, feeds); });
+    if (entry == programs.end() || entry->idle.empty()) return nullptr;
+    programs.splice(programs.begin(), programs, entry);
+    auto program = std::move(entry->idle.back());
+    entry->idle.pop_back();
+    return program;
+  }
+
   void give_back(std::unique_ptr<Program> program, const std::vector<at::Tensor>& feeds) {
     std::lock_guard lock(programs_mutex);
-    for (Shaped& entry : programs) {
-      if (fits(entry, feeds)) return entry.idle.push_back(std::move(program));
+    auto entry =
+        std::find_if(programs.begin(), programs.end(), [&](const Shaped& e) { return fits(e, feeds); });
+    if (entry == programs.end()) {
+      programs.emplace_front();
+      for (const at::Tensor& feed : feeds) programs.front().shapes.push_back(feed.sizes().vec());
+      entry = programs.begin();
+      if (static_cast<int64_t>(programs.size()) > std::max<int64_t>(options.max_shapes, 1))
+        programs.pop_back();
     }
+    entry->idle.push_back(std::move(program));
   }
 
   /// Calls `run(program)` with the weights up to date. False where the graph cannot be compiled after all.
   template <typename Run>
   bool with_program(const std::vector<at::Tensor>& feeds, Run run) {
-    if (!compiled || depends_on_values) return false;
+    if (!compiled || not_compilable) return false;
     const c10::InferenceMode normal_tensors(false);
     const at::AutoDispatchBelowADInplaceOrView no_autograd;
     at::internal::lazy_init_num_threads();
@@ -178,9 +189,9 @@ struct CompiledCallable::State {
     std::unique_ptr<Program> program;
     try {
       program = take(feeds);
-    } catch (const UsageError& e) {
-      log_warning("[compile] {}; this graph runs uncompiled", e.what());
-      depends_on_values = true;
+    } catch (const std::exception& e) {
+      log_warning("[compile] this graph runs uncompiled: {}", e.what());
+      not_compilable = true;
       return false;
     }
     run(*program);
@@ -250,12 +261,12 @@ void CompiledCallable::run_into(const std::vector<at::Tensor>& feeds,
 }
 
 bool CompiledCallable::is_compiled() const {
-  return state_->compiled && !state_->depends_on_values;
+  return state_->compiled && !state_->not_compilable;
 }
 
 std::string CompiledCallable::describe() const {
   if (!is_compiled()) return "not compiled:\n" + state_->plain.describe();
-  std::lock_guard lock(state_->programs_mutex);
+  std::lock_guard lock(state_->making_mutex);
   return state_->passes +
          (state_->newest_program.empty() ? "" : "newest program:\n" + state_->newest_program);
 }

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <ostream>
 #include <random>
 #include <thread>
 
@@ -85,6 +86,23 @@ TEST_F(CompileTest, AResNetGivesTheSameForEveryBatchSize) {
   }
   const std::string text = compiled.describe();
   EXPECT_THAT(text.substr(text.find("after:")), Not(HasSubstr("batch_norm(")));
+}
+
+TEST_F(CompileTest, LinearOperatorsOfEverySizeRun) {
+  for (int64_t in : {1, 2, 7, 64}) {
+    for (int64_t out : {1, 2, 9, 64}) {
+      const std::string name = "fc" + std::to_string(in) + "x" + std::to_string(out);
+      const Tensor x = placeholder(name + "_x", {kDynamic, 3, in}),
+                   residual = placeholder(name + "_r", {kDynamic, 3, out});
+      const Tensor y = matmul(x, get_variable(name, {in, out})) + residual;
+      randomize();
+      const CompiledCallable compiled = compile(session_, {x, residual}, {y});
+      for (int64_t batch : {1, 5}) {
+        const std::vector<at::Tensor> feeds = {at::randn({batch, 3, in}), at::randn({batch, 3, out})};
+        EXPECT_TRUE(test::close(compiled(feeds)[0], plain({x, residual}, {y}, feeds)[0], kRounding)) << name;
+      }
+    }
+  }
 }
 
 TEST_F(CompileTest, VariablesThatChangeAreSeen) {
@@ -261,6 +279,9 @@ struct PassOff {
   const char* name;
   bool CompileOptions::*pass;  ///< null: everything is on
 };
+void PrintTo(const PassOff& off, std::ostream* out) {
+  *out << off.name;
+}
 class RandomGraphTest : public testing::TestWithParam<PassOff> {};
 
 TEST_P(RandomGraphTest, GivesTheSameWithAPassTurnedOff) {

@@ -21,7 +21,7 @@ run(${consumer}/consumer)
 # The consumer names LibTorch itself; the library alone must find it too.
 file(GLOB library ${prefix}/lib*/libbelfry.so)
 file(GET_RUNTIME_DEPENDENCIES LIBRARIES ${library} UNRESOLVED_DEPENDENCIES_VAR missing
-     RESOLVED_DEPENDENCIES_VAR found)
+     RESOLVED_DEPENDENCIES_VAR found CONFLICTING_DEPENDENCIES_PREFIX twice)
 if(missing)
   message(FATAL_ERROR "the installed library does not find ${missing}")
 endif()

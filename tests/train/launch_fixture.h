@@ -11,6 +11,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
+#include "belfry/compile/online_predictor.h"
 #include "belfry/input/queue_input.h"
 #include "belfry/train/launch.h"
 #include "tests/support/temp_dir.h"

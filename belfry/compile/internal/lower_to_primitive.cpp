@@ -133,21 +133,23 @@ dnnl::primitive_attr attributes(const dnnl::post_ops& ops) {
   return attr;
 }
 
-/// False for oneDNN's reference implementations, which are slower than anything else.
+/// False for oneDNN's reference implementations, which are slower than anything else, and for those on its
+/// general matrix product: LibTorch exports pieces of its own copy of that (std::call_once for dnnl's
+/// gemm_info_t), which the loader then gives to the system's oneDNN too.
 template <typename Description>
-bool is_fast(const Description& description) {
-  return !std::string_view(description.impl_info_str()).starts_with("ref");
+bool is_usable(const Description& description) {
+  const std::string_view name = description.impl_info_str();
+  return !name.starts_with("ref") && name.find("gemm:jit") == name.npos && name.find("gemm:any") == name.npos;
 }
 
 /// Adds scratch memory, appends the instruction and defines the node's output.
 template <typename Description>
 void emit(ProgramBuilder& builder, const Node& node, std::unique_ptr<Primitive> primitive,
           const Description& description, const at::Tensor& output) {
+  // Primitives that hand their work to others look for scratch memory even where they need none.
   const auto scratch = description.scratchpad_desc();
-  if (scratch.get_size() > 0) {
-    primitive->add(DNNL_ARG_SCRATCHPAD, scratch,
-                   builder.make({static_cast<int64_t>(scratch.get_size())}, kUInt8));
-  }
+  primitive->add(DNNL_ARG_SCRATCHPAD, scratch,
+                 builder.make({static_cast<int64_t>(scratch.get_size())}, kUInt8));
   const std::vector<at::Tensor> tensors = primitive->tensors();
   builder.emit(node, std::move(primitive), tensors, {output});
   builder.define(node.output(), output);
@@ -195,6 +197,7 @@ bool lower_conv2d(ProgramBuilder& builder, const Node& node) {
       kInference, dnnl::algorithm::convolution_direct, image_desc(input), any_layout(filter_desc), bias_desc,
       image_desc(output), {strides[0], strides[1]}, dilation, before, after);
   const dnnl::convolution_forward::primitive_desc description(desc, attributes(ops), cpu_engine());
+  if (!is_usable(description)) return false;
   auto primitive =
       std::make_unique<Primitive>(dnnl::convolution_forward(description), description.impl_info_str());
   primitive->add(DNNL_ARG_SRC, description.src_desc(), input);
@@ -233,6 +236,7 @@ bool lower_linear(ProgramBuilder& builder, const Node& node) {
   const dnnl::inner_product_forward::desc desc(kInference, desc_of(matrix), any_layout(weight_desc),
                                                bias_desc, desc_of(as_matrix(output)));
   const dnnl::inner_product_forward::primitive_desc description(desc, attributes(ops), cpu_engine());
+  if (!is_usable(description)) return false;
   auto primitive =
       std::make_unique<Primitive>(dnnl::inner_product_forward(description), description.impl_info_str());
   primitive->add(DNNL_ARG_SRC, description.src_desc(), matrix);
@@ -261,7 +265,7 @@ bool lower_scale_shift(ProgramBuilder& builder, const Node& node) {
   const dnnl::binary::desc desc(dnnl::algorithm::binary_mul, desc_of(input), channels,
                                 desc_of(as_matrix(output)));
   const dnnl::binary::primitive_desc description(desc, attributes(ops), cpu_engine());
-  if (!is_fast(description)) return false;
+  if (!is_usable(description)) return false;
   auto primitive = std::make_unique<Primitive>(dnnl::binary(description), description.impl_info_str());
   primitive->add(DNNL_ARG_SRC_0, desc_of(input), input);
   primitive->add(DNNL_ARG_SRC_1, channels, scale);
@@ -280,7 +284,7 @@ bool lower_activation(ProgramBuilder& builder, const Node& node, const Activatio
   const auto [algorithm, alpha, beta] = eltwise(activation);
   const dnnl::eltwise_forward::desc desc(kInference, algorithm, line, alpha, beta);
   const dnnl::eltwise_forward::primitive_desc description(desc, attributes({}), cpu_engine());
-  if (!is_fast(description)) return false;
+  if (!is_usable(description)) return false;
   const at::Tensor output = builder.make_output_in_place(node, node.output());
   auto primitive =
       std::make_unique<Primitive>(dnnl::eltwise_forward(description), description.impl_info_str());
@@ -304,7 +308,7 @@ bool lower_layer_norm(ProgramBuilder& builder, const Node& node) {
       kInference, desc_of(input), static_cast<float>(node.attribute("eps").toDouble()),
       dnnl::normalization_flags::use_scale | dnnl::normalization_flags::use_shift);
   const dnnl::layer_normalization_forward::primitive_desc description(desc, attributes({}), cpu_engine());
-  if (!is_fast(description)) return false;
+  if (!is_usable(description)) return false;
   auto primitive = std::make_unique<Primitive>(dnnl::layer_normalization_forward(description),
                                                description.impl_info_str());
   primitive->add(DNNL_ARG_SRC, desc_of(input), input);
@@ -337,7 +341,7 @@ bool lower_pool2d(ProgramBuilder& builder, const Node& node, dnnl::algorithm alg
                                             {strides[0], strides[1]}, {kernel[0], kernel[1]}, {0, 0}, before,
                                             after);
   const dnnl::pooling_v2_forward::primitive_desc description(desc, attributes({}), cpu_engine());
-  if (!is_fast(description)) return false;
+  if (!is_usable(description)) return false;
   auto primitive =
       std::make_unique<Primitive>(dnnl::pooling_v2_forward(description), description.impl_info_str());
   primitive->add(DNNL_ARG_SRC, image_desc(input), input);

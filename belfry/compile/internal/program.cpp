@@ -63,6 +63,9 @@ void Program::run(const std::vector<at::Tensor>& feeds, const std::vector<at::Te
       entry.instruction->run();
     } catch (const c10::Error& e) {
       throw UsageError(fmt::format("[{}] {}", entry.name, e.what_without_backtrace()));
+    } catch (const dnnl::error& e) {
+      throw InternalError(fmt::format("[{}] {} of {} (oneDNN's status {})", entry.name, e.what(),
+                                      entry.instruction->describe(), static_cast<int>(e.status)));
     }
   }
 }
