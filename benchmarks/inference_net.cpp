@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "belfry/belfry.h"
+#include "belfry/compile/compiled_callable.h"
 
 using namespace belfry;
 
@@ -217,12 +218,12 @@ OfflinePredictor make_predictor(const std::string& net, const std::string& weigh
                            .outputs = {"output"}});
 }
 
-double median_latency(const OfflinePredictor& predict, const at::Tensor& input, double seconds) {
+double median_latency(const CompiledCallable& predict, const at::Tensor& input, double seconds) {
   using Clock = std::chrono::steady_clock;
   std::vector<double> times;
   const auto end = Clock::now() + std::chrono::duration<double>(seconds);
   for (auto start = Clock::now(); start < end;) {
-    predict(input);
+    predict({input});
     const auto now = Clock::now();
     times.push_back(std::chrono::duration<double, std::milli>(now - start).count());
     start = now;
@@ -239,18 +240,17 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::string net = argv[1], batch = argv[2], dtype = argv[4], folder = argv[5];
-  if (dtype != "float32") {
-    fmt::print("unsupported: Belfry predicts in float32 only\n");
-    return 0;
-  }
   at::set_num_threads(std::stoi(argv[3]));
   const auto example = load_checkpoint(fmt::format("{}/{}-{}.npz", folder, net, batch));
   const at::Tensor input = example.at("input"), expected = example.at("expected");
-  const OfflinePredictor predict =
+  const OfflinePredictor predictor =
       make_predictor(net, fmt::format("{}/{}.npz", folder, net), input.sizes().vec());
+  const CompiledCallable predict =
+      compile(predictor.session(), {predictor.graph().tensor("input")}, {predictor.graph().tensor("output")},
+              {.compute = dtype == "bfloat16" ? kBFloat16 : kFloat32});
 
-  for (int i = 0; i < 2; ++i) predict(input);  // the first calls plan, and find their memory
-  const at::Tensor difference = (predict(input)[0] - expected).abs().max();
+  for (int i = 0; i < 2; ++i) predict({input});  // the first calls plan, and find their memory
+  const at::Tensor difference = (predict({input})[0] - expected).abs().max();
   fmt::print("{} {}\n", difference.item<float>(), expected.abs().max().item<float>());
   std::fflush(stdout);
   for (double seconds; std::cin >> seconds;) {
