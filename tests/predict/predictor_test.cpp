@@ -72,6 +72,22 @@ std::string message_of(F f) {
   return "nothing was thrown";
 }
 
+TEST_F(PredictorTest, WritesIntoTheCallersTensors) {
+  const OfflinePredictor predict(config());
+  const at::Tensor score = at::zeros({13, 2});
+  predict.predict_into({batch(1)}, {score});
+  EXPECT_TRUE(at::equal(score, predict(batch(1))[0]));
+  EXPECT_THROW(predict.predict_into({batch(1)}, {at::zeros({12, 2})}), UsageError);
+}
+
+TEST_F(PredictorTest, PassesOfTheCompilerCanBeTurnedOff) {
+  PredictConfig plain = config();
+  plain.compile.canonicalize = false;
+  const OfflinePredictor predict(plain);
+  EXPECT_TRUE(at::equal(predict(batch(1))[0], OfflinePredictor(config())(batch(1))[0]));
+  EXPECT_THAT(predict.describe(), HasSubstr("canonicalize: off"));
+}
+
 TEST_F(PredictorTest, BuildsACleanGraphInInferenceModeAndComputesTheOutputs) {
   OfflinePredictor predict(config());
   EXPECT_FALSE(model.was_training);
