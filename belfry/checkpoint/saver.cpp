@@ -18,7 +18,7 @@
 #include "belfry/checkpoint/internal/adapters.h"
 #include "belfry/checkpoint/internal/assignment.h"
 #include "belfry/checkpoint/internal/checkpoint_history.h"
-#include "belfry/checkpoint/internal/element_type.h"
+#include "belfry/checkpoint/element_type.h"
 #include "belfry/checkpoint/internal/folder_lock.h"
 #include "belfry/formats/bundle_writer.h"
 
@@ -104,7 +104,7 @@ std::vector<Variable> Saver::variables_of(const Session& session) const {
 
 void Saver::prepare(const Session& session, const std::string& path_prefix) {
   for (const Variable& variable : variables_of(session)) {
-    internal::to_stored(variable.dtype(), variable.name());
+    to_stored(variable.dtype(), variable.name());
   }
   history_of(path_prefix);
 }
@@ -136,7 +136,7 @@ void Saver::write(Session& session, const std::string& path) const {
       throw NotFiniteError(fmt::format(
           "[Saver] expected finite values, got NaN or infinity in '{}': not saved", variable.name()));
     }
-    writer.add(variable.name(), internal::to_stored(value.scalar_type(), variable.name()), variable.shape(),
+    writer.add(variable.name(), to_stored(value.scalar_type(), variable.name()), variable.shape(),
                internal::bytes_of(value));
   }
   writer.finish();

@@ -3,7 +3,7 @@
 #include <mutex>
 
 #include "belfry/checkpoint/internal/adapters.h"
-#include "belfry/checkpoint/internal/element_type.h"
+#include "belfry/checkpoint/element_type.h"
 #include "belfry/formats/npz.h"
 
 namespace belfry::internal {

@@ -3,7 +3,7 @@
 #include "belfry/formats/dtype.h"
 #include "belfry/graph/types.h"
 
-namespace belfry::internal {
+namespace belfry {
 
 /// LibTorch's type of a stored one; Undefined where it has none that Belfry's graphs know.
 DType to_dtype(DataType stored);
@@ -11,4 +11,4 @@ DType to_dtype(DataType stored);
 /// The stored type of a LibTorch one. Throws UsageError, with `who`, where files have none.
 DataType to_stored(DType dtype, const std::string& who);
 
-}  // namespace belfry::internal
+}  // namespace belfry

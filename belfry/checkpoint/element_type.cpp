@@ -1,4 +1,4 @@
-#include "belfry/checkpoint/internal/element_type.h"
+#include "belfry/checkpoint/element_type.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 
 #include "belfry/base/error.h"
 
-namespace belfry::internal {
+namespace belfry {
 namespace {
 
 constexpr std::pair<DType, DataType> kTypes[] = {
@@ -45,7 +45,7 @@ DataType to_stored(DType dtype, const std::string& who) {
     if (known == dtype) return data_type;
   }
   throw UsageError(
-      fmt::format("[{}] expected a dtype that checkpoints can hold, got {}", who, to_string(dtype)));
+      fmt::format("[{}] expected a dtype that files can hold, got {}", who, to_string(dtype)));
 }
 
-}  // namespace belfry::internal
+}  // namespace belfry

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <c10/core/Scalar.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "belfry/graph/node.h"
+
+namespace belfry::internal {
+
+/// A node's arguments by the names of its schema, as C++ values. Every function throws InternalError when the
+/// schema has no such argument.
+class ArgumentsOf {
+ public:
+  explicit ArgumentsOf(const Node& node) : node_(node) {}
+
+  const Node& node() const { return node_; }
+
+  /// The tensor given for an argument; none where there is none.
+  Tensor tensor(std::string_view name) const;
+  std::vector<Tensor> tensors(std::string_view name) const;
+
+  bool has(std::string_view name) const { return !node_.attribute(name).isNone(); }
+  int64_t integer(std::string_view name) const { return node_.attribute(name).toInt(); }
+  double number(std::string_view name) const { return node_.attribute(name).toScalar().toDouble(); }
+  c10::Scalar scalar(std::string_view name) const { return node_.attribute(name).toScalar(); }
+  bool flag(std::string_view name) const { return node_.attribute(name).toBool(); }
+  std::string text(std::string_view name) const { return node_.attribute(name).toStringRef(); }
+  std::vector<int64_t> integers(std::string_view name) const { return node_.attribute(name).toIntVector(); }
+  /// An axis counted from the front, of a tensor of `rank` dimensions.
+  int64_t axis(std::string_view name, int64_t rank) const;
+  /// The same of a list; none or empty: all axes.
+  std::vector<int64_t> axes(std::string_view name, int64_t rank) const;
+
+  const NodeOutput& result(size_t index = 0) const { return node_.outputs().at(index); }
+
+ private:
+  const Node& node_;
+};
+
+}  // namespace belfry::internal

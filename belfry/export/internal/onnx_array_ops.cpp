@@ -1,0 +1,307 @@
+#include <ATen/ops/arange.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+#include "belfry/export/internal/onnx_ops.h"
+
+namespace belfry::internal {
+namespace {
+
+using Ints = std::vector<int64_t>;
+
+OnnxNames same(OnnxCall& call) {
+  return {call.value("self")};
+}
+
+int64_t dynamic_sizes(const Shape& shape) {
+  return std::count(shape.begin(), shape.end(), kDynamic);
+}
+
+/// `x`, of shape `from`, with the dimensions [begin, end) made one.
+OnnxName flatten(OnnxCall& call, const OnnxName& x, const Shape& from, int64_t begin, int64_t end) {
+  Shape to(from.begin(), from.begin() + begin);
+  const bool known = dynamic_sizes(Shape(from.begin() + begin, from.begin() + end)) == 0;
+  int64_t product = 1;
+  for (int64_t axis = begin; axis < end; ++axis) product *= from[static_cast<size_t>(axis)];
+  to.push_back(known ? product : -1);
+  to.insert(to.end(), from.begin() + end, from.end());
+  if (dynamic_sizes(to) <= 1) return call.out.reshape(x, to);
+  OnnxBuilder& out = call.out;
+  const OnnxName shape = out.add(
+      "Concat",
+      {out.sizes(x, 0, begin), out.constant(Ints{-1}), out.sizes(x, end, static_cast<int64_t>(from.size()))},
+      {{"axis", int64_t{0}}});
+  return out.add("Reshape", {x, shape});
+}
+
+void add_shapes(OnnxOps& ops) {
+  ops["belfry::shape"] = [](OnnxCall& call) -> OnnxNames {
+    return {call.out.add("Shape", {call.value("x")})};
+  };
+  ops["belfry::size"] = [](OnnxCall& call) -> OnnxNames { return {call.out.add("Size", {call.value("x")})}; };
+  const auto to_constant = [](const char* argument) {
+    return [argument](OnnxCall& call) -> OnnxNames {
+      return {call.out.reshape(call.value("self"), call.integers(argument))};
+    };
+  };
+  ops["aten::reshape"] = to_constant("shape");
+  ops["aten::view"] = to_constant("size");
+  ops["belfry::reshape"] = [](OnnxCall& call) -> OnnxNames {
+    return {
+        call.out.add("Reshape", {call.value("x"), call.value("shape", kInt64)}, {{"allowzero", int64_t{1}}})};
+  };
+  ops["aten::flatten.using_ints"] = [](OnnxCall& call) -> OnnxNames {
+    const int64_t rank = call.rank("self");
+    if (rank == 0) return {call.out.reshape(call.value("self"), {1})};
+    return {flatten(call, call.value("self"), call.shape("self"), call.axis("start_dim", rank),
+                    call.axis("end_dim", rank) + 1)};
+  };
+  ops["aten::unsqueeze"] = [](OnnxCall& call) -> OnnxNames {
+    return {call.out.unsqueeze(call.value("self"), {call.axis("dim", call.rank("self") + 1)})};
+  };
+  const OnnxEmit squeeze = [](OnnxCall& call) -> OnnxNames {
+    Ints axes = call.node().attribute("dim").isInt() ? Ints{call.integer("dim")} : call.integers("dim");
+    for (int64_t& axis : axes) axis += axis < 0 ? call.rank("self") : 0;
+    std::erase_if(axes, [&](int64_t axis) { return call.shape("self")[static_cast<size_t>(axis)] != 1; });
+    return {call.out.squeeze(call.value("self"), axes)};
+  };
+  ops["aten::squeeze.dims"] = squeeze;
+  ops["aten::squeeze.dim"] = squeeze;
+}
+
+OnnxNames swap_axes(OnnxCall& call, int64_t a, int64_t b) {
+  Ints permutation(static_cast<size_t>(call.rank("self")));
+  std::iota(permutation.begin(), permutation.end(), 0);
+  std::swap(permutation[static_cast<size_t>(a)], permutation[static_cast<size_t>(b)]);
+  return {call.out.transpose(call.value("self"), permutation)};
+}
+
+void add_transpositions(OnnxOps& ops) {
+  ops["aten::permute"] = [](OnnxCall& call) -> OnnxNames {
+    return {call.out.transpose(call.value("self"), call.axes("dims", call.rank("self")))};
+  };
+  ops["aten::transpose.int"] = [](OnnxCall& call) {
+    const int64_t rank = call.rank("self");
+    return swap_axes(call, call.axis("dim0", rank), call.axis("dim1", rank));
+  };
+  ops["aten::mT"] = [](OnnxCall& call) {
+    return swap_axes(call, call.rank("self") - 2, call.rank("self") - 1);
+  };
+  ops["aten::t"] = [](OnnxCall& call) { return call.rank("self") < 2 ? same(call) : swap_axes(call, 0, 1); };
+}
+
+void add_repetitions(OnnxOps& ops) {
+  ops["aten::expand"] = [](OnnxCall& call) -> OnnxNames {
+    Ints size = call.integers("size");
+    std::replace(size.begin(), size.end(), int64_t{-1}, int64_t{1});  // what Expand leaves as it is
+    return {call.out.add("Expand", {call.value("self"), call.out.constant(size)})};
+  };
+  ops["aten::repeat"] = [](OnnxCall& call) -> OnnxNames {
+    const Ints repeats = call.integers("repeats");
+    Ints added(repeats.size() - static_cast<size_t>(call.rank("self")));
+    std::iota(added.begin(), added.end(), 0);
+    return {
+        call.out.add("Tile", {call.out.unsqueeze(call.value("self"), added), call.out.constant(repeats)})};
+  };
+  ops["aten::zeros_like"] = [](OnnxCall& call) -> OnnxNames {
+    const OnnxName zero = call.out.constant(0, call.result().dtype);
+    return {call.out.add("Expand", {zero, call.out.add("Shape", {call.value("self")})})};
+  };
+  ops["aten::ones_like"] = [](OnnxCall& call) -> OnnxNames {
+    const OnnxName one = call.out.constant(1, call.result().dtype);
+    return {call.out.add("Expand", {one, call.out.add("Shape", {call.value("self")})})};
+  };
+  ops["belfry::range"] = [](OnnxCall& call) -> OnnxNames {
+    return {call.out.add(
+        "Range", {call.out.constant(0, kInt64), call.value("limit", kInt64), call.out.constant(1, kInt64)})};
+  };
+}
+
+OnnxNames concat(OnnxCall& call) {
+  OnnxNames parts;
+  for (const Tensor& tensor : call.tensors("tensors")) {
+    if (tensor.shape() != Shape{0}) parts.push_back(call.value(tensor, call.result().dtype));
+  }
+  const int64_t axis = call.axis("dim", static_cast<int64_t>(call.result().shape.size()));
+  const auto permutation = call.out.common_permutation(parts);
+  if (!permutation) return {call.out.add("Concat", parts, {{"axis", axis}})};
+  for (OnnxName& part : parts) part = call.out.untransposed(part);
+  return {call.out.transpose(
+      call.out.add("Concat", parts, {{"axis", (*permutation)[static_cast<size_t>(axis)]}}), *permutation)};
+}
+
+void add_parts(OnnxOps& ops) {
+  ops["aten::cat"] = concat;
+  ops["aten::stack"] = [](OnnxCall& call) -> OnnxNames {
+    const int64_t axis = call.axis("dim", static_cast<int64_t>(call.result().shape.size()));
+    OnnxNames parts;
+    for (const Tensor& tensor : call.tensors("tensors"))
+      parts.push_back(call.out.unsqueeze(call.value(tensor, call.result().dtype), {axis}));
+    return {call.out.add("Concat", parts, {{"axis", axis}})};
+  };
+  ops["belfry::split"] = [](OnnxCall& call) {
+    return call.out.add_multi("Split", {call.value("x")}, call.node().outputs().size(),
+                              {{"axis", call.integer("axis")}});
+  };
+  ops["aten::split_with_sizes"] = [](OnnxCall& call) {
+    return call.out.add_multi("Split", {call.value("self"), call.out.constant(call.integers("split_sizes"))},
+                              call.node().outputs().size(), {{"axis", call.integer("dim")}});
+  };
+  ops["aten::unbind.int"] = [](OnnxCall& call) {
+    const int64_t axis = call.axis("dim", call.rank("self"));
+    OnnxNames parts =
+        call.out.add_multi("Split", {call.value("self")}, call.node().outputs().size(), {{"axis", axis}});
+    for (OnnxName& part : parts) part = call.out.squeeze(part, {axis});
+    return parts;
+  };
+}
+
+void add_slices(OnnxOps& ops) {
+  constexpr int64_t kEnd = std::numeric_limits<int64_t>::max();
+  ops["belfry::slice"] = [](OnnxCall& call) -> OnnxNames {
+    const Ints begin = call.integers("begin"), size = call.integers("size");
+    Ints end;
+    for (size_t i = 0; i < begin.size(); ++i) end.push_back(size[i] == -1 ? kEnd : begin[i] + size[i]);
+    return {call.out.add("Slice", {call.value("x"), call.out.constant(begin), call.out.constant(end)})};
+  };
+  ops["aten::slice.Tensor"] = [](OnnxCall& call) -> OnnxNames {
+    const int64_t begin = call.has("start") ? call.integer("start") : 0;
+    const int64_t end = call.has("end") ? call.integer("end") : kEnd;
+    const auto list = [&](int64_t value) { return call.out.constant(Ints{value}); };
+    return {call.out.add("Slice", {call.value("self"), list(begin), list(end), list(call.integer("dim")),
+                                   list(call.integer("step"))})};
+  };
+  ops["aten::flip"] = [](OnnxCall& call) -> OnnxNames {
+    const Ints axes = call.integers("dims");
+    if (axes.empty()) return same(call);
+    const auto list = [&](int64_t value) { return call.out.constant(Ints(axes.size(), value)); };
+    return {call.out.add("Slice", {call.value("self"), list(-1), list(std::numeric_limits<int64_t>::min()),
+                                   call.out.constant(axes), list(-1)})};
+  };
+  ops["aten::select.int"] = [](OnnxCall& call) -> OnnxNames {
+    return {call.out.add("Gather", {call.value("self"), call.out.constant(call.integer("index"), kInt64)},
+                         {{"axis", call.integer("dim")}})};
+  };
+}
+
+void add_lookups(OnnxOps& ops) {
+  ops["belfry::gather"] = [](OnnxCall& call) -> OnnxNames {
+    return {call.out.add("Gather", {call.value("x"), call.value("indices", kInt64)},
+                         {{"axis", call.integer("axis")}})};
+  };
+  ops["aten::index_select"] = [](OnnxCall& call) -> OnnxNames {
+    return {call.out.add("Gather", {call.value("self"), call.value("index", kInt64)},
+                         {{"axis", call.integer("dim")}})};
+  };
+  ops["aten::gather"] = [](OnnxCall& call) -> OnnxNames {
+    return {call.out.add("GatherElements", {call.value("self"), call.value("index", kInt64)},
+                         {{"axis", call.integer("dim")}})};
+  };
+  ops["aten::embedding"] = [](OnnxCall& call) -> OnnxNames {
+    return {call.out.add("Gather", {call.value("weight"), call.value("indices", kInt64)})};
+  };
+  ops["belfry::boolean_mask"] = [](OnnxCall& call) -> OnnxNames {
+    const OnnxName rows = flatten(call, call.value("x"), call.shape("x"), 0, call.rank("mask"));
+    const OnnxName mask = call.out.reshape(call.value("mask"), {-1});
+    return {call.out.add("Compress", {rows, mask}, {{"axis", int64_t{0}}})};
+  };
+  // Unlike ONNX's OneHot, no index counts from the end.
+  ops["belfry::one_hot"] = [](OnnxCall& call) -> OnnxNames {
+    const OnnxName indices = call.out.unsqueeze(call.value("indices", kInt64), {call.rank("indices")});
+    const OnnxName classes = call.out.constant(at::arange(call.integer("depth"), at::kLong));
+    return {call.out.cast(call.out.add("Equal", {indices, classes}), kBool, call.result().dtype)};
+  };
+  ops["aten::topk"] = [](OnnxCall& call) {
+    return call.out.add_multi("TopK", {call.value("self"), call.out.constant(Ints{call.integer("k")})}, 2,
+                              {{"axis", call.integer("dim")},
+                               {"largest", int64_t{call.flag("largest")}},
+                               {"sorted", int64_t{call.flag("sorted")}}});
+  };
+}
+
+/// Indices along a dimension of `size` that mirror it with its border, which ONNX's Pad cannot.
+Ints symmetric_indices(int64_t size, int64_t before, int64_t after) {
+  Ints indices;
+  for (int64_t i = before; i > 0; --i) indices.push_back(i - 1);
+  for (int64_t i = 0; i < size; ++i) indices.push_back(i);
+  for (int64_t i = 1; i <= after; ++i) indices.push_back(size - i);
+  return indices;
+}
+
+OnnxName pad_symmetric(OnnxCall& call, const Ints& paddings) {
+  OnnxName x = call.value("x");
+  for (int64_t axis = 0; axis < call.rank("x"); ++axis) {
+    const int64_t before = paddings[static_cast<size_t>(2 * axis)],
+                  after = paddings[static_cast<size_t>(2 * axis + 1)];
+    if (before == 0 && after == 0) continue;
+    const int64_t size = call.shape("x")[static_cast<size_t>(axis)];
+    if (size == kDynamic) call.unsupported("symmetric padding of a dynamic size");
+    x = call.out.add("Gather", {x, call.out.constant(symmetric_indices(size, before, after))},
+                     {{"axis", axis}});
+  }
+  return x;
+}
+
+/// `paddings`: before and after, for each dimension of `x`.
+OnnxName pad(OnnxCall& call, OnnxName x, Ints paddings, const std::string& mode, const c10::Scalar& value) {
+  OnnxBuilder& out = call.out;
+  const size_t rank = paddings.size() / 2;
+  const auto permutation = out.common_permutation({x});
+  if (permutation) {
+    x = out.untransposed(x);
+    Ints moved(paddings.size());
+    for (size_t axis = 0; axis < rank; ++axis) {
+      const size_t to = static_cast<size_t>((*permutation)[axis]);
+      moved[2 * to] = paddings[2 * axis];
+      moved[2 * to + 1] = paddings[2 * axis + 1];
+    }
+    paddings = moved;
+  }
+  Ints pads;
+  for (size_t axis = 0; axis < rank; ++axis) pads.push_back(paddings[2 * axis]);
+  for (size_t axis = 0; axis < rank; ++axis) pads.push_back(paddings[2 * axis + 1]);
+  OnnxNames inputs{x, out.constant(pads)};
+  if (mode == "constant") inputs.push_back(out.constant(value, call.result().dtype));
+  const OnnxName padded = out.add("Pad", inputs, {{"mode", mode}});
+  return permutation ? out.transpose(padded, *permutation) : padded;
+}
+
+void add_pads(OnnxOps& ops) {
+  ops["belfry::pad"] = [](OnnxCall& call) -> OnnxNames {
+    const std::string mode = call.text("mode");
+    const Ints paddings = call.integers("paddings");
+    if (mode == "symmetric") return {pad_symmetric(call, paddings)};
+    return {pad(call, call.value("x"), paddings, mode, call.scalar("value"))};
+  };
+  ops["aten::constant_pad_nd"] = [](OnnxCall& call) -> OnnxNames {
+    const Ints last_first = call.integers("pad");
+    Ints paddings(static_cast<size_t>(2 * call.rank("self")));
+    for (size_t i = 0; i + 1 < last_first.size(); i += 2) {
+      paddings[paddings.size() - i - 2] = last_first[i];
+      paddings[paddings.size() - i - 1] = last_first[i + 1];
+    }
+    return {pad(call, call.value("self"), paddings, "constant", call.scalar("value"))};
+  };
+}
+
+}  // namespace
+
+void add_array_ops(OnnxOps& ops) {
+  for (const char* name : {"aten::detach", "aten::contiguous", "aten::clone", "aten::alias"})
+    ops[name] = same;
+  ops["aten::_to_copy"] = [](OnnxCall& call) -> OnnxNames {
+    return {call.value("self", call.result().dtype)};
+  };
+  add_shapes(ops);
+  add_transpositions(ops);
+  add_repetitions(ops);
+  add_parts(ops);
+  add_slices(ops);
+  add_lookups(ops);
+  add_pads(ops);
+}
+
+}  // namespace belfry::internal

@@ -1,0 +1,236 @@
+#include <ATen/ops/empty.h>
+#include <ATen/ops/result_type.h>
+
+#include <cmath>
+
+#include "belfry/export/internal/onnx_ops.h"
+
+// Element by element. ONNX's operators want inputs of one dtype where ATen's promote.
+
+namespace belfry::internal {
+namespace {
+
+void add_unary(OnnxOps& ops, const std::string& aten, const std::string& onnx) {
+  ops[aten] = [onnx](OnnxCall& call) -> OnnxNames {
+    return {call.out.elementwise(onnx, {call.value("self", call.result().dtype)})};
+  };
+}
+
+/// `onnx` of two tensors, or of a tensor and the number in argument "other", in the dtype of the result.
+void add_binary(OnnxOps& ops, const std::string& aten, const std::string& onnx) {
+  ops[aten] = [onnx](OnnxCall& call) -> OnnxNames {
+    const DType dtype = call.result().dtype;
+    return {call.out.elementwise(onnx, {call.value("self", dtype), call.value("other", dtype)})};
+  };
+}
+void add_binary_scalar(OnnxOps& ops, const std::string& aten, const std::string& onnx) {
+  ops[aten] = [onnx](OnnxCall& call) -> OnnxNames {
+    const DType dtype = call.result().dtype;
+    return {call.out.elementwise(
+        onnx, {call.value("self", dtype), call.out.constant(call.scalar("other"), dtype)})};
+  };
+}
+
+/// self + alpha * other, the operands as given
+OnnxName add_scaled(OnnxCall& call, const std::string& onnx, const OnnxName& x, const OnnxName& y) {
+  const DType dtype = call.result().dtype;
+  OnnxName scaled = y;
+  if (call.number("alpha") != 1)
+    scaled = call.out.elementwise("Mul", {y, call.out.constant(call.scalar("alpha"), dtype)});
+  return call.out.elementwise(onnx, {x, scaled});
+}
+
+void add_sums(OnnxOps& ops) {
+  for (const auto& [name, onnx] : {std::pair("aten::add", "Add"), std::pair("aten::sub", "Sub")}) {
+    ops[std::string(name) + ".Tensor"] = [onnx = std::string(onnx)](OnnxCall& call) -> OnnxNames {
+      const DType dtype = call.result().dtype;
+      return {add_scaled(call, onnx, call.value("self", dtype), call.value("other", dtype))};
+    };
+    ops[std::string(name) + ".Scalar"] = [onnx = std::string(onnx)](OnnxCall& call) -> OnnxNames {
+      const DType dtype = call.result().dtype;
+      return {
+          add_scaled(call, onnx, call.value("self", dtype), call.out.constant(call.scalar("other"), dtype))};
+    };
+  }
+  ops["aten::rsub.Scalar"] = [](OnnxCall& call) -> OnnxNames {
+    const DType dtype = call.result().dtype;
+    return {
+        add_scaled(call, "Sub", call.out.constant(call.scalar("other"), dtype), call.value("self", dtype))};
+  };
+  ops["belfry::add_n"] = [](OnnxCall& call) -> OnnxNames {
+    const DType dtype = call.result().dtype;
+    OnnxName sum;
+    for (const Tensor& tensor : call.tensors("tensors")) {
+      const OnnxName term = call.value(tensor, dtype);
+      sum = sum.empty() ? term : call.out.elementwise("Add", {sum, term});
+    }
+    return {sum};
+  };
+}
+
+/// The dtype in which ATen compares a tensor with another, or with the number "other".
+DType compared_dtype(const OnnxCall& call) {
+  const auto meta = [](const Tensor& tensor) {
+    return at::empty(std::vector<int64_t>(static_cast<size_t>(tensor.rank()), 1),
+                     at::TensorOptions(at::kMeta).dtype(tensor.dtype()));
+  };
+  const Tensor other = call.tensor("other");
+  const at::Tensor self = meta(call.tensor("self"));
+  return other.defined() ? at::result_type(self, meta(other)) : at::result_type(self, call.scalar("other"));
+}
+
+void add_comparison(OnnxOps& ops, const std::string& aten, const std::string& onnx, bool negate = false) {
+  const OnnxEmit emit = [onnx, negate](OnnxCall& call) -> OnnxNames {
+    const DType dtype = compared_dtype(call);
+    const bool number = !call.tensor("other").defined();
+    const OnnxName other =
+        number ? call.out.constant(call.scalar("other"), dtype) : call.value("other", dtype);
+    const OnnxName result = call.out.elementwise(onnx, {call.value("self", dtype), other});
+    return {negate ? call.out.elementwise("Not", {result}) : result};
+  };
+  ops[aten + ".Tensor"] = emit;
+  ops[aten + ".Scalar"] = emit;
+}
+
+void add_logic(OnnxOps& ops) {
+  for (const auto& [name, onnx] : {std::pair("and", "And"), std::pair("or", "Or"), std::pair("xor", "Xor")}) {
+    ops[std::string("aten::logical_") + name] = [onnx = std::string(onnx)](OnnxCall& call) -> OnnxNames {
+      return {call.out.elementwise(onnx, {call.value("self", kBool), call.value("other", kBool)})};
+    };
+  }
+  ops["aten::logical_not"] = [](OnnxCall& call) -> OnnxNames {
+    return {call.out.elementwise("Not", {call.value("self", kBool)})};
+  };
+  ops["aten::isnan"] = [](OnnxCall& call) -> OnnxNames {
+    return {call.out.elementwise("IsNaN", {call.value("self")})};
+  };
+  ops["aten::isfinite"] = [](OnnxCall& call) -> OnnxNames {
+    // x - x is 0 for finite numbers, else NaN.
+    const OnnxName x = call.value("self");
+    const OnnxName zero = call.out.elementwise("Sub", {x, x});
+    return {call.out.elementwise("Not", {call.out.elementwise("IsNaN", {zero})})};
+  };
+  ops["aten::where.self"] = [](OnnxCall& call) -> OnnxNames {
+    const DType dtype = call.result().dtype;
+    return {call.out.elementwise(
+        "Where", {call.value("condition", kBool), call.value("self", dtype), call.value("other", dtype)})};
+  };
+}
+
+bool is_float(DType dtype) {
+  return c10::isFloatingType(dtype);
+}
+
+/// x - floor(x / y) * y for floats; ONNX's Mod has the sign of the divisor for integers only.
+OnnxName remainder(OnnxCall& call, const OnnxName& x, const OnnxName& y) {
+  OnnxBuilder& out = call.out;
+  if (!is_float(call.result().dtype)) return out.elementwise("Mod", {x, y});
+  const OnnxName whole = out.elementwise("Floor", {out.elementwise("Div", {x, y})});
+  return out.elementwise("Sub", {x, out.elementwise("Mul", {whole, y})});
+}
+
+OnnxName floor_divide(OnnxCall& call, const OnnxName& x, const OnnxName& y) {
+  OnnxBuilder& out = call.out;
+  if (!is_float(call.result().dtype)) call.unsupported("a floor_div of integers");
+  return out.elementwise("Floor", {out.elementwise("Div", {x, y})});
+}
+
+void add_divisions(OnnxOps& ops) {
+  ops["aten::remainder.Tensor"] = [](OnnxCall& call) -> OnnxNames {
+    const DType dtype = call.result().dtype;
+    return {remainder(call, call.value("self", dtype), call.value("other", dtype))};
+  };
+  ops["aten::remainder.Scalar"] = [](OnnxCall& call) -> OnnxNames {
+    const DType dtype = call.result().dtype;
+    return {remainder(call, call.value("self", dtype), call.out.constant(call.scalar("other"), dtype))};
+  };
+  ops["aten::floor_divide"] = [](OnnxCall& call) -> OnnxNames {
+    const DType dtype = call.result().dtype;
+    return {floor_divide(call, call.value("self", dtype), call.value("other", dtype))};
+  };
+}
+
+void add_powers(OnnxOps& ops) {
+  ops["aten::pow.Tensor_Tensor"] = [](OnnxCall& call) -> OnnxNames {
+    const DType dtype = call.result().dtype;
+    return {call.out.elementwise("Pow", {call.value("self", dtype), call.value("exponent", dtype)})};
+  };
+  ops["aten::pow.Tensor_Scalar"] = [](OnnxCall& call) -> OnnxNames {
+    const DType dtype = call.result().dtype;
+    return {call.out.elementwise(
+        "Pow", {call.value("self", dtype), call.out.constant(call.scalar("exponent"), dtype)})};
+  };
+  ops["aten::square"] = [](OnnxCall& call) -> OnnxNames {
+    const OnnxName x = call.value("self");
+    return {call.out.elementwise("Mul", {x, x})};
+  };
+  ops["belfry::squared_difference"] = [](OnnxCall& call) -> OnnxNames {
+    const DType dtype = call.result().dtype;
+    const OnnxName d = call.out.elementwise("Sub", {call.value("x", dtype), call.value("y", dtype)});
+    return {call.out.elementwise("Mul", {d, d})};
+  };
+  ops["aten::rsqrt"] = [](OnnxCall& call) -> OnnxNames {
+    const OnnxName root = call.out.elementwise("Sqrt", {call.value("self", call.result().dtype)});
+    return {call.out.elementwise("Reciprocal", {root})};
+  };
+  ops["aten::log1p"] = [](OnnxCall& call) -> OnnxNames {
+    const DType dtype = call.result().dtype;
+    return {call.out.elementwise(
+        "Log", {call.out.elementwise("Add", {call.value("self", dtype), call.out.constant(1, dtype)})})};
+  };
+  ops["aten::expm1"] = [](OnnxCall& call) -> OnnxNames {
+    const DType dtype = call.result().dtype;
+    return {call.out.elementwise(
+        "Sub", {call.out.elementwise("Exp", {call.value("self", dtype)}), call.out.constant(1, dtype)})};
+  };
+}
+
+OnnxName limit(OnnxCall& call, const char* argument) {
+  return call.has(argument) ? call.out.constant(call.scalar(argument), call.result().dtype) : OnnxName();
+}
+
+void add_limits(OnnxOps& ops) {
+  const auto clip = [](OnnxCall& call, const OnnxName& low, const OnnxName& high) -> OnnxNames {
+    const OnnxName x = call.value("self", call.result().dtype);
+    OnnxNames limits;
+    const OnnxName above = low.empty() ? x : call.out.elementwise("Max", {x, low});
+    return {high.empty() ? above : call.out.elementwise("Min", {above, high})};
+  };
+  ops["aten::clamp"] = [clip](OnnxCall& call) { return clip(call, limit(call, "min"), limit(call, "max")); };
+  ops["aten::clamp_min"] = [clip](OnnxCall& call) { return clip(call, limit(call, "min"), ""); };
+  ops["aten::clamp_max"] = [clip](OnnxCall& call) { return clip(call, "", limit(call, "max")); };
+  ops["aten::relu6"] = [clip](OnnxCall& call) {
+    const DType dtype = call.result().dtype;
+    return clip(call, call.out.constant(0, dtype), call.out.constant(6, dtype));
+  };
+}
+
+}  // namespace
+
+void add_math_ops(OnnxOps& ops) {
+  for (const auto& [aten, onnx] :
+       {std::pair("abs", "Abs"), std::pair("neg", "Neg"), std::pair("sign", "Sign"), std::pair("exp", "Exp"),
+        std::pair("log", "Log"), std::pair("sqrt", "Sqrt"), std::pair("sin", "Sin"), std::pair("cos", "Cos"),
+        std::pair("erf", "Erf"), std::pair("floor", "Floor"), std::pair("ceil", "Ceil"),
+        std::pair("round", "Round"), std::pair("reciprocal", "Reciprocal")})
+    add_unary(ops, std::string("aten::") + aten, onnx);
+  add_sums(ops);
+  for (const auto& [aten, onnx] : {std::pair("aten::mul", "Mul"), std::pair("aten::div", "Div")}) {
+    add_binary(ops, std::string(aten) + ".Tensor", onnx);
+    add_binary_scalar(ops, std::string(aten) + ".Scalar", onnx);
+  }
+  add_binary(ops, "aten::maximum", "Max");
+  add_binary(ops, "aten::minimum", "Min");
+  add_divisions(ops);
+  add_powers(ops);
+  add_limits(ops);
+  add_comparison(ops, "aten::eq", "Equal");
+  add_comparison(ops, "aten::ne", "Equal", /*negate=*/true);
+  add_comparison(ops, "aten::lt", "Less");
+  add_comparison(ops, "aten::le", "LessOrEqual");
+  add_comparison(ops, "aten::gt", "Greater");
+  add_comparison(ops, "aten::ge", "GreaterOrEqual");
+  add_logic(ops);
+}
+
+}  // namespace belfry::internal

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "belfry/export/internal/arguments_of.h"
+#include "belfry/export/internal/frozen_graph.h"
+#include "belfry/export/internal/onnx_builder.h"
+
+namespace belfry::internal {
+
+/// A node to be written as ONNX: its arguments, and the values that stand for its tensors.
+class OnnxCall : public ArgumentsOf {
+ public:
+  OnnxCall(const Node& node, OnnxBuilder& out, const std::function<OnnxName(const Tensor&)>& value_of)
+      : ArgumentsOf(node), out(out), value_of_(value_of) {}
+
+  OnnxBuilder& out;
+
+  /// The value for an argument; "" for none.
+  OnnxName value(std::string_view argument) const;
+  /// As above, cast.
+  OnnxName value(std::string_view argument, DType dtype) const;
+  OnnxName value(const Tensor& tensor, DType dtype) const;
+
+  DType dtype(std::string_view argument) const { return tensor(argument).dtype(); }
+  const Shape& shape(std::string_view argument) const { return tensor(argument).shape(); }
+  int64_t rank(std::string_view argument) const { return tensor(argument).rank(); }
+
+  /// Throws the UsageError that this call, because of `what`, has no counterpart.
+  [[noreturn]] void unsupported(const std::string& what) const;
+
+ private:
+  const std::function<OnnxName(const Tensor&)>& value_of_;
+};
+
+/// From the name of an operator to what adds its nodes and gives its results.
+using OnnxEmit = std::function<OnnxNames(OnnxCall&)>;
+using OnnxOps = std::unordered_map<std::string, OnnxEmit>;
+
+// Each in its own file.
+void add_math_ops(OnnxOps& ops);
+void add_array_ops(OnnxOps& ops);
+void add_reduce_ops(OnnxOps& ops);
+void add_nn_ops(OnnxOps& ops);
+void add_image_ops(OnnxOps& ops);
+void add_loss_ops(OnnxOps& ops);
+
+const OnnxOps& onnx_ops();
+
+}  // namespace belfry::internal

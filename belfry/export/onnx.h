@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "belfry/runtime/session.h"
+
+namespace belfry {
+
+struct OnnxExportOptions {
+  /// Replaces a file that exists.
+  bool overwrite = false;
+};
+
+/// Writes what `outputs` need for given `inputs` as an ONNX model (IR 8, opset 17), with the variables'
+/// current values. Any tensor of the graph may be an input. Inputs and outputs have the names of their
+/// tensors, without ":0"; their dynamic sizes stay dynamic. Whatever no input flows into is computed now and
+/// becomes an initializer.
+///
+/// Images in NHWC stay so at inputs and outputs; in between, transpositions cancel.
+///
+/// The file appears complete or not at all. Throws UsageError when `path` exists, when the graph is no
+/// inference graph (it draws random numbers, writes variables, needs a placeholder that is not among
+/// `inputs`), and for an operator or dtype that ONNX has no counterpart for, naming node, operator and scope;
+/// DataError when the disk refuses. May be called while other threads run the session.
+void export_onnx(Session& session, const std::vector<Fetch>& inputs, const std::vector<Fetch>& outputs,
+                 const std::string& path, const OnnxExportOptions& options = {});
+
+}  // namespace belfry

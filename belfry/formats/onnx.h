@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "belfry/base/file_system.h"
+#include "belfry/formats/array_info.h"
+
+namespace belfry {
+
+// ONNX models as structs: what serialize_onnx and parse_onnx turn into bytes and back. Of the format's
+// messages there are those that an inference graph without subgraphs is made of.
+
+struct OnnxTensor {
+  ArrayInfo info;
+  std::string bytes;
+};
+
+struct OnnxAttribute {
+  using Value =
+      std::variant<float, int64_t, std::string, OnnxTensor, std::vector<float>, std::vector<int64_t>>;
+  std::string name;
+  Value value;
+};
+
+struct OnnxNode {
+  std::string op;
+  std::string name;
+  std::vector<std::string> inputs;  ///< names of values; "" where an optional input is left out
+  std::vector<std::string> outputs;
+  std::vector<OnnxAttribute> attributes;
+};
+
+/// An input or output. A size is a number, or the name of one that only a run knows ("" where it has none).
+struct OnnxValue {
+  using Size = std::variant<int64_t, std::string>;
+  std::string name;
+  DataType dtype = DataType::kInvalid;
+  std::vector<Size> shape;
+};
+
+struct OnnxModel {
+  int64_t ir_version = 8;
+  int64_t opset = 17;  ///< of ONNX's own domain
+  std::string producer = "belfry";
+  std::string graph_name = "main";
+  std::vector<OnnxNode> nodes;  ///< each after those that make its inputs
+  std::vector<OnnxTensor> initializers;
+  std::vector<OnnxValue> inputs;
+  std::vector<OnnxValue> outputs;
+};
+
+/// Throws UsageError for a dtype that the format has not, and for a model of more than 2 GiB, which readers
+/// of protocol buffers refuse.
+std::string serialize_onnx(const OnnxModel& model);
+
+/// `where` names the bytes in messages. Throws DataError when they are damaged, or hold what the structs do
+/// not: subgraphs, functions, other domains, sparse tensors, tensors kept in other files. Inputs that are
+/// initializers too are left out.
+OnnxModel parse_onnx(const std::string& where, ByteSpan bytes);
+
+}  // namespace belfry

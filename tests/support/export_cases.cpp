@@ -1,0 +1,383 @@
+#include "tests/support/export_cases.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/randint.h>
+#include <ATen/ops/randn.h>
+
+#include <algorithm>
+
+#include "belfry/graph/tower.h"
+#include "belfry/layers/batch_norm.h"
+#include "belfry/layers/conv2d.h"
+#include "belfry/layers/fully_connected.h"
+#include "belfry/layers/nonlinearity.h"
+#include "belfry/layers/pooling.h"
+#include "belfry/ops/ops.h"
+
+namespace belfry::test {
+namespace {
+
+constexpr int64_t kAny = kDynamic;
+
+std::vector<ExportCase> elementwise_cases() {
+  const TensorSpec x{"x", {kAny, 3, 4}}, y{"y", {kAny, 1, 4}}, i{"i", {kAny, 4}, kInt64},
+      b{"b", {kAny, 4}, kBool};
+  return {
+      {"arithmetic",
+       {x, y},
+       [](const Tensors& t) -> Tensors {
+         return {t[0] + t[1],
+                 t[0] - t[1],
+                 t[0] * t[1],
+                 t[0] / (t[1] * t[1] + 1),
+                 maximum(t[0], t[1]),
+                 minimum(t[0], t[1]),
+                 squared_difference(t[0], t[1]),
+                 add_n({t[0], t[0], t[0]})};
+       }},
+      {"numbers",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         return {t[0] + 2, 3 - t[0], t[0] - 1.5, t[0] * 0.5, t[0] / 4, 2 / (abs(t[0]) + 1), -t[0]};
+       }},
+      {"mixed_dtypes",
+       {x, i},
+       [](const Tensors& t) -> Tensors {
+         return {expand_dims(t[1], 1) + t[0],       t[1] / 2,       t[1] + 1, t[1] * 0.5,
+                 equal(expand_dims(t[1], 1), t[0]), less(t[1], 1.5)};
+       }},
+      {"powers",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         const Tensor p = abs(t[0]) + 0.1;
+         return {pow(p, 2.5),   pow(p, t[0]), square(t[0]), sqrt(p), rsqrt(p),
+                 reciprocal(p), exp(t[0]),    expm1(t[0]),  log(p),  log1p(p)};
+       }},
+      {"functions",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         return {abs(t[0]), sign(t[0]),  sin(t[0]),  cos(t[0]),
+                 erf(t[0]), floor(t[0]), ceil(t[0]), round(t[0])};
+       }},
+      {"divisions",
+       {x, y, i},
+       [](const Tensors& t) -> Tensors {
+         const Tensor divisor = sign(t[1]) * (abs(t[1]) + 0.3);
+         return {floor_div(t[0], divisor), floor_mod(t[0], divisor), floor_mod(3 * t[2] - 4, t[2] + 1)};
+       }},
+      {"comparisons",
+       {x, y},
+       [](const Tensors& t) -> Tensors {
+         return {equal(t[0], t[1]),
+                 not_equal(t[0], t[1]),
+                 less(t[0], t[1]),
+                 less_equal(t[0], t[1]),
+                 greater(t[0], t[1]),
+                 greater_equal(t[0], 0.25),
+                 where(less(t[0], t[1]), t[0], t[1])};
+       }},
+      {"logic",
+       {b, i},
+       [](const Tensors& t) -> Tensors {
+         const Tensor c = greater(t[1], 1);
+         return {logical_and(t[0], c), logical_or(t[0], c), logical_xor(t[0], c), logical_not(t[0])};
+       }},
+      {"finite",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         const Tensor bad = log(t[0]) / floor(abs(t[0]));
+         return {is_nan(bad), is_finite(bad)};
+       }},
+      {"limits",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         return {clip_by_value(t[0], -0.5, 0.25), clip_by_norm(t[0], 0.5), global_norm({t[0], t[0]}),
+                 clip_by_global_norm({t[0]}, 0.5).first[0]};
+       }},
+      {"casts",
+       {x, i, b},
+       [](const Tensors& t) -> Tensors {
+         return {cast(t[0], kFloat64), cast(t[0] * 3, kInt32), cast(t[1], kFloat32), cast(t[2], kFloat32),
+                 cast(t[1], kBool),    identity(t[0]),         stop_gradient(t[0])};
+       }},
+      {"activations",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         const Tensor alpha = get_variable("alpha", {4});
+         return {relu(t[0]),      relu6(t[0] * 5),  sigmoid(t[0]),      tanh(t[0]),          gelu(t[0]),
+                 gelu_tanh(t[0]), silu(t[0]),       elu(t[0]),          selu(t[0]),          hardswish(t[0]),
+                 softplus(t[0]),  leaky_relu(t[0]), prelu(t[0], alpha), PReLU("prelu", t[0])};
+       }},
+      {"softmaxes",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         return {softmax(t[0]), softmax(t[0], 1), log_softmax(t[0]), l2_normalize(t[0], 1)};
+       }},
+  };
+}
+
+std::vector<ExportCase> array_cases() {
+  const TensorSpec x{"x", {kAny, 3, 4}}, i{"i", {kAny, 2}, kInt64}, m{"m", {kAny}, kBool},
+      w{"w", {kAny, kAny, 4}};
+  return {
+      {"shapes",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         return {reshape(t[0], {-1, 12}),
+                 reshape(t[0], {-1, 2, 6}),
+                 batch_flatten(t[0]),
+                 expand_dims(t[0], 1),
+                 expand_dims(t[0], -1),
+                 squeeze(expand_dims(t[0], 2), {2}),
+                 shape(t[0]),
+                 size(t[0]),
+                 reshape(t[0], shape(expand_dims(t[0], 1)))};
+       }},
+      {"dynamic_shapes",
+       {w},
+       [](const Tensors& t) -> Tensors {
+         return {batch_flatten(t[0]), call("aten::flatten.using_ints", {t[0]}, {{"end_dim", 1}}),
+                 reshape(t[0], shape(transpose(t[0], {1, 0, 2})))};
+       }},
+      {"transpositions",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         const Tensor twice = transpose(transpose(t[0], {2, 0, 1}), {1, 2, 0});
+         return {transpose(t[0], {1, 0, 2}), twice, relu(transpose(t[0], {2, 1, 0})) + 1};
+       }},
+      {"repetitions",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         return {tile(t[0], {2, 1, 3}), broadcast_to(expand_dims(t[0], 1), {-1, 5, 3, 4}), zeros_like(t[0]),
+                 ones_like(t[0]), range(call("aten::select.int", {shape(t[0])}, {{"dim", 0}, {"index", 0}}))};
+       }},
+      {"joins",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         return {concat({t[0], t[0] * 2}, 0), concat({t[0], t[0]}, -1), stack({t[0], t[0]}, 1)};
+       }},
+      {"parts",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         const auto halves = split(t[0], 2, 2), sized = split(t[0], {1, 2}, 1), rows = unstack(t[0], 1);
+         return {halves[0], halves[1], sized[0], sized[1], rows[0], rows[2]};
+       }},
+      {"slices",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         return {slice(t[0], {0, 1, 0}, {-1, 2, 3}), select(t[0], 1, 1), select(t[0], -1, -1),
+                 reverse(t[0], {1, 2}), boolean_mask(t[0], greater(sum(t[0], {1, 2}), -1e9))};
+       }},
+      {"mask", {x, m}, [](const Tensors& t) -> Tensors { return {boolean_mask(t[0], t[1])}; }},
+      {"lookups",
+       {x, i},
+       [](const Tensors& t) -> Tensors {
+         const Tensor table = get_variable("table", {5, 6});
+         return {embedding_lookup(table, t[1]), gather(t[0], t[1], 1), gather(table, t[1]),
+                 one_hot(t[1] - 1, 2), one_hot(t[1], 4, kInt32)};
+       }},
+      {"topk",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         const auto [values, indices] = topk(t[0], 2);
+         return {values, indices};
+       }},
+      {"pads",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         return {pad(t[0], {{0, 0}, {1, 2}, {0, 1}}), pad(t[0], {{0, 0}, {1, 0}, {0, 1}}, {.value = 2.5}),
+                 pad(t[0], {{0, 0}, {1, 2}, {3, 1}}, {.mode = PadMode::kReflect}),
+                 pad(t[0], {{0, 0}, {1, 3}, {2, 1}}, {.mode = PadMode::kSymmetric})};
+       }},
+      {"constants",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         return {t[0] + range(0, 4) * 0.5, t[0] * fill({3, 1}, 2.0), constant(std::vector<double>{1.0, 2.0}),
+                 identity(t[0])};
+       }},
+  };
+}
+
+std::vector<ExportCase> reduce_cases() {
+  const TensorSpec x{"x", {kAny, 3, 4}}, i{"i", {kAny, 4}, kInt64}, b{"b", {kAny, 4}, kBool};
+  return {
+      {"reductions",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         return {sum(t[0]),      sum(t[0], {1}),    mean(t[0], {1, 2}), mean(t[0], -1, {.keep_dims = true}),
+                 max(t[0], 1),   min(t[0], {0, 2}), prod(t[0], {1, 2}), logsumexp(t[0], {1}),
+                 cumsum(t[0], 1)};
+       }},
+      {"whole_numbers",
+       {i, b},
+       [](const Tensors& t) -> Tensors {
+         return {sum(t[0], 1), max(t[0], 1), any(t[1], 1), all(t[1], {0, 1}), sum(t[1], 1)};
+       }},
+      {"indices",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         return {argmax(t[0], 1), argmin(t[0], -1)};
+       }},
+      {"moments",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         const auto [mean, variance] = moments(t[0], {0, 1});
+         const auto [kept, spread] = moments(t[0], {2}, {.keep_dims = true});
+         return {mean, variance, kept, spread};
+       }},
+  };
+}
+
+std::vector<ExportCase> network_cases() {
+  const TensorSpec image{"x", {kAny, 9, 8, 4}}, planes{"x", {kAny, 4, 9, 8}}, rows{"x", {kAny, 6}},
+      heads{"x", {kAny, 2, kAny, 4}}, labels{"label", {kAny}, kInt64};
+  return {
+      {"conv2d",
+       {image},
+       [](const Tensors& t) -> Tensors {
+         const Tensor w = get_variable("w", {3, 3, 4, 6}), b = get_variable("b", {6}),
+                      g = get_variable("g", {3, 2, 2, 6});
+         return {conv2d(t[0], w), conv2d(t[0], w, b, {.strides = 2}),
+                 conv2d(t[0], w, {.strides = 2, .padding = "VALID"}),
+                 conv2d(t[0], w, {.padding = "SAME", .dilations = 2}), conv2d(t[0], g, {.groups = 2})};
+       }},
+      {"conv2d_nchw",
+       {planes},
+       [](const Tensors& t) -> Tensors {
+         const Tensor w = get_variable("w", {2, 3, 4, 6});
+         return {conv2d(t[0], w, {.data_format = "NCHW"}),
+                 conv2d(t[0], w, {.strides = {2, 1}, .data_format = "NCHW"})};
+       }},
+      {"conv2d_dynamic_size",
+       {{"x", {2, kAny, kAny, 3}}},
+       [](const Tensors& t) -> Tensors {
+         const Tensor w = get_variable("w", {3, 3, 3, 5});
+         const Tensor y = conv2d(t[0], w, {.strides = 2});
+         return {y, max_pool2d(conv2d(t[0], w), {.pool = 3, .strides = 2, .padding = "SAME"})};
+       }},
+      {"depthwise",
+       {image},
+       [](const Tensors& t) -> Tensors {
+         const Tensor w = get_variable("w", {3, 3, 4, 2});
+         return {depthwise_conv2d(t[0], w), depthwise_conv2d(t[0], w, {.strides = 2, .padding = "VALID"})};
+       }},
+      {"conv2d_transpose",
+       {image},
+       [](const Tensors& t) -> Tensors {
+         const Tensor w = get_variable("w", {3, 3, 5, 4}), small = get_variable("small", {2, 2, 5, 4}),
+                      b = get_variable("b", {5});
+         return {conv2d_transpose(t[0], w, b, {.strides = 2}),
+                 conv2d_transpose(t[0], w, {.strides = 2, .padding = "VALID"}),
+                 conv2d_transpose(t[0], small, {.strides = 3}), conv2d_transpose(t[0], w)};
+       }},
+      {"pools",
+       {image},
+       [](const Tensors& t) -> Tensors {
+         return {max_pool2d(t[0]),
+                 avg_pool2d(t[0]),
+                 max_pool2d(t[0], {.pool = 3, .strides = 2, .padding = "SAME"}),
+                 avg_pool2d(t[0], {.pool = 3, .strides = 2, .padding = "SAME"}),
+                 avg_pool2d(t[0], {.pool = 2, .strides = 1, .padding = "SAME"}),
+                 GlobalAvgPooling("gap", t[0])};
+       }},
+      {"resize",
+       {image},
+       [](const Tensors& t) -> Tensors {
+         return {resize(t[0], {18, 13}), resize(t[0], {5, 4}, {.method = ResizeMethod::kNearest}),
+                 resize(t[0], {12, 11}, {.align_corners = true})};
+       }},
+      {"norms",
+       {image},
+       [](const Tensors& t) -> Tensors {
+         const Tensor scale = get_variable("scale", {4}), offset = get_variable("offset", {4});
+         return {BatchNorm("bn", t[0]), layer_norm(t[0], scale, offset), layer_norm(t[0], {}, {}),
+                 group_norm(t[0], scale, offset, {.groups = 2}), bias_add(t[0], offset)};
+       }},
+      {"norms_nchw",
+       {planes},
+       [](const Tensors& t) -> Tensors {
+         const Tensor scale = get_variable("scale", {4}), offset = get_variable("offset", {4});
+         const Tensor mean = get_variable("mean", {4}), variance = get_variable("variance", {4});
+         return {batch_norm(t[0], mean, variance, scale, offset, {.data_format = "NCHW"}),
+                 batch_norm(t[0], mean, variance, {}, {}, {.data_format = "NCHW"}),
+                 group_norm(t[0], {}, {}, {.groups = 2, .data_format = "NCHW"}),
+                 bias_add(t[0], offset, "NCHW")};
+       }},
+      {"products",
+       {rows},
+       [](const Tensors& t) -> Tensors {
+         const Tensor w = get_variable("w", {6, 5});
+         return {matmul(t[0], w), FullyConnected("fc", t[0], {.units = 3, .activation = Activation(relu)}),
+                 einsum("ni,ij->nj", {t[0], w}), matmul(t[0], t[0], {.transpose_b = true})};
+       }},
+      {"attention",
+       {heads},
+       [](const Tensors& t) -> Tensors {
+         const Tensor mask = zeros({1, 1, 1}) - 1;
+         return {scaled_dot_product_attention(t[0], t[0] * 2, t[0] + 1),
+                 scaled_dot_product_attention(t[0], t[0] * 2, t[0], {.is_causal = true}),
+                 scaled_dot_product_attention(t[0], t[0], t[0], {.mask = mask, .scale = 0.3})};
+       }},
+      {"losses",
+       {rows, labels},
+       [](const Tensors& t) -> Tensors {
+         return {sparse_softmax_cross_entropy(t[0], t[1]),
+                 softmax_cross_entropy(t[0], softmax(t[0] * 2)),
+                 sigmoid_cross_entropy(t[0], sigmoid(t[0] * 2)),
+                 l2_loss(t[0]),
+                 huber_loss(t[0], t[0] * t[0]),
+                 in_top_k(t[0], t[1], 2),
+                 not_in_top_k(t[0], t[1], 2)};
+       }},
+      {"residual_net",
+       {image},
+       [](const Tensors& t) -> Tensors {
+         const Conv2DOptions conv{.filters = 6, .kernel = 3};
+         Tensor x = Conv2D("stem", t[0], {.filters = 6, .kernel = 3, .strides = 2, .activation = BNReLU});
+         const Tensor y = relu(BatchNorm("bn_a", Conv2D("a", x, conv)));
+         x = relu(x + BatchNorm("bn_b", Conv2D("b", y, conv)));
+         x = concat({x, MaxPooling("pool", x, {.pool = 3, .strides = 1, .padding = "same"})}, 3);
+         x = GlobalAvgPooling("gap", PReLU("prelu", pad(x, {{0, 0}, {1, 1}, {1, 1}, {0, 0}})));
+         return {softmax(FullyConnected("fc", x, {.units = 10}), -1, "prob")};
+       }},
+  };
+}
+
+}  // namespace
+
+std::vector<ExportCase> export_cases() {
+  std::vector<ExportCase> all;
+  for (const auto& cases : {elementwise_cases(), array_cases(), reduce_cases(), network_cases()})
+    all.insert(all.end(), cases.begin(), cases.end());
+  return all;
+}
+
+BuiltCase::BuiltCase(const ExportCase& source) : session(graph), specs_(source.inputs) {
+  graph.set_seed(7);
+  GraphScope as_default(graph);
+  TowerContext tower("", {.is_training = false});
+  Tensors tensors;
+  for (const TensorSpec& spec : specs_) tensors.push_back(placeholder(spec.name, spec.shape, spec.dtype));
+  const Tensors results = source.build(tensors);
+  inputs.assign(tensors.begin(), tensors.end());
+  outputs.assign(results.begin(), results.end());
+  session.initialize_variables();
+  for (const Variable& variable : variables_in(graph, kGlobalVariables)) {
+    at::Tensor value = at::randn(variable.shape()) * 0.3;
+    if (variable.name().find("variance") != std::string::npos) value = value.abs() + 0.5;
+    session.set_value(variable, value);
+  }
+}
+
+std::vector<at::Tensor> BuiltCase::random_inputs(int64_t dynamic) const {
+  std::vector<at::Tensor> values;
+  for (const TensorSpec& spec : specs_) {
+    Shape shape = spec.shape;
+    std::replace(shape.begin(), shape.end(), kDynamic, dynamic);
+    values.push_back(c10::isFloatingType(spec.dtype) ? at::randn(shape).to(spec.dtype)
+                                                     : at::randint(0, 3, shape).to(spec.dtype));
+  }
+  return values;
+}
+
+}  // namespace belfry::test

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "belfry/graph/graph.h"
+#include "belfry/runtime/session.h"
+
+namespace belfry::test {
+
+using Tensors = std::vector<Tensor>;
+
+struct ExportCase {
+  std::string name;
+  std::vector<TensorSpec> inputs;
+  std::function<Tensors(const Tensors& inputs)> build;
+};
+
+/// Small graphs, between them of every operator that is exported: each format writes them, and its reader
+/// must compute what the session computes.
+std::vector<ExportCase> export_cases();
+
+/// A case as a graph with a session whose variables hold random values.
+class BuiltCase {
+ public:
+  explicit BuiltCase(const ExportCase& source);
+
+  /// Random inputs; dynamic dimensions get size `dynamic`.
+  std::vector<at::Tensor> random_inputs(int64_t dynamic) const;
+  std::vector<at::Tensor> run(const std::vector<at::Tensor>& values) {
+    return session.make_callable(inputs, outputs)(values);
+  }
+
+  Graph graph;
+  Session session;
+  std::vector<Fetch> inputs, outputs;
+
+ private:
+  std::vector<TensorSpec> specs_;
+};
+
+}  // namespace belfry::test
