@@ -1,0 +1,84 @@
+#include "belfry/export/graph_file.h"
+
+#include <ATen/ops/empty.h>
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "belfry/base/error.h"
+#include "belfry/checkpoint/element_type.h"
+#include "belfry/compile/compiled_callable.h"
+#include "belfry/export/internal/frozen_graph.h"
+#include "belfry/export/internal/graph_json.h"
+#include "belfry/formats/safetensors.h"
+
+namespace belfry {
+namespace {
+
+constexpr const char* kGraphKey = "belfry_graph";
+
+internal::NamedWeights read_weights(const std::string& path, const SafetensorsReader& file) {
+  internal::NamedWeights weights;
+  for (const ArrayInfo& info : file.entries()) {
+    const DType dtype = to_dtype(info.dtype);
+    if (dtype == DType::Undefined)
+      throw DataError(path,
+                      fmt::format("[tensor {}] unsupported dtype {}", info.name, to_string(info.dtype)));
+    at::Tensor value = at::empty(info.shape, dtype);
+    file.read(info.name, {static_cast<std::byte*>(value.mutable_data_ptr()), value.nbytes()});
+    weights.emplace_back(info.name, std::move(value));
+  }
+  return weights;
+}
+
+}  // namespace
+
+struct GraphPredictor::Engine {
+  explicit Engine(internal::ReadGraph read) : source(std::move(read)), session(*source.graph) {
+    source.graph->finalize();
+    callable.emplace(compile(session, {source.inputs.begin(), source.inputs.end()},
+                             {source.outputs.begin(), source.outputs.end()}));
+  }
+
+  internal::ReadGraph source;
+  Session session;
+  std::optional<CompiledCallable> callable;
+};
+
+std::vector<at::Tensor> GraphPredictor::operator()(const std::vector<at::Tensor>& inputs) const {
+  return (*engine_->callable)(inputs);
+}
+const std::vector<std::string>& GraphPredictor::input_names() const {
+  return engine_->source.input_names;
+}
+const std::vector<std::string>& GraphPredictor::output_names() const {
+  return engine_->source.output_names;
+}
+const Graph& GraphPredictor::graph() const {
+  return *engine_->source.graph;
+}
+
+void save_inference_graph(Session& session, const std::vector<Fetch>& inputs,
+                          const std::vector<Fetch>& outputs, const std::string& path,
+                          const GraphFileOptions& options) {
+  if (!options.overwrite && FileSystem::posix().exists(path))
+    throw UsageError(fmt::format("[save_inference_graph] expected a new file, got {}, which exists", path));
+  const auto written =
+      internal::write_graph_json(internal::freeze("save_inference_graph", session, inputs, outputs));
+  std::vector<SafetensorsItem> items;
+  for (const auto& [name, value] : written.weights) {
+    items.push_back({{name, to_stored(value.scalar_type(), name), value.sizes().vec()},
+                     {static_cast<const std::byte*>(value.const_data_ptr()), value.nbytes()}});
+  }
+  write_safetensors(path, std::move(items), {{kGraphKey, written.json}});
+}
+
+GraphPredictor load_inference_graph(const std::string& path, FileSystem& files) {
+  const SafetensorsReader file(path, files);
+  const auto graph = file.metadata().find(kGraphKey);
+  if (graph == file.metadata().end()) throw DataError(path, "holds no inference graph");
+  return GraphPredictor(std::make_shared<const GraphPredictor::Engine>(
+      internal::read_graph_json(path, graph->second, read_weights(path, file))));
+}
+
+}  // namespace belfry
