@@ -1,7 +1,5 @@
 #include "belfry/export/onnx.h"
 
-#include <ATen/ops/empty.h>
-#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,13 +7,10 @@
 #include <filesystem>
 
 #include "belfry/base/error.h"
-#include "belfry/checkpoint/element_type.h"
 #include "belfry/export/internal/frozen_graph.h"
-#include "belfry/formats/npz.h"
 #include "belfry/formats/onnx.h"
 #include "belfry/graph/scope.h"
 #include "belfry/ops/ops.h"
-#include "tests/support/close.h"
 #include "tests/support/export_cases.h"
 #include "tests/support/python.h"
 #include "tests/support/temp_dir.h"
@@ -24,41 +19,6 @@ namespace belfry {
 namespace {
 
 using testing::HasSubstr;
-
-/// Another library's kernels.
-constexpr test::Tolerance kOtherRuntime{.relative = 1e-4, .absolute = 1e-4};
-
-void save_inputs(const std::string& path, const test::BuiltCase& built,
-                 const std::vector<at::Tensor>& values) {
-  NpzWriter writer(path);
-  for (size_t i = 0; i < values.size(); ++i) {
-    const at::Tensor value = values[i].contiguous();
-    writer.add(internal::public_name(built.inputs[i].resolve(built.graph)),
-               to_stored(value.scalar_type(), path), value.sizes().vec(),
-               ByteSpan(static_cast<const std::byte*>(value.const_data_ptr()), value.nbytes()));
-  }
-  writer.finish();
-}
-
-std::vector<at::Tensor> load_results(const std::string& path) {
-  NpzReader reader(path);
-  std::vector<at::Tensor> values(reader.entries().size());
-  for (const ArrayInfo& info : reader.entries()) {
-    at::Tensor value = at::empty(info.shape, to_dtype(info.dtype));
-    reader.read(info.name, {static_cast<std::byte*>(value.data_ptr()), value.nbytes()});
-    values.at(static_cast<size_t>(std::stoi(info.name))) = value;
-  }
-  return values;
-}
-
-void expect_same(const std::vector<at::Tensor>& results, const std::vector<at::Tensor>& expected) {
-  ASSERT_EQ(results.size(), expected.size());
-  for (size_t i = 0; i < results.size(); ++i) {
-    SCOPED_TRACE(fmt::format("output {}", i));
-    EXPECT_EQ(results[i].scalar_type(), expected[i].scalar_type());
-    EXPECT_TRUE(test::close(results[i].to(at::kDouble), expected[i].to(at::kDouble), kOtherRuntime));
-  }
-}
 
 TEST(OnnxExportTest, OnnxRuntimeComputesWhatTheSessionComputesForAnyBatchSize) {
   if (!test::python_available()) GTEST_SKIP() << test::kNoPython;
@@ -72,15 +32,14 @@ TEST(OnnxExportTest, OnnxRuntimeComputesWhatTheSessionComputesForAnyBatchSize) {
     for (int64_t batch : {4, 13}) {
       const auto values = built.random_inputs(batch);
       const std::string stem = folder / fmt::format("{}.{}", source.name, batch);
-      save_inputs(stem + ".in.npz", built, values);
+      built.save_inputs(stem + ".in.npz", values);
       expected[stem + ".out.npz"] = built.run(values);
     }
   }
   EXPECT_EQ(test::run_python("tests/export/run_onnx.py", {folder.path()}), "");
   for (const auto& [path, values] : expected) {
     SCOPED_TRACE(path);
-    EXPECT_TRUE(std::filesystem::exists(path));
-    if (std::filesystem::exists(path)) expect_same(load_results(path), values);
+    test::expect_results(path, values);
   }
 }
 

@@ -1,11 +1,15 @@
 #include "tests/support/export_cases.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
 
 #include <algorithm>
+#include <filesystem>
 
+#include "belfry/checkpoint/element_type.h"
+#include "belfry/formats/npz.h"
 #include "belfry/graph/tower.h"
 #include "belfry/layers/batch_norm.h"
 #include "belfry/layers/conv2d.h"
@@ -13,11 +17,13 @@
 #include "belfry/layers/nonlinearity.h"
 #include "belfry/layers/pooling.h"
 #include "belfry/ops/ops.h"
+#include "tests/support/close.h"
 
 namespace belfry::test {
 namespace {
 
 constexpr int64_t kAny = kDynamic;
+constexpr Tolerance kOtherKernels{.relative = 1e-4, .absolute = 1e-4};
 
 std::vector<ExportCase> elementwise_cases() {
   const TensorSpec x{"x", {kAny, 3, 4}}, y{"y", {kAny, 1, 4}}, i{"i", {kAny, 4}, kInt64},
@@ -378,6 +384,30 @@ std::vector<at::Tensor> BuiltCase::random_inputs(int64_t dynamic) const {
                                                      : at::randint(0, 3, shape).to(spec.dtype));
   }
   return values;
+}
+
+void BuiltCase::save_inputs(const std::string& path, const std::vector<at::Tensor>& values) const {
+  NpzWriter writer(path);
+  for (size_t i = 0; i < values.size(); ++i) {
+    const at::Tensor value = values[i].contiguous();
+    writer.add(specs_[i].name, to_stored(value.scalar_type(), path), value.sizes().vec(),
+               {static_cast<const std::byte*>(value.const_data_ptr()), value.nbytes()});
+  }
+  writer.finish();
+}
+
+void expect_results(const std::string& path, const std::vector<at::Tensor>& expected) {
+  ASSERT_TRUE(std::filesystem::exists(path)) << path;
+  NpzReader reader(path);
+  ASSERT_EQ(reader.entries().size(), expected.size());
+  for (const ArrayInfo& info : reader.entries()) {
+    SCOPED_TRACE(path + ", output " + info.name);
+    const at::Tensor& wanted = expected.at(static_cast<size_t>(std::stoi(info.name)));
+    at::Tensor value = at::empty(info.shape, to_dtype(info.dtype));
+    reader.read(info.name, {static_cast<std::byte*>(value.data_ptr()), value.nbytes()});
+    EXPECT_EQ(value.scalar_type(), wanted.scalar_type());
+    EXPECT_TRUE(close(value.to(at::kDouble), wanted.to(at::kDouble), kOtherKernels));
+  }
 }
 
 }  // namespace belfry::test

@@ -34,6 +34,9 @@ class BuiltCase {
     return session.make_callable(inputs, outputs)(values);
   }
 
+  /// Writes inputs as a .npz of their names.
+  void save_inputs(const std::string& path, const std::vector<at::Tensor>& values) const;
+
   Graph graph;
   Session session;
   std::vector<Fetch> inputs, outputs;
@@ -41,5 +44,8 @@ class BuiltCase {
  private:
   std::vector<TensorSpec> specs_;
 };
+
+/// Expects the arrays "0", "1", … of a .npz, results of another library's kernels, to be close to `expected`.
+void expect_results(const std::string& path, const std::vector<at::Tensor>& expected);
 
 }  // namespace belfry::test

@@ -1,5 +1,7 @@
 #include "belfry/export/internal/arguments_of.h"
 
+#include <ATen/ops/empty.h>
+#include <ATen/ops/result_type.h>
 #include <fmt/format.h>
 
 #include <numeric>
@@ -47,6 +49,16 @@ std::vector<int64_t> ArgumentsOf::axes(std::string_view name, int64_t rank) cons
     std::iota(axes.begin(), axes.end(), 0);
   }
   return axes;
+}
+
+DType ArgumentsOf::compared_dtype() const {
+  const auto meta = [](const Tensor& tensor) {
+    return at::empty(std::vector<int64_t>(static_cast<size_t>(tensor.rank()), 1),
+                     at::TensorOptions(at::kMeta).dtype(tensor.dtype()));
+  };
+  const Tensor other = tensor("other");
+  const at::Tensor self = meta(tensor("self"));
+  return other.defined() ? at::result_type(self, meta(other)) : at::result_type(self, scalar("other"));
 }
 
 }  // namespace belfry::internal

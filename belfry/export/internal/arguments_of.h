@@ -36,6 +36,9 @@ class ArgumentsOf {
   /// The same of a list; none or empty: all axes.
   std::vector<int64_t> axes(std::string_view name, int64_t rank) const;
 
+  /// The dtype in which a comparison compares "self" with "other", a tensor or a number.
+  DType compared_dtype() const;
+
   const NodeOutput& result(size_t index = 0) const { return node_.outputs().at(index); }
 
  private:

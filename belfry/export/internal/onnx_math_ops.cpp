@@ -1,8 +1,3 @@
-#include <ATen/ops/empty.h>
-#include <ATen/ops/result_type.h>
-
-#include <cmath>
-
 #include "belfry/export/internal/onnx_ops.h"
 
 // Element by element. ONNX's operators want inputs of one dtype where ATen's promote.
@@ -68,20 +63,9 @@ void add_sums(OnnxOps& ops) {
   };
 }
 
-/// The dtype in which ATen compares a tensor with another, or with the number "other".
-DType compared_dtype(const OnnxCall& call) {
-  const auto meta = [](const Tensor& tensor) {
-    return at::empty(std::vector<int64_t>(static_cast<size_t>(tensor.rank()), 1),
-                     at::TensorOptions(at::kMeta).dtype(tensor.dtype()));
-  };
-  const Tensor other = call.tensor("other");
-  const at::Tensor self = meta(call.tensor("self"));
-  return other.defined() ? at::result_type(self, meta(other)) : at::result_type(self, call.scalar("other"));
-}
-
 void add_comparison(OnnxOps& ops, const std::string& aten, const std::string& onnx, bool negate = false) {
   const OnnxEmit emit = [onnx, negate](OnnxCall& call) -> OnnxNames {
-    const DType dtype = compared_dtype(call);
+    const DType dtype = call.compared_dtype();
     const bool number = !call.tensor("other").defined();
     const OnnxName other =
         number ? call.out.constant(call.scalar("other"), dtype) : call.value("other", dtype);

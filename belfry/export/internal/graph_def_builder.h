@@ -1,0 +1,105 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/Scalar.h>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "belfry/export/internal/arguments_of.h"
+#include "belfry/export/internal/frozen_graph.h"
+#include "belfry/formats/graph_def.h"
+
+namespace belfry::internal {
+
+/// A tensor of a GraphDef: "node" or "node:1".
+using TfName = std::string;
+using TfNames = std::vector<TfName>;
+using TfAttributes = std::map<std::string, GraphDefAttribute>;
+
+DataType tf_dtype(DType dtype);
+/// public_name as a name that a node may have: "split.1" for "split:1".
+std::string tf_node_name(const Tensor& tensor);
+
+/// Puts a GraphDef together.
+class GraphDefBuilder {
+ public:
+  /// What is added from now on is named below `scope`.
+  void enter(std::string scope) { scope_ = std::move(scope); }
+
+  /// A node of exactly that name, made unique.
+  TfName add_named(const std::string& name, const std::string& op, const TfNames& inputs,
+                   TfAttributes attributes);
+  TfName add(const std::string& op, const TfNames& inputs, TfAttributes attributes = {});
+  /// As above with the attribute T.
+  TfName add(const std::string& op, const TfNames& inputs, DType dtype, TfAttributes attributes = {});
+  /// The first `outputs` results of a node.
+  TfNames add_multi(const std::string& op, const TfNames& inputs, size_t outputs, TfAttributes attributes);
+
+  TfName constant(const at::Tensor& value, const std::string& name = "");
+  TfName constant(const c10::Scalar& value, DType dtype);
+  /// int32, as which TensorFlow takes sizes and axes unless told otherwise.
+  TfName constant(const std::vector<int64_t>& values);
+  TfName axis(int64_t value);
+
+  TfName transpose(const TfName& x, DType dtype, const std::vector<int64_t>& permutation);
+  TfName cast(const TfName& x, DType from, DType to);
+  TfName reshape(const TfName& x, DType dtype, const std::vector<int64_t>& shape);
+  /// Sizes `begin` up to `end` of the shape of `x`, at run time: int32 [end - begin].
+  TfName sizes(const TfName& x, DType dtype, int64_t begin, int64_t end);
+  TfName concat(const TfNames& parts, DType dtype, int64_t axis);
+
+  GraphDef finish() { return std::move(graph_); }
+
+ private:
+  std::string unique(const std::string& name);
+
+  std::string scope_;
+  GraphDef graph_;
+  std::unordered_set<std::string> names_;
+};
+
+/// A node to be written for TensorFlow: its arguments, and the names that stand for its tensors.
+class TfCall : public ArgumentsOf {
+ public:
+  TfCall(const Node& node, GraphDefBuilder& out, const std::function<TfName(const Tensor&)>& name_of)
+      : ArgumentsOf(node), out(out), name_of_(name_of) {}
+
+  GraphDefBuilder& out;
+
+  /// The name for an argument, cast; "" for none.
+  TfName value(std::string_view argument, DType dtype) const;
+  TfName value(std::string_view argument) const;
+  TfName value(const Tensor& tensor, DType dtype) const;
+
+  DType dtype(std::string_view argument) const { return tensor(argument).dtype(); }
+  DType dtype() const { return result().dtype; }
+  const Shape& shape(std::string_view argument) const { return tensor(argument).shape(); }
+  int64_t rank(std::string_view argument) const { return tensor(argument).rank(); }
+
+  /// Throws the UsageError that this call, because of `what`, has no counterpart.
+  [[noreturn]] void unsupported(const std::string& what) const;
+
+ private:
+  const std::function<TfName(const Tensor&)>& name_of_;
+};
+
+/// From the name of an operator to what adds its nodes and gives its results.
+using TfEmit = std::function<TfNames(TfCall&)>;
+using TfOps = std::unordered_map<std::string, TfEmit>;
+
+// Each in its own file.
+void add_math_ops(TfOps& ops);
+void add_array_ops(TfOps& ops);
+void add_nn_ops(TfOps& ops);
+
+/// Adds the calls of `graph`, and its outputs as nodes of their names, which are returned. `names` holds what
+/// stands for its inputs and values.
+TfNames add_calls(GraphDefBuilder& out, const FrozenGraph& graph, std::unordered_map<Tensor, TfName> names);
+
+}  // namespace belfry::internal
