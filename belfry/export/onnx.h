@@ -26,4 +26,15 @@ struct OnnxExportOptions {
 void export_onnx(Session& session, const std::vector<Fetch>& inputs, const std::vector<Fetch>& outputs,
                  const std::string& path, const OnnxExportOptions& options = {});
 
+struct OnnxGraph {
+  std::vector<Tensor> inputs, outputs;
+  std::vector<std::string> input_names, output_names;
+};
+
+/// Adds an ONNX model (opset 13 to 17) to the default graph: a placeholder for each of its inputs, its
+/// weights as constants. Nodes have the model's names where it gives them, under the current name scope.
+/// Throws DataError for a damaged file, a model of another opset, an operator that export_onnx does not write
+/// or writes otherwise, and shapes that do not fit, naming operator and node.
+OnnxGraph import_onnx(const std::string& path);
+
 }  // namespace belfry

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "belfry/export/onnx.h"
+#include "belfry/formats/onnx.h"
+#include "belfry/graph/attribute.h"
+
+namespace belfry::internal {
+
+/// Why a node cannot be imported; becomes a DataError that names file and node.
+struct ImportFailure {
+  std::string reason;
+};
+
+/// One node of an ONNX model, and its inputs as tensors of the default graph.
+class OnnxImport {
+ public:
+  OnnxImport(const OnnxNode& node, std::vector<Tensor> inputs) : node_(node), inputs_(std::move(inputs)) {}
+
+  size_t size() const { return inputs_.size(); }
+  size_t results() const { return node_.outputs.size(); }
+  bool has(size_t index) const { return index < inputs_.size() && inputs_[index].defined(); }
+  /// Throws ImportFailure when the input is missing.
+  const Tensor& input(size_t index = 0) const;
+  const std::vector<Tensor>& inputs() const { return inputs_; }
+
+  bool has_attribute(const std::string& name) const { return find(name) != nullptr; }
+  int64_t integer(const std::string& name, int64_t otherwise) const;
+  double number(const std::string& name, double otherwise) const;
+  std::string text(const std::string& name, const std::string& otherwise) const;
+  std::vector<int64_t> integers(const std::string& name, const std::vector<int64_t>& otherwise) const;
+
+  /// The value of an input that must be a constant.
+  at::Tensor constant(size_t index) const;
+  std::vector<int64_t> constant_integers(size_t index) const;
+  /// Axes as an input or, in older opsets, an attribute; empty: none given.
+  std::vector<int64_t> axes(size_t index) const;
+
+  const OnnxNode& node() const { return node_; }
+
+ private:
+  const OnnxAttribute* find(const std::string& name) const;
+
+  const OnnxNode& node_;
+  std::vector<Tensor> inputs_;
+};
+
+using OnnxBuild = std::function<std::vector<Tensor>(const OnnxImport&)>;
+using OnnxBuilds = std::unordered_map<std::string, OnnxBuild>;
+
+// Each in its own file.
+void add_math_builds(OnnxBuilds& builds);
+void add_array_builds(OnnxBuilds& builds);
+void add_nn_builds(OnnxBuilds& builds);
+
+/// The value of a constant node; nothing for another.
+std::optional<at::Tensor> value_of(const Tensor& tensor);
+/// What is known at once of a list of sizes: kDynamic where only a run knows. Nothing where not even their
+/// number is.
+std::optional<Shape> known_sizes(const Tensor& sizes);
+
+}  // namespace belfry::internal

@@ -1,0 +1,219 @@
+#include <ATen/ops/empty.h>
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "belfry/base/error.h"
+#include "belfry/checkpoint/element_type.h"
+#include "belfry/export/internal/onnx_importer.h"
+#include "belfry/export/onnx.h"
+#include "belfry/graph/graph.h"
+#include "belfry/graph/node.h"
+#include "belfry/graph/scope.h"
+#include "belfry/ops/array.h"
+#include "belfry/ops/state.h"
+
+namespace belfry {
+namespace internal {
+
+const OnnxAttribute* OnnxImport::find(const std::string& name) const {
+  for (const OnnxAttribute& attribute : node_.attributes) {
+    if (attribute.name == name) return &attribute;
+  }
+  return nullptr;
+}
+
+namespace {
+
+template <typename T>
+const T* as(const OnnxAttribute* attribute) {
+  if (!attribute) return nullptr;
+  if (auto* value = std::get_if<T>(&attribute->value)) return value;
+  throw ImportFailure{fmt::format("its attribute {} is of another type", attribute->name)};
+}
+
+constexpr uint64_t kMaxFile = 0x7fffffff;
+
+at::Tensor to_tensor(const OnnxTensor& stored) {
+  const DType dtype = to_dtype(stored.info.dtype);
+  if (dtype == DType::Undefined)
+    throw ImportFailure{fmt::format("the tensor {} has a type that Belfry has not", stored.info.name)};
+  at::Tensor value = at::empty(stored.info.shape, dtype);
+  if (!stored.bytes.empty()) std::memcpy(value.mutable_data_ptr(), stored.bytes.data(), stored.bytes.size());
+  return value;
+}
+
+const OnnxBuilds& builds() {
+  static const OnnxBuilds all = [] {
+    OnnxBuilds table;
+    add_math_builds(table);
+    add_array_builds(table);
+    add_nn_builds(table);
+    return table;
+  }();
+  return all;
+}
+
+class Importer {
+ public:
+  Importer(const std::string& path, const OnnxModel& model) : path_(path), model_(model) {}
+
+  OnnxGraph import() {
+    if (model_.opset < 13 || model_.opset > 17)
+      throw DataError(path_, fmt::format("expected an ONNX model of opset 13 to 17, got {}", model_.opset));
+    for (const OnnxTensor& tensor : model_.initializers)
+      guarded("initializer", tensor.info.name,
+              [&] { define(tensor.info.name, constant(to_tensor(tensor), tensor.info.name)); });
+    for (const OnnxValue& input : model_.inputs) guarded("input", input.name, [&] { add_input(input); });
+    for (const OnnxNode& node : model_.nodes) guarded(node.op, node.name, [&] { add_node(node); });
+    for (const OnnxValue& output : model_.outputs) {
+      guarded("output", output.name, [&] { graph_.outputs.push_back(tensor(output.name)); });
+      graph_.output_names.push_back(output.name);
+    }
+    return std::move(graph_);
+  }
+
+ private:
+  template <typename F>
+  void guarded(const std::string& what, const std::string& name, F f) {
+    try {
+      f();
+    } catch (const ImportFailure& failure) {
+      throw DataError(path_, fmt::format("[{} {}] {}", what, name, failure.reason));
+    } catch (const UsageError& e) {
+      throw DataError(path_, fmt::format("[{} {}] {}", what, name, e.what()));
+    } catch (const c10::Error& e) {
+      throw DataError(path_, fmt::format("[{} {}] {}", what, name, e.what_without_backtrace()));
+    }
+  }
+
+  void define(const std::string& name, const Tensor& tensor) {
+    if (!tensors_.emplace(name, tensor).second) throw ImportFailure{fmt::format("'{}' is there twice", name)};
+  }
+  Tensor tensor(const std::string& name) const {
+    auto found = tensors_.find(name);
+    if (found == tensors_.end()) throw ImportFailure{fmt::format("'{}' is used before it is there", name)};
+    return found->second;
+  }
+
+  void add_input(const OnnxValue& input) {
+    Shape shape;
+    for (const OnnxValue::Size& size : input.shape) {
+      auto* number = std::get_if<int64_t>(&size);
+      if (number && *number < 0) throw ImportFailure{fmt::format("expected a size, got {}", *number)};
+      shape.push_back(number ? *number : kDynamic);
+    }
+    const DType dtype = to_dtype(input.dtype);
+    if (dtype == DType::Undefined) throw ImportFailure{"has a type that Belfry has not"};
+    define(input.name, placeholder(input.name, shape, dtype));
+    graph_.inputs.push_back(tensor(input.name));
+    graph_.input_names.push_back(input.name);
+  }
+
+  void add_node(const OnnxNode& node) {
+    std::vector<Tensor> inputs;
+    for (const std::string& name : node.inputs) inputs.push_back(name.empty() ? Tensor() : tensor(name));
+    if (node.op == "Constant") {
+      for (const OnnxAttribute& attribute : node.attributes) {
+        if (auto* value = std::get_if<OnnxTensor>(&attribute.value))
+          return define(node.outputs.at(0), constant(to_tensor(*value), node.name));
+      }
+      throw ImportFailure{"expected a tensor as its value"};
+    }
+    auto found = builds().find(node.op);
+    if (found == builds().end()) throw ImportFailure{"is of an operator that Belfry cannot import"};
+    NameScope scope(node.name.empty() ? node.op : node.name);
+    const std::vector<Tensor> results = found->second(OnnxImport(node, std::move(inputs)));
+    if (results.size() < node.outputs.size())
+      throw ImportFailure{"wants results that Belfry does not compute"};
+    for (size_t i = 0; i < node.outputs.size(); ++i) {
+      if (!node.outputs[i].empty()) define(node.outputs[i], results[i]);
+    }
+  }
+
+  const std::string& path_;
+  const OnnxModel& model_;
+  std::unordered_map<std::string, Tensor> tensors_;
+  OnnxGraph graph_;
+};
+
+}  // namespace
+
+const Tensor& OnnxImport::input(size_t index) const {
+  if (!has(index))
+    throw ImportFailure{fmt::format("expected an input {}, got {} inputs", index, inputs_.size())};
+  return inputs_[index];
+}
+
+int64_t OnnxImport::integer(const std::string& name, int64_t otherwise) const {
+  auto* value = as<int64_t>(find(name));
+  return value ? *value : otherwise;
+}
+double OnnxImport::number(const std::string& name, double otherwise) const {
+  auto* value = as<float>(find(name));
+  return value ? *value : otherwise;
+}
+std::string OnnxImport::text(const std::string& name, const std::string& otherwise) const {
+  auto* value = as<std::string>(find(name));
+  return value ? *value : otherwise;
+}
+std::vector<int64_t> OnnxImport::integers(const std::string& name,
+                                          const std::vector<int64_t>& otherwise) const {
+  auto* value = as<std::vector<int64_t>>(find(name));
+  return value ? *value : otherwise;
+}
+
+at::Tensor OnnxImport::constant(size_t index) const {
+  const auto value = value_of(input(index));
+  if (!value) throw ImportFailure{fmt::format("expected a constant as input {}", index)};
+  return *value;
+}
+std::vector<int64_t> OnnxImport::constant_integers(size_t index) const {
+  const at::Tensor value = constant(index).to(at::kLong).contiguous();
+  return {value.const_data_ptr<int64_t>(), value.const_data_ptr<int64_t>() + value.numel()};
+}
+std::vector<int64_t> OnnxImport::axes(size_t index) const {
+  return has(index) ? constant_integers(index) : integers("axes", {});
+}
+
+std::optional<at::Tensor> value_of(const Tensor& tensor) {
+  if (tensor.node().kind() != NodeKind::kConstant) return std::nullopt;
+  return tensor.node().attribute("value").toTensor();
+}
+
+std::optional<Shape> known_sizes(const Tensor& sizes) {
+  if (auto value = value_of(sizes)) {
+    const at::Tensor list = value->to(at::kLong).contiguous();
+    return Shape(list.const_data_ptr<int64_t>(), list.const_data_ptr<int64_t>() + list.numel());
+  }
+  const Node& node = sizes.node();
+  if (node.op_name() == "belfry::shape") return node.inputs()[0].shape();
+  if (node.op_name() == "belfry::slice") {
+    const auto whole = known_sizes(node.inputs()[0]);
+    const int64_t begin = node.attribute("begin").toIntVector()[0],
+                  size = node.attribute("size").toIntVector()[0];
+    if (whole && size >= 0) return Shape(whole->begin() + begin, whole->begin() + begin + size);
+  }
+  if (node.op_name() == "aten::cat") {
+    Shape all;
+    for (const Tensor& input : node.inputs()) {
+      const auto part = known_sizes(input);
+      if (!part) return std::nullopt;
+      all.insert(all.end(), part->begin(), part->end());
+    }
+    return all;
+  }
+  if (sizes.rank() == 1 && sizes.dim(0) != kDynamic)
+    return Shape(static_cast<size_t>(sizes.dim(0)), kDynamic);
+  return std::nullopt;
+}
+
+}  // namespace internal
+
+OnnxGraph import_onnx(const std::string& path) {
+  const std::string bytes = read_file(FileSystem::posix(), path, internal::kMaxFile);
+  const OnnxModel model = parse_onnx(path, as_byte_span(bytes));
+  return internal::Importer(path, model).import();
+}
+
+}  // namespace belfry
