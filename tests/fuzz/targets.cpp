@@ -7,10 +7,12 @@
 #include <cstring>
 
 #include "belfry/base/error.h"
+#include "belfry/export/graph_file.h"
 #include "belfry/formats/bundle_reader.h"
 #include "belfry/formats/checkpoint_state.h"
 #include "belfry/formats/crc32c.h"
 #include "belfry/formats/npz.h"
+#include "belfry/formats/onnx.h"
 #include "belfry/formats/safetensors.h"
 #include "belfry/formats/tfrecord.h"
 #include "tests/support/fault_file_system.h"
@@ -89,6 +91,23 @@ void run_safetensors(std::string_view input) {
   });
 }
 
+void run_onnx(std::string_view input) {
+  expect_only_data_errors([&] { parse_onnx("x", as_byte_span(input)); });
+}
+
+/// The input is the JSON of a graph file, whose weight "w" is [3, 2].
+void run_graph_file(std::string_view input) {
+  FaultFileSystem files;
+  const std::vector<float> w(6, 1);
+  try {
+    write_safetensors("x", {{{"w", DataType::kFloat32, {3, 2}}, std::as_bytes(std::span(w))}},
+                      {{"belfry_graph", std::string(input)}}, files);
+  } catch (const UsageError&) {
+    return;  // no UTF-8
+  }
+  expect_only_data_errors([&] { load_inference_graph("x", files); });
+}
+
 struct Handle {
   uint64_t offset, size;
 };
@@ -111,11 +130,11 @@ bool repair_block(std::string& index, const char*& p, const char* end, Handle& b
 }  // namespace
 
 const std::vector<FuzzTarget>& fuzz_targets() {
-  static const std::vector<FuzzTarget> targets = {{"bundle", run_bundle},
-                                                  {"checkpoint_state", run_checkpoint_state},
-                                                  {"tfrecord", run_tfrecord},
-                                                  {"npz", run_npz},
-                                                  {"safetensors", run_safetensors}};
+  static const std::vector<FuzzTarget> targets = {
+      {"bundle", run_bundle},           {"checkpoint_state", run_checkpoint_state},
+      {"tfrecord", run_tfrecord},       {"npz", run_npz},
+      {"safetensors", run_safetensors}, {"onnx", run_onnx},
+      {"graph_file", run_graph_file}};
   return targets;
 }
 
