@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "belfry/graph/tensor.h"
 #include "belfry/runtime/session.h"
 
 namespace belfry {

@@ -149,6 +149,12 @@ TEST_F(SmallGraphTest, TruncatedAndAlteredFilesAreDataErrorsOrGraphs) {
   }
 }
 
+TEST(GraphFileTest, WhatTheFuzzTargetMutatesIsAGraph) {
+  const std::string json = read_file(FileSystem::posix(), "tests/fuzz/corpus/graph_file/small.json", 1 << 16);
+  const auto read = internal::read_graph_json("corpus", json, {{"w", at::ones({3, 2})}});
+  EXPECT_THAT(read.outputs.at(0).shape(), ElementsAre(kDynamic, 3));
+}
+
 TEST(GraphFileTest, ASafetensorsFileWithoutAGraphIsADataError) {
   test::FaultFileSystem files;
   files.put("weights", std::string("\x08\0\0\0\0\0\0\0{}      ", 16));

@@ -43,6 +43,12 @@ TEST(OnnxImportTest, AnExportedModelComesBackAsAGraphThatComputesTheSameForAnyBa
   }
 }
 
+TEST(OnnxImportTest, WhatTheFuzzTargetMutatesIsAModel) {
+  Graph graph;
+  GraphScope as_default(graph);
+  EXPECT_THAT(import_onnx("tests/fuzz/corpus/onnx/small").outputs.at(0).shape(), ElementsAre(kDynamic, 8));
+}
+
 /// y = op(x)
 class BrokenModelTest : public testing::Test {
  protected:
