@@ -13,6 +13,10 @@ if(private_headers)
   message(FATAL_ERROR "private headers were installed: ${private_headers}")
 endif()
 
+if(EXISTS ${prefix}/bin/belfry)
+  run(${prefix}/bin/belfry --version)
+endif()
+
 run(${CMAKE_COMMAND} -G Ninja -S ${CMAKE_CURRENT_LIST_DIR}/consumer -B ${consumer}
     -D CMAKE_PREFIX_PATH=${prefix} -D CMAKE_CXX_COMPILER=${CXX} -D CMAKE_BUILD_TYPE=Release)
 run(${CMAKE_COMMAND} --build ${consumer})

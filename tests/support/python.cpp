@@ -1,26 +1,16 @@
 #include "tests/support/python.h"
 
-#include <fmt/format.h>
-
 #include <cstdio>
 #include <filesystem>
 #include <stdexcept>
+
+#include "tests/support/shell.h"
 
 namespace belfry::test {
 namespace {
 
 // Tests run in the repository's root (tests/CMakeLists.txt says so to ctest).
 constexpr const char* kPython = ".env/python/bin/python3";
-
-std::string quoted(const std::string& word) {
-  std::string out("'");
-  for (char c : word) {
-    if (c == '\'') out.append("'\\'");
-    out.push_back(c);
-  }
-  out.push_back('\'');
-  return out;
-}
 
 }  // namespace
 
@@ -29,8 +19,9 @@ bool python_available() {
 }
 
 std::string run_python(const std::string& script, const std::vector<std::string>& arguments) {
-  std::string command = fmt::format("TF_CPP_MIN_LOG_LEVEL=3 {} -W ignore {}", kPython, quoted(script));
-  for (const std::string& argument : arguments) command.append(" ").append(quoted(argument));
+  std::vector<std::string> words = {kPython, "-W", "ignore", script};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  const std::string command = "TF_CPP_MIN_LOG_LEVEL=3 " + shell_command(words);
   FILE* pipe = popen(command.c_str(), "r");
   if (!pipe) throw std::runtime_error("cannot start " + command);
   std::string out;

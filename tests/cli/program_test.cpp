@@ -1,0 +1,75 @@
+#include <ATen/ops/ones.h>
+
+#include <filesystem>
+
+#include "tests/cli/fixture.h"
+
+namespace belfry {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class Program : public test::CliTest {
+ protected:
+  /// What bash offers for the last of `words`, as "one|two".
+  std::string completions(const std::string& words) {
+    return shell("source <(" + command({"completion", "bash"}) + "); COMP_WORDS=(" + words +
+                 "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _belfry; IFS='|'; echo -n \"${COMPREPLY[*]}\"")
+        .out;
+  }
+};
+
+TEST_F(Program, EveryCommandHasHelpWithExamples) {
+  EXPECT_THAT(belfry({"--help"}).out, HasSubstr("Exit codes:"));
+  for (const char* name : {"ls", "diff", "convert", "average", "completion"}) {
+    const auto result = belfry({name, "--help"});
+    EXPECT_EQ(result.code, 0);
+    EXPECT_THAT(result.out, HasSubstr(std::string("\n  belfry ") + name + " ")) << "no example";
+    EXPECT_THAT(belfry({"--help"}).out, HasSubstr(std::string("\n  ") + name + " "));
+  }
+}
+
+TEST_F(Program, SaysItsVersion) {
+  EXPECT_THAT(belfry({"--version"}).out, StartsWith("belfry 0."));
+}
+
+TEST_F(Program, AWrongCommandLineIsOneLineAndCode2) {
+  EXPECT_THAT(belfry({}).err, test::one_line("belfry", "belfry --help"));
+  EXPECT_THAT(belfry({"lss"}).err, test::one_line("belfry", "lss"));
+  EXPECT_THAT(belfry({"ls"}).err, test::one_line("belfry ls", "CKPT"));
+  EXPECT_THAT(belfry({"ls", "a", "--stat"}).err, test::one_line("belfry ls", "--stat"));
+  EXPECT_THAT(belfry({"diff", "a", "b", "--rtol", "-1"}).err, test::one_line("belfry diff", "--rtol"));
+  EXPECT_THAT(belfry({"completion", "fish"}).err, test::one_line("belfry completion", "bash"));
+  EXPECT_EQ(belfry({"ls"}).code, 2);
+}
+
+TEST_F(Program, OutputThatCannotBeWrittenIsAnError) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no /dev/full";
+  save("a.npz", {{"W", at::ones({2})}});
+  const auto result = shell(command({"ls", "a.npz"}) + " >/dev/full");
+  EXPECT_EQ(result.code, 3);
+  EXPECT_THAT(result.err, test::one_line("belfry ls", "output"));
+}
+
+TEST_F(Program, WarningsSayTheyAre) {
+  save("model-7", {{"W", at::ones({2})}});
+  std::ofstream(dir / "checkpoint") << "model_checkpoint_path: \"model-8\"\n";
+  const auto result = belfry({"ls", "."});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_THAT(result.err, StartsWith("belfry ls: warning: [latest_checkpoint] passing over ./model-8"));
+}
+
+TEST_F(Program, BashCompletesCommandsOptionsAndCheckpoints) {
+  save("model-7", {{"W", at::ones({2})}});
+  save("model.npz", {{"W", at::ones({2})}});
+  std::ofstream(dir / "notes.txt") << "";
+  std::filesystem::create_directory(dir / "more models");
+  EXPECT_EQ(completions("belfry co"), "convert|completion");
+  EXPECT_EQ(completions("belfry ls --s"), "--stats");
+  EXPECT_EQ(completions("belfry completion ''"), "--help|bash");
+  EXPECT_EQ(completions("belfry diff --json ''"), "more models|model-7|model.npz");
+}
+
+}  // namespace
+}  // namespace belfry
