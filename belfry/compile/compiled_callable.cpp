@@ -214,6 +214,12 @@ bool all_dense(const std::vector<at::Tensor>& feeds) {
                      [](const at::Tensor& feed) { return feed.is_cpu() && feed.is_contiguous(); });
 }
 
+std::vector<at::Tensor> empty_results(const Program& program) {
+  std::vector<at::Tensor> results;
+  for (const Tensor& fetch : program.fetches()) results.push_back(at::empty(fetch.shape(), fetch.dtype()));
+  return results;
+}
+
 }  // namespace
 
 std::vector<at::Tensor> CompiledCallable::operator()(const std::vector<at::Tensor>& feeds) const {
@@ -221,7 +227,7 @@ std::vector<at::Tensor> CompiledCallable::operator()(const std::vector<at::Tenso
   if (!all_dense(feeds)) return (*this)(dense(feeds));
   std::vector<at::Tensor> results;
   const bool done = state_->with_program(feeds, [&](Program& program) {
-    for (const Tensor& fetch : program.fetches()) results.push_back(at::empty(fetch.shape(), fetch.dtype()));
+    results = empty_results(program);
     program.run(feeds, results);
   });
   return done ? results : state_->plain(feeds);
@@ -258,6 +264,15 @@ void CompiledCallable::run_into(const std::vector<at::Tensor>& feeds,
     check(i, values[i].scalar_type(), values[i].sizes());
     results[i].copy_(values[i]);
   }
+}
+
+std::vector<ProfiledStep> CompiledCallable::profile(const std::vector<at::Tensor>& feeds) const {
+  state_->plain.check_feeds(feeds);
+  if (!all_dense(feeds)) return profile(dense(feeds));
+  std::vector<ProfiledStep> steps;
+  state_->with_program(feeds,
+                       [&](Program& program) { steps = program.profile(feeds, empty_results(program)); });
+  return steps;
 }
 
 bool CompiledCallable::is_compiled() const {

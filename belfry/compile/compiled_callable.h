@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "belfry/compile/options.h"
+#include "belfry/compile/profiled_step.h"
 #include "belfry/runtime/session.h"
 
 namespace belfry {
@@ -24,6 +25,10 @@ class CompiledCallable {
   /// Writes the results into the caller's dense CPU tensors. Throws UsageError when one has another dtype or
   /// shape.
   void run_into(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results) const;
+
+  /// Runs once, and says what that spent its time with, in the order of the work. Empty where the graph is
+  /// not compiled.
+  std::vector<ProfiledStep> profile(const std::vector<at::Tensor>& feeds) const;
 
   /// False where the graph draws random numbers, writes variables, or has shapes that depend on values: the
   /// session's ordinary plan runs it.

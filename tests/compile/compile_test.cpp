@@ -131,6 +131,28 @@ TEST_F(CompileTest, BFloat16IsCloseToFloat32) {
   EXPECT_THAT(compiled.describe(), HasSubstr("cast_to_bfloat16"));
 }
 
+TEST_F(CompileTest, AProfileHasEachInstructionWithItsTime) {
+  const Tensor x = placeholder("x", {kDynamic, 6, 6, 4});
+  const Tensor conv = Conv2D("conv", x, {.filters = 8, .kernel = 3, .activation = relu});
+  const CompiledCallable compiled =
+      compile(session_, {x}, {softmax(conv | FullyConnected("fc", {.units = 3}))});
+  session_.initialize_variables();
+  const auto steps = compiled.profile({at::randn({2, 6, 6, 4})});
+  const std::string listing = compiled.describe();
+  ASSERT_GE(steps.size(), 3u);
+  for (const ProfiledStep& step : steps) {
+    EXPECT_THAT(listing, HasSubstr(fmt::format("  {:40} {}\n", step.node, step.kernel)));
+    EXPECT_GE(step.seconds, 0);
+  }
+}
+
+TEST_F(CompileTest, ThereIsNoProfileOfWhatIsNotCompiled) {
+  const Tensor x = placeholder("x", {kDynamic, 4});
+  const CompiledCallable compiled = compile(session_, {x}, {random_uniform({2, 2}), x});
+  ASSERT_FALSE(compiled.is_compiled());
+  EXPECT_TRUE(compiled.profile({at::randn({2, 4})}).empty());
+}
+
 TEST_F(CompileTest, ManyThreadsCallOne) {
   const Tensor x = placeholder("x", {kDynamic, 6, 6, 4});
   const Tensor y = Conv2D("conv", x, {.filters = 8, .kernel = 3, .activation = BNReLU});

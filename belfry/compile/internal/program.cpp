@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "belfry/base/error.h"
 
@@ -55,19 +56,39 @@ Program::Program(InferenceGraph graph, std::shared_ptr<Prepared> prepared, const
 }
 Program::~Program() = default;
 
-void Program::run(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results) {
+void Program::Entry::run() const {
+  try {
+    instruction->run();
+  } catch (const c10::Error& e) {
+    throw UsageError(fmt::format("[{}] {}", name, e.what_without_backtrace()));
+  } catch (const dnnl::error& e) {
+    throw InternalError(fmt::format("[{}] {} of {} (oneDNN's status {})", name, e.what(),
+                                    instruction->describe(), static_cast<int>(e.status)));
+  }
+}
+
+void Program::bind(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results) {
   for (size_t i = 0; i < feeds.size(); ++i) point(feed_storages_[i], feeds[i].data_ptr());
   for (size_t i = 0; i < results.size(); ++i) point(result_storages_[i], results[i].data_ptr());
+}
+
+void Program::run(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results) {
+  bind(feeds, results);
+  for (const Entry& entry : instructions_) entry.run();
+}
+
+std::vector<ProfiledStep> Program::profile(const std::vector<at::Tensor>& feeds,
+                                           const std::vector<at::Tensor>& results) {
+  using Clock = std::chrono::steady_clock;
+  bind(feeds, results);
+  std::vector<ProfiledStep> steps;
   for (const Entry& entry : instructions_) {
-    try {
-      entry.instruction->run();
-    } catch (const c10::Error& e) {
-      throw UsageError(fmt::format("[{}] {}", entry.name, e.what_without_backtrace()));
-    } catch (const dnnl::error& e) {
-      throw InternalError(fmt::format("[{}] {} of {} (oneDNN's status {})", entry.name, e.what(),
-                                      entry.instruction->describe(), static_cast<int>(e.status)));
-    }
+    const auto start = Clock::now();
+    entry.run();
+    const std::chrono::duration<double> taken = Clock::now() - start;
+    steps.push_back({entry.name, entry.instruction->describe(), taken.count()});
   }
+  return steps;
 }
 
 std::string Program::describe() const {

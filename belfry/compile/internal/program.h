@@ -10,6 +10,7 @@
 #include "belfry/compile/internal/inference_graph.h"
 #include "belfry/compile/internal/prepared.h"
 #include "belfry/compile/options.h"
+#include "belfry/compile/profiled_step.h"
 
 namespace belfry {
 
@@ -36,6 +37,9 @@ class Program {
   /// Reads `feeds` and writes `results`, where they lie: dense tensors of the right dtypes and shapes, one
   /// for each feed and fetch of the graph.
   void run(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results);
+  /// The same, looking at the clock after each instruction.
+  std::vector<ProfiledStep> profile(const std::vector<at::Tensor>& feeds,
+                                    const std::vector<at::Tensor>& results);
 
   /// Dtype and sizes of each fetch.
   const std::vector<Tensor>& fetches() const { return graph_.fetches; }
@@ -47,7 +51,9 @@ class Program {
   struct Entry {
     std::unique_ptr<Instruction> instruction;
     std::string name;  ///< of the node
+    void run() const;
   };
+  void bind(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results);
 
   InferenceGraph graph_;
   std::shared_ptr<Prepared> prepared_;
