@@ -28,9 +28,13 @@ struct Command {
 
 // Each adds one subcommand to the program, in the file of that name.
 Command add_average(CLI::App& program);
+Command add_bench(CLI::App& program);
 Command add_completion(CLI::App& program);
 Command add_convert(CLI::App& program);
+Command add_describe(CLI::App& program);
 Command add_diff(CLI::App& program);
+Command add_export(CLI::App& program);
 Command add_ls(CLI::App& program);
+Command add_predict(CLI::App& program);
 
 }  // namespace belfry::cli

@@ -7,6 +7,7 @@
 #include "belfry/checkpoint/checkpoint_reader.h"
 #include "belfry/cli/commands.h"
 #include "belfry/cli/difference.h"
+#include "belfry/cli/number_checks.h"
 #include "belfry/cli/output.h"
 #include "belfry/cli/selection.h"
 
@@ -169,10 +170,10 @@ Command add_diff(CLI::App& program) {
   app->add_option("B", options->b, "Another")->required();
   app->add_option("--rtol", options->tolerances.relative, "Relative tolerance, 0 unless given")
       ->type_name("RTOL")
-      ->check(CLI::NonNegativeNumber);
+      ->check(number_from_zero());
   app->add_option("--atol", options->tolerances.absolute, "Absolute tolerance, 0 unless given")
       ->type_name("ATOL")
-      ->check(CLI::NonNegativeNumber);
+      ->check(number_from_zero());
   options->selection.add_options(*app);
   app->add_flag("--json", options->json, "Print JSON; numbers that are not finite are null");
   app->footer(kFooter);

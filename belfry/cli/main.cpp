@@ -64,11 +64,14 @@ int run(const Command& command, const std::string& who) {
 }
 
 int main(int argc, char** argv) {
-  CLI::App program("Looks into checkpoints, compares, converts and averages them.", "belfry");
+  CLI::App program(
+      "Looks into checkpoints, compares, converts and averages them; runs models that were saved as files.",
+      "belfry");
   program.set_version_flag("--version", "belfry " BELFRY_VERSION);
   program.footer(kFooter);
-  const std::vector<Command> commands = {add_ls(program), add_diff(program), add_convert(program),
-                                         add_average(program), add_completion(program)};
+  const std::vector<Command> commands = {add_ls(program),      add_diff(program),    add_convert(program),
+                                         add_average(program), add_predict(program), add_describe(program),
+                                         add_bench(program),   add_export(program),  add_completion(program)};
   try {
     program.parse(argc, argv);
     if (program.get_subcommands().empty()) throw CLI::RequiredError("A command");

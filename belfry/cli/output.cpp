@@ -1,7 +1,6 @@
 #include "belfry/cli/output.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -18,7 +17,9 @@ std::string human_size(uint64_t bytes) {
 }
 
 std::string compact(const Shape& shape) {
-  return fmt::format("[{}]", fmt::join(shape, ","));
+  std::string text = to_string(shape);
+  std::erase(text, ' ');
+  return text;
 }
 
 void Table::print() const {

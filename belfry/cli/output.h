@@ -12,7 +12,7 @@ namespace belfry::cli {
 /// "512B", "48.2KiB": units of 1024.
 std::string human_size(uint64_t bytes);
 
-/// "[3,3,1,32]": without blanks, so that it is one column to awk and sort.
+/// "[?,3,1,32]": without blanks, so that it is one column to awk and sort.
 std::string compact(const Shape& shape);
 
 /// Rows of words, printed to stdout as columns with blanks between.

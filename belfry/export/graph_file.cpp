@@ -57,6 +57,12 @@ const std::vector<std::string>& GraphPredictor::output_names() const {
 const Graph& GraphPredictor::graph() const {
   return *engine_->source.graph;
 }
+const std::vector<Tensor>& GraphPredictor::inputs() const {
+  return engine_->source.inputs;
+}
+const std::vector<Tensor>& GraphPredictor::outputs() const {
+  return engine_->source.outputs;
+}
 
 void save_inference_graph(Session& session, const std::vector<Fetch>& inputs,
                           const std::vector<Fetch>& outputs, const std::string& path,

@@ -41,6 +41,9 @@ class GraphPredictor : public Predictor {
 
   /// The graph, for looking at: the weights are its constants.
   const Graph& graph() const;
+  /// Its tensors that are fed and computed, in the order of the names.
+  const std::vector<Tensor>& inputs() const;
+  const std::vector<Tensor>& outputs() const;
 
  private:
   friend GraphPredictor load_inference_graph(const std::string&, FileSystem&);

@@ -22,7 +22,8 @@ class Program : public test::CliTest {
 
 TEST_F(Program, EveryCommandHasHelpWithExamples) {
   EXPECT_THAT(belfry({"--help"}).out, HasSubstr("Exit codes:"));
-  for (const char* name : {"ls", "diff", "convert", "average", "completion"}) {
+  for (const char* name :
+       {"ls", "diff", "convert", "average", "predict", "describe", "bench", "export", "completion"}) {
     const auto result = belfry({name, "--help"});
     EXPECT_EQ(result.code, 0);
     EXPECT_THAT(result.out, HasSubstr(std::string("\n  belfry ") + name + " ")) << "no example";
@@ -39,7 +40,8 @@ TEST_F(Program, AWrongCommandLineIsOneLineAndCode2) {
   EXPECT_THAT(belfry({"lss"}).err, test::one_line("belfry", "lss"));
   EXPECT_THAT(belfry({"ls"}).err, test::one_line("belfry ls", "CKPT"));
   EXPECT_THAT(belfry({"ls", "a", "--stat"}).err, test::one_line("belfry ls", "--stat"));
-  EXPECT_THAT(belfry({"diff", "a", "b", "--rtol", "-1"}).err, test::one_line("belfry diff", "--rtol"));
+  EXPECT_THAT(belfry({"diff", "a", "b", "--rtol", "-1"}).err,
+              test::one_line("belfry diff", "0 or more, got -1"));
   EXPECT_THAT(belfry({"completion", "fish"}).err, test::one_line("belfry completion", "bash"));
   EXPECT_EQ(belfry({"ls"}).code, 2);
 }

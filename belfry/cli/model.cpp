@@ -1,0 +1,106 @@
+#include "belfry/cli/model.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <unordered_map>
+
+#include "belfry/base/error.h"
+#include "belfry/graph/node.h"
+#include "belfry/ops/array.h"
+#include "belfry/ops/state.h"
+
+namespace belfry::cli {
+namespace {
+
+Shape parse_shape(const std::string& text) {
+  Shape shape;
+  const char *at = text.data(), *end = at + text.size();
+  while (true) {
+    int64_t size = -1;
+    const auto [next, error] = std::from_chars(at, end, size);
+    if (error != std::errc() || size < 0 || (next != end && *next != ','))
+      throw UsageError(fmt::format("--shape: expected sizes like 1,224,224,3, got '{}'", text));
+    shape.push_back(size);
+    if (next == end) return shape;
+    at = next + 1;
+  }
+}
+
+}  // namespace
+
+std::pair<std::string, std::string> split_name(const std::string& argument) {
+  const size_t equals = argument.find('=');
+  if (equals == std::string::npos) return {"", argument};
+  if (equals + 1 == argument.size()) throw UsageError(fmt::format("expected NAME=VALUE, got '{}'", argument));
+  return {argument.substr(0, equals), argument.substr(equals + 1)};
+}
+
+size_t index_of(const std::string& name, const std::vector<std::string>& names, const char* what) {
+  if (name.empty() && names.size() == 1) return 0;
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found != names.end()) return static_cast<size_t>(found - names.begin());
+  throw UsageError(fmt::format("expected an {} among {}, got {}", what, fmt::join(names, ", "),
+                               name.empty() ? "no name" : "'" + name + "'"));
+}
+
+void InputShapes::add_options(CLI::App& app) {
+  app.add_option("--shape", arguments_,
+                 "All sizes of an input, where the model leaves more open than the batch: image=1,224,224,3")
+      ->type_name("[NAME=]SIZES")
+      ->allow_extra_args(false);
+}
+
+std::vector<Shape> InputShapes::of(const GraphPredictor& model, int64_t batch) const {
+  std::vector<Shape> shapes;
+  for (const Tensor& input : model.inputs()) {
+    shapes.push_back(input.shape());
+    if (input.rank() > 0 && input.dim(0) == kDynamic) shapes.back()[0] = batch;
+  }
+  for (const std::string& argument : arguments_) {
+    const auto [name, sizes] = split_name(argument);
+    const size_t i = index_of(name, model.input_names(), "input");
+    shapes[i] = parse_shape(sizes);
+    if (!compatible(model.inputs()[i].shape(), shapes[i])) {
+      throw UsageError(fmt::format("[input {}] expected a shape that fits {}, got {}", model.input_names()[i],
+                                   to_string(model.inputs()[i].shape()), to_string(shapes[i])));
+    }
+  }
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    if (std::find(shapes[i].begin(), shapes[i].end(), kDynamic) != shapes[i].end()) {
+      throw UsageError(fmt::format("[input {}] expected --shape, as the model leaves sizes open: {}",
+                                   model.input_names()[i], to_string(shapes[i])));
+    }
+  }
+  return shapes;
+}
+
+ModelGraph copy_graph(const GraphPredictor& model, const std::vector<Shape>& input_shapes) {
+  ModelGraph copy;
+  GraphScope as_default(*copy.graph);
+  std::unordered_map<Tensor, Tensor> copied;
+  for (size_t i = 0; i < input_shapes.size(); ++i) {
+    const Tensor input = model.inputs()[i];
+    copy.inputs.push_back(placeholder(input.op_name(), input_shapes[i], input.dtype()));
+    copied[input] = copy.inputs.back();
+  }
+  for (const auto& node : model.graph().nodes()) {
+    if (node->kind() == NodeKind::kPlaceholder) continue;
+    std::vector<Tensor> inputs;
+    for (const Tensor& input : node->inputs()) inputs.push_back(copied.at(input));
+    const Node& added = copy.graph->add_copy(*node, std::move(inputs));
+    for (size_t i = 0; i < node->outputs().size(); ++i)
+      copied[node->output(static_cast<int>(i))] = added.output(static_cast<int>(i));
+  }
+  for (size_t i = 0; i < model.outputs().size(); ++i) {
+    const Tensor output = copied.at(model.outputs()[i]);
+    const bool named = output.index() == 0 && output.op_name() == model.output_names()[i];
+    copy.outputs.push_back(named ? output : identity(output, model.output_names()[i]));
+  }
+  return copy;
+}
+
+}  // namespace belfry::cli

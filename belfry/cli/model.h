@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "belfry/export/graph_file.h"
+#include "belfry/graph/graph.h"
+
+namespace CLI {
+class App;
+}
+
+namespace belfry::cli {
+
+/// "image=1,224,224,3" as its two parts; the name is empty where there is none. Throws UsageError when there
+/// is nothing behind the "=".
+std::pair<std::string, std::string> split_name(const std::string& argument);
+
+/// Index of the input or output `name`, which may be empty where there is one only. Throws UsageError, which
+/// lists the names.
+size_t index_of(const std::string& name, const std::vector<std::string>& names, const char* what);
+
+/// The sizes of a model's inputs, where the file leaves them open.
+class InputShapes {
+ public:
+  /// The option --shape. The object must outlive the parsing.
+  void add_options(CLI::App& app);
+
+  /// One shape for each input, nothing dynamic: what --shape gives, otherwise the input's own with `batch` in
+  /// the first place. Throws UsageError for sizes that are still open, and shapes that do not fit.
+  std::vector<Shape> of(const GraphPredictor& model, int64_t batch) const;
+
+ private:
+  std::vector<std::string> arguments_;
+};
+
+/// A copy of a model's graph. Inputs and outputs have the names that the file gives them.
+struct ModelGraph {
+  std::unique_ptr<Graph> graph = std::make_unique<Graph>();
+  std::vector<Tensor> inputs, outputs;
+};
+ModelGraph copy_graph(const GraphPredictor& model, const std::vector<Shape>& input_shapes);
+
+}  // namespace belfry::cli
