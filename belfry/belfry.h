@@ -101,6 +101,7 @@
 #include "belfry/optim/optimizer.h"
 #include "belfry/optim/variable_optimizer.h"
 #include "belfry/predict/async_predictor.h"
+#include "belfry/predict/batching_predictor.h"
 #include "belfry/predict/dataset_predictor.h"
 #include "belfry/predict/offline_predictor.h"
 #include "belfry/runtime/predictor.h"
