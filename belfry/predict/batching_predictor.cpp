@@ -36,7 +36,9 @@ double BatchingStats::mean_batch() const {
 
 struct BatchingPredictor::Engine {
   Engine(std::shared_ptr<const Predictor> p, BatchingOptions o)
-      : predictor(std::move(p)), options(std::move(o)), former(options.max_batch, options.max_delay) {
+      : predictor(std::move(p)),
+        options(std::move(o)),
+        former(options.max_batch, options.max_delay, options.few_sizes) {
     for (int i = 0; i < options.workers; ++i) {
       workers.emplace_back([this](std::stop_token finish) { work(finish); });
     }

@@ -31,6 +31,10 @@ struct BatchingOptions {
   /// How long a sample may wait for others to join its batch. 0: a free worker takes what waits at that
   /// moment, so that batches form only while all workers are busy.
   std::chrono::microseconds max_delay{0};
+  /// Batches have max_batch samples or a power of two, unless the requests' rows do not add up to one; the
+  /// rest waits for the next call. A compiled predictor makes a program for each size, and keeps a few of
+  /// them.
+  bool few_sizes = true;
   /// Threads that call the predictor at the same time. Each also uses LibTorch's threads within a call.
   int workers = 1;
   /// Samples that wait, at most; not less than max_batch.

@@ -157,10 +157,10 @@ TEST_F(BatchingPredictorTest, WhatWaitsForAWorkerSharesACall) {
 TEST_F(BatchingPredictorTest, OnlyEqualShapesShareACall) {
   start_busy({});
   std::vector<Future> results;
-  for (int64_t n : {2, 3, 2, 3, 3}) results.push_back(predictor->submit({at::ones({n})}));
+  for (int64_t n : {2, 3, 2, 3}) results.push_back(predictor->submit({at::ones({n})}));
   results.push_back(predictor->submit({at::ones({2}, at::kDouble)}));
   doubler->hold(false);
-  EXPECT_THAT(values(results), ElementsAre(4, 6, 4, 6, 6, 4));
+  EXPECT_THAT(values(results), ElementsAre(4, 6, 4, 6, 4));
   EXPECT_EQ(predictor->stats().batches, 4u);
 }
 
@@ -327,8 +327,29 @@ class BatchFormerTest : public testing::Test {
     return rows;
   }
 
-  BatchFormer former{4, 10ms};
+  BatchFormer former{4, 10ms, /*few_sizes=*/true};
 };
+
+TEST_F(BatchFormerTest, BatchesHaveFewSizesWhereTheRequestsAllowIt) {
+  for (int i = 0; i < 11; ++i) add(rows(1, 0), 0);
+  for (size_t expected : {4, 4, 2, 1}) EXPECT_EQ(take(10).size(), expected);
+  add(rows(1, 0), 0);
+  add(rows(2, 0), 0);
+  EXPECT_THAT(take(10), ElementsAre(1));
+  EXPECT_THAT(take(10), ElementsAre(2));
+  add(rows(3, 0), 0);
+  EXPECT_THAT(take(10), ElementsAre(3));
+}
+
+TEST_F(BatchFormerTest, BatchesHaveAnySizeWhenThatIsWanted) {
+  BatchFormer any(6, 10ms, /*few_sizes=*/false);
+  for (int i = 0; i < 5; ++i) {
+    Request request;
+    request.inputs = {rows(1, 0)};
+    any.add(std::move(request));
+  }
+  EXPECT_EQ(any.take(at_ms(0), /*hurry=*/true)->run.size(), 5u);
+}
 
 TEST_F(BatchFormerTest, ABatchIsReadyWhenItIsFullOrItsOldestRequestIsOld) {
   EXPECT_FALSE(former.next_deadline());

@@ -1,5 +1,6 @@
 #include "belfry/predict/internal/batch_former.h"
 
+#include <bit>
 #include <iterator>
 #include <utility>
 
@@ -33,19 +34,27 @@ std::map<BatchFormer::Signature, BatchFormer::Group>::iterator BatchFormer::olde
   return best;
 }
 
+size_t BatchFormer::batch_end(const std::deque<Request>& requests) const {
+  size_t end = 0, good_end = 0;
+  for (int64_t rows = 0; end < requests.size(); ++end) {
+    if (requests[end].cancel.stop_requested()) continue;
+    rows += requests[end].rows;
+    if (rows > max_batch_) break;
+    if (rows == max_batch_ || std::has_single_bit(static_cast<uint64_t>(rows))) good_end = end + 1;
+  }
+  return few_sizes_ && good_end > 0 ? good_end : end;
+}
+
 std::optional<BatchFormer::Batch> BatchFormer::take(Clock::time_point now, bool hurry) {
   const auto it = oldest_ready(now, hurry);
   if (it == groups_.end()) return std::nullopt;
   Batch batch;
   Group& group = it->second;
-  for (int64_t rows = 0; !group.requests.empty();) {
+  for (size_t left = batch_end(group.requests); left > 0; --left) {
     Request& next = group.requests.front();
-    const bool cancelled = next.cancel.stop_requested();
-    if (!cancelled && rows + next.rows > max_batch_) break;
-    if (!cancelled) rows += next.rows;
     group.rows -= next.rows;
     rows_ -= next.rows;
-    (cancelled ? batch.cancelled : batch.run).push_back(std::move(next));
+    (next.cancel.stop_requested() ? batch.cancelled : batch.run).push_back(std::move(next));
     group.requests.pop_front();
   }
   if (group.requests.empty()) groups_.erase(it);

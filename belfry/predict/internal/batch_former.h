@@ -37,7 +37,9 @@ class BatchFormer {
     std::vector<Request> cancelled;  // met on the way; not part of the batch
   };
 
-  BatchFormer(int64_t max_batch, Clock::duration max_delay) : max_batch_(max_batch), max_delay_(max_delay) {}
+  /// `few_sizes`: see BatchingOptions.
+  BatchFormer(int64_t max_batch, Clock::duration max_delay, bool few_sizes)
+      : max_batch_(max_batch), max_delay_(max_delay), few_sizes_(few_sizes) {}
 
   void add(Request request);
   /// Takes the batch, of those that are ready, whose oldest request is the oldest. `hurry`: every group is
@@ -58,9 +60,12 @@ class BatchFormer {
 
   static Signature signature(const Request& request);
   std::map<Signature, Group>::iterator oldest_ready(Clock::time_point now, bool hurry);
+  /// How many requests from the front of a group to take.
+  size_t batch_end(const std::deque<Request>& requests) const;
 
   const int64_t max_batch_;
   const Clock::duration max_delay_;
+  const bool few_sizes_;
   std::map<Signature, Group> groups_;
   int64_t rows_ = 0;
 };
