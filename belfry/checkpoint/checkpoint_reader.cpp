@@ -7,8 +7,8 @@
 
 #include "belfry/base/error.h"
 #include "belfry/checkpoint/checkpoint_files.h"
-#include "belfry/checkpoint/internal/adapters.h"
 #include "belfry/checkpoint/element_type.h"
+#include "belfry/checkpoint/internal/adapters.h"
 #include "belfry/checkpoint/variable_names.h"
 
 namespace belfry {

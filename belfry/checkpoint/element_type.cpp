@@ -44,8 +44,7 @@ DataType to_stored(DType dtype, const std::string& who) {
   for (auto [known, data_type] : kTypes) {
     if (known == dtype) return data_type;
   }
-  throw UsageError(
-      fmt::format("[{}] expected a dtype that files can hold, got {}", who, to_string(dtype)));
+  throw UsageError(fmt::format("[{}] expected a dtype that files can hold, got {}", who, to_string(dtype)));
 }
 
 }  // namespace belfry

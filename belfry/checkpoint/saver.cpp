@@ -15,10 +15,10 @@
 #include "belfry/base/error.h"
 #include "belfry/checkpoint/checkpoint_files.h"
 #include "belfry/checkpoint/checkpoint_reader.h"
+#include "belfry/checkpoint/element_type.h"
 #include "belfry/checkpoint/internal/adapters.h"
 #include "belfry/checkpoint/internal/assignment.h"
 #include "belfry/checkpoint/internal/checkpoint_history.h"
-#include "belfry/checkpoint/element_type.h"
 #include "belfry/checkpoint/internal/folder_lock.h"
 #include "belfry/formats/bundle_writer.h"
 

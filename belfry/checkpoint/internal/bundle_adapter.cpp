@@ -1,7 +1,7 @@
 #include <ATen/ops/empty.h>
 
-#include "belfry/checkpoint/internal/adapters.h"
 #include "belfry/checkpoint/element_type.h"
+#include "belfry/checkpoint/internal/adapters.h"
 #include "belfry/formats/bundle_reader.h"
 #include "belfry/formats/bundle_writer.h"
 

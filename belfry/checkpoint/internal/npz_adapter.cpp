@@ -2,8 +2,8 @@
 
 #include <mutex>
 
-#include "belfry/checkpoint/internal/adapters.h"
 #include "belfry/checkpoint/element_type.h"
+#include "belfry/checkpoint/internal/adapters.h"
 #include "belfry/formats/npz.h"
 
 namespace belfry::internal {
