@@ -33,7 +33,8 @@ struct OnnxGraph {
 };
 
 /// Adds an ONNX model (opset 13 to 17) to the default graph: a placeholder for each of its inputs, its
-/// weights as constants. Nodes have the model's names where it gives them, under the current name scope.
+/// weights as constants. Nodes have the model's names where it gives them, with _ for characters that names
+/// of graphs have not, under the current name scope.
 /// Throws DataError for a damaged file, a model of another opset, an operator that export_onnx does not write
 /// or writes otherwise, and shapes that do not fit, naming operator and node.
 OnnxGraph import_onnx(const std::string& path);

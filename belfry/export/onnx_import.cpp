@@ -1,6 +1,7 @@
 #include <ATen/ops/empty.h>
 #include <fmt/format.h>
 
+#include <cctype>
 #include <cstring>
 
 #include "belfry/base/error.h"
@@ -30,6 +31,17 @@ const T* as(const OnnxAttribute* attribute) {
   if (!attribute) return nullptr;
   if (auto* value = std::get_if<T>(&attribute->value)) return value;
   throw ImportFailure{fmt::format("its attribute {} is of another type", attribute->name)};
+}
+
+/// A name as a graph takes it: ONNX allows any characters, "onnx::Conv_5" for instance.
+std::string graph_name(const std::string& name) {
+  std::string valid = name;
+  for (char& c : valid) {
+    if (!std::isalnum(static_cast<unsigned char>(c)) && !std::strchr("_./-", c)) c = '_';
+  }
+  while (!valid.empty() && !std::isalnum(static_cast<unsigned char>(valid[0]))) valid.erase(0, 1);
+  while (!valid.empty() && valid.back() == '/') valid.pop_back();
+  return valid.empty() ? "unnamed" : valid;
 }
 
 constexpr uint64_t kMaxFile = 0x7fffffff;
@@ -63,7 +75,7 @@ class Importer {
       throw DataError(path_, fmt::format("expected an ONNX model of opset 13 to 17, got {}", model_.opset));
     for (const OnnxTensor& tensor : model_.initializers)
       guarded("initializer", tensor.info.name,
-              [&] { define(tensor.info.name, constant(to_tensor(tensor), tensor.info.name)); });
+              [&] { define(tensor.info.name, constant(to_tensor(tensor), graph_name(tensor.info.name))); });
     for (const OnnxValue& input : model_.inputs) guarded("input", input.name, [&] { add_input(input); });
     for (const OnnxNode& node : model_.nodes) guarded(node.op, node.name, [&] { add_node(node); });
     for (const OnnxValue& output : model_.outputs) {
@@ -105,7 +117,7 @@ class Importer {
     }
     const DType dtype = to_dtype(input.dtype);
     if (dtype == DType::Undefined) throw ImportFailure{"has a type that Belfry has not"};
-    define(input.name, placeholder(input.name, shape, dtype));
+    define(input.name, placeholder(graph_name(input.name), shape, dtype));
     graph_.inputs.push_back(tensor(input.name));
     graph_.input_names.push_back(input.name);
   }
@@ -116,13 +128,13 @@ class Importer {
     if (node.op == "Constant") {
       for (const OnnxAttribute& attribute : node.attributes) {
         if (auto* value = std::get_if<OnnxTensor>(&attribute.value))
-          return define(node.outputs.at(0), constant(to_tensor(*value), node.name));
+          return define(node.outputs.at(0), constant(to_tensor(*value), graph_name(node.name)));
       }
       throw ImportFailure{"expected a tensor as its value"};
     }
     auto found = builds().find(node.op);
     if (found == builds().end()) throw ImportFailure{"is of an operator that Belfry cannot import"};
-    NameScope scope(node.name.empty() ? node.op : node.name);
+    NameScope scope(graph_name(node.name.empty() ? node.op : node.name));
     const std::vector<Tensor> results = found->second(OnnxImport(node, std::move(inputs)));
     if (results.size() < node.outputs.size())
       throw ImportFailure{"wants results that Belfry does not compute"};

@@ -1,6 +1,7 @@
 #include "belfry/export/graph_file.h"
 
 #include <ATen/ops/equal.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/ones.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -94,6 +95,19 @@ TEST_F(SmallGraphTest, ALoadedGraphOutlivesTheOneThatWasSavedAndItsFile) {
   const GraphPredictor predict = load();
   const at::Tensor x = at::ones({2, 3});
   EXPECT_TRUE(at::equal(predict(x)[0], session_.run("y", {{"x", x}})));
+}
+
+TEST(GraphFileTest, OutputsOfOneNodeCanBeInputsAndWeights) {
+  const test::TempDir folder;
+  Graph graph;
+  GraphScope as_default(graph);
+  const auto fed = split(placeholder("x", {2, 4}), 2, 1), fixed = split(constant(at::ones({2, 4})), 2, 1);
+  const Tensor y = add(fed[1], fixed[1], "y");
+  Session session(graph);
+  save_inference_graph(session, {fed[1]}, {y}, folder / "graph");
+  const GraphPredictor predict = load_inference_graph(folder / "graph");
+  EXPECT_THAT(predict.input_names(), ElementsAre("split:1"));
+  EXPECT_TRUE(at::equal(predict(at::ones({2, 2}))[0], at::full({2, 2}, 2.0F)));
 }
 
 TEST_F(SmallGraphTest, AFileThatExistsIsKeptUnlessOverwritingIsAskedFor) {

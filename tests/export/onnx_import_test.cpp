@@ -50,9 +50,9 @@ TEST(OnnxImportTest, WhatTheFuzzTargetMutatesIsAModel) {
 }
 
 /// y = op(x)
-class BrokenModelTest : public testing::Test {
+class OneNodeModelTest : public testing::Test {
  protected:
-  BrokenModelTest() : default_(graph_) {
+  OneNodeModelTest() : default_(graph_) {
     model_.nodes = {{"Relu", "node", {"x"}, {"y"}, {}}};
     model_.inputs = {{"x", DataType::kFloat32, {"x.0", 2}}};
     model_.outputs = {{"y", DataType::kFloat32, {"y.0", 2}}};
@@ -77,24 +77,30 @@ class BrokenModelTest : public testing::Test {
   OnnxModel model_;
 };
 
-TEST_F(BrokenModelTest, InputsAndOutputsKeepTheirNamesAndSizes) {
+TEST_F(OneNodeModelTest, InputsAndOutputsKeepTheirNamesAndSizes) {
   const OnnxGraph imported = import();
   EXPECT_THAT(imported.input_names, ElementsAre("x"));
   EXPECT_THAT(imported.output_names, ElementsAre("y"));
   EXPECT_THAT(imported.outputs[0].shape(), ElementsAre(kDynamic, 2));
 }
 
-TEST_F(BrokenModelTest, AnUnknownOperatorIsNamed) {
+TEST_F(OneNodeModelTest, NamesOfAnyCharactersAreTaken) {
+  model_.nodes = {{"Relu", "/layers.0/relu (1)", {"onnx::x"}, {"y"}, {}}};
+  model_.inputs[0].name = "onnx::x";
+  EXPECT_THAT(import().input_names, ElementsAre("onnx::x"));
+}
+
+TEST_F(OneNodeModelTest, AnUnknownOperatorIsNamed) {
   model_.nodes[0].op = "Bernoulli";
   EXPECT_THAT(message(), HasSubstr("[Bernoulli node] is of an operator that Belfry cannot import"));
 }
 
-TEST_F(BrokenModelTest, AnotherOpsetIsADataError) {
+TEST_F(OneNodeModelTest, AnotherOpsetIsADataError) {
   model_.opset = 12;
   EXPECT_THAT(message(), HasSubstr("expected an ONNX model of opset 13 to 17, got 12"));
 }
 
-TEST_F(BrokenModelTest, ValuesThatAreNotThereOrTwiceAreDataErrors) {
+TEST_F(OneNodeModelTest, ValuesThatAreNotThereOrTwiceAreDataErrors) {
   model_.nodes[0].inputs = {"z"};
   EXPECT_THAT(message(), HasSubstr("'z' is used before it is there"));
   model_.nodes[0].inputs = {};
@@ -103,7 +109,7 @@ TEST_F(BrokenModelTest, ValuesThatAreNotThereOrTwiceAreDataErrors) {
   EXPECT_THAT(message(), HasSubstr("'x' is there twice"));
 }
 
-TEST_F(BrokenModelTest, ShapesAndAttributesThatDoNotFitAreDataErrors) {
+TEST_F(OneNodeModelTest, ShapesAndAttributesThatDoNotFitAreDataErrors) {
   model_.nodes[0] = {"MatMul", "node", {"x", "x"}, {"y"}, {}};
   model_.inputs[0].shape = {3, 2};
   EXPECT_THAT(message(), HasSubstr("[MatMul node]"));

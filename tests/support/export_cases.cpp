@@ -56,20 +56,22 @@ std::vector<ExportCase> elementwise_cases() {
        {x},
        [](const Tensors& t) -> Tensors {
          const Tensor p = abs(t[0]) + 0.1;
-         return {pow(p, 2.5),   pow(p, t[0]), square(t[0]), sqrt(p), rsqrt(p),
-                 reciprocal(p), exp(t[0]),    expm1(t[0]),  log(p),  log1p(p)};
+         return {pow(p, 2.5),   pow(2.0, t[0]), pow(p, t[0]), square(t[0]), sqrt(p), rsqrt(p),
+                 reciprocal(p), exp(t[0]),      expm1(t[0]),  log(p),       log1p(p)};
        }},
       {"functions",
        {x},
        [](const Tensors& t) -> Tensors {
-         return {abs(t[0]), sign(t[0]),  sin(t[0]),  cos(t[0]),
-                 erf(t[0]), floor(t[0]), ceil(t[0]), round(t[0])};
+         return {abs(t[0]),        sign(t[0]), sin(t[0]),   cos(t[0]),       erf(t[0]),
+                 floor(t[0]),      ceil(t[0]), round(t[0]), tan(t[0] * 0.3), asin(tanh(t[0])),
+                 acos(tanh(t[0])), atan(t[0]), sinh(t[0]),  cosh(t[0])};
        }},
       {"divisions",
        {x, y, i},
        [](const Tensors& t) -> Tensors {
          const Tensor divisor = sign(t[1]) * (abs(t[1]) + 0.3);
-         return {floor_div(t[0], divisor), floor_mod(t[0], divisor), floor_mod(3 * t[2] - 4, t[2] + 1)};
+         return {floor_div(t[0], divisor), floor_mod(t[0], divisor), floor_mod(3 * t[2] - 4, t[2] + 1),
+                 floor_div(3 * t[2] - 4, -2)};
        }},
       {"comparisons",
        {x, y},
@@ -80,7 +82,9 @@ std::vector<ExportCase> elementwise_cases() {
                  less_equal(t[0], t[1]),
                  greater(t[0], t[1]),
                  greater_equal(t[0], 0.25),
-                 where(less(t[0], t[1]), t[0], t[1])};
+                 where(less(t[0], t[1]), t[0], t[1]),
+                 where(less(t[0], t[1]), 0.5, t[1]),
+                 where(less(t[0], t[1]), t[0], 2)};
        }},
       {"logic",
        {b, i},
@@ -92,7 +96,7 @@ std::vector<ExportCase> elementwise_cases() {
        {x},
        [](const Tensors& t) -> Tensors {
          const Tensor bad = log(t[0]) / floor(abs(t[0]));
-         return {is_nan(bad), is_finite(bad)};
+         return {is_nan(bad), is_inf(bad), is_finite(bad)};
        }},
       {"limits",
        {x},
@@ -110,9 +114,10 @@ std::vector<ExportCase> elementwise_cases() {
        {x},
        [](const Tensors& t) -> Tensors {
          const Tensor alpha = get_variable("alpha", {4});
-         return {relu(t[0]),      relu6(t[0] * 5),  sigmoid(t[0]),      tanh(t[0]),          gelu(t[0]),
-                 gelu_tanh(t[0]), silu(t[0]),       elu(t[0]),          selu(t[0]),          hardswish(t[0]),
-                 softplus(t[0]),  leaky_relu(t[0]), prelu(t[0], alpha), PReLU("prelu", t[0])};
+         return {relu(t[0]),        relu6(t[0] * 5),  sigmoid(t[0]),      tanh(t[0]),
+                 gelu(t[0]),        gelu_tanh(t[0]),  silu(t[0]),         elu(t[0]),
+                 selu(t[0]),        hardswish(t[0]),  softplus(t[0]),     softsign(t[0]),
+                 log_sigmoid(t[0]), leaky_relu(t[0]), prelu(t[0], alpha), PReLU("prelu", t[0])};
        }},
       {"softmaxes",
        {x},

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
@@ -25,6 +26,12 @@ json parse(const std::string& where, const std::string& text) {
   } catch (const json::exception& e) {
     throw DataError(where, std::string("the graph is no JSON: ").append(e.what()));
   }
+}
+
+/// The name of the node that stands for the tensor "split:1", whose own node is not in the file.
+std::string node_name(std::string name) {
+  std::replace(name.begin(), name.end(), ':', '.');
+  return name;
 }
 
 class Reader {
@@ -90,7 +97,7 @@ class Reader {
     const at::Tensor& value = weight->second;
     return tensors_[name] = result_.graph
                                 ->add_special(NodeKind::kConstant, "belfry::constant", {}, {{"value", value}},
-                                              name, {{value.scalar_type(), value.sizes().vec()}})
+                                              node_name(name), {{value.scalar_type(), value.sizes().vec()}})
                                 .output();
   }
 
@@ -100,7 +107,7 @@ class Reader {
     const Shape size = shape(input);
     define(name, result_.graph
                      ->add_special(NodeKind::kPlaceholder, "belfry::placeholder", {},
-                                   {{"dtype", type}, {"shape", size}}, name, {{type, size}})
+                                   {{"dtype", type}, {"shape", size}}, node_name(name), {{type, size}})
                      .output());
     result_.inputs.push_back(tensors_[name]);
     result_.input_names.push_back(name);
@@ -173,9 +180,7 @@ class Reader {
     const Node* node = nullptr;
     try {
       node = &result_.graph->add(op, {}, attributes, name);
-    } catch (const UsageError& e) {
-      fail(fmt::format("node '{}': {}", name, e.what()));
-    } catch (const std::exception& e) {  // an operator that does not check its arguments itself
+    } catch (const std::exception& e) {
       fail(fmt::format("node '{}': {}", name, e.what()));
     }
     if (node->is_random()) fail(fmt::format("node '{}' draws random numbers", name));
@@ -203,7 +208,12 @@ class Reader {
 }  // namespace
 
 ReadGraph read_graph_json(const std::string& where, const std::string& text, const NamedWeights& weights) {
-  return Reader(where, weights).read(parse(where, text));
+  const json root = parse(where, text);
+  try {
+    return Reader(where, weights).read(root);
+  } catch (const UsageError& e) {  // a name that no graph takes
+    throw DataError(where, e.what());
+  }
 }
 
 }  // namespace belfry::internal

@@ -103,7 +103,7 @@ class Writer {
   }
 
   std::string add_weight(const Node& node, const c10::Argument& declared, const at::Tensor& value) {
-    result_.weights.emplace_back(fmt::format("{}:{}", node.name(), declared.name()),
+    result_.weights.emplace_back(fmt::format("{}.{}", node.name(), declared.name()),
                                  value.cpu().contiguous());
     return result_.weights.back().first;
   }

@@ -50,24 +50,41 @@ Ints from_front(Ints axes, int64_t rank) {
   return axes;
 }
 
+/// The sizes that a constant shape means for `x`: a 0 keeps the size of `x` there, and -1 is what remains,
+/// known where the sizes that are not kept are.
+Shape meant_sizes(const Tensor& x, const Shape& given) {
+  Shape sizes = given;
+  int64_t remaining = 1;
+  for (int64_t axis = 0; axis < x.rank(); ++axis) {
+    const bool kept = axis < static_cast<int64_t>(given.size()) && given[static_cast<size_t>(axis)] == 0;
+    if (kept) {
+      sizes[static_cast<size_t>(axis)] = x.dim(axis);
+    } else if (remaining != kDynamic) {
+      remaining = x.dim(axis) == kDynamic ? kDynamic : remaining * x.dim(axis);
+    }
+  }
+  for (int64_t size : given) {
+    if (size > 0 && remaining > 0) remaining /= size;
+  }
+  const auto open = std::find(given.begin(), given.end(), kDynamic);
+  if (open != given.end()) sizes[static_cast<size_t>(open - given.begin())] = remaining;
+  return sizes;
+}
+
 Tensors reshape_as_onnx(const OnnxImport& node) {
   const Tensor& x = node.input();
-  auto sizes = known_sizes(node.input(1));
-  if (!sizes) throw ImportFailure{"expected a known number of sizes"};
-  const bool is_constant = value_of(node.input(1)).has_value();
-  if (!is_constant) return {reshape(x, node.input(1), *sizes)};
-  if (node.integer("allowzero", 0) != 0) return {reshape(x, *sizes)};
+  const auto given = known_sizes(node.input(1));
+  if (!given) throw ImportFailure{"expected a known number of sizes"};
+  if (!value_of(node.input(1))) return {reshape(x, RunTimeShape(node.input(1), *given))};
+  if (node.integer("allowzero", 0) != 0) return {reshape(x, *given)};
+  const Shape sizes = meant_sizes(x, *given);
+  if (std::count(sizes.begin(), sizes.end(), kDynamic) <= 1) return {reshape(x, sizes)};
   Tensors parts;
-  bool dynamic = false;
-  for (size_t i = 0; i < sizes->size(); ++i) {
-    int64_t& size = (*sizes)[i];
-    const bool kept = size == 0;
-    if (kept) size = x.dim(static_cast<int64_t>(i));
-    dynamic |= kept && size == kDynamic;
-    parts.push_back(kept && size == kDynamic ? slice(shape(x), {static_cast<int64_t>(i)}, {1})
-                                             : constant(Ints{size}));
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    const bool kept = (*given)[i] == 0 && sizes[i] == kDynamic;
+    parts.push_back(kept ? slice(shape(x), {static_cast<int64_t>(i)}, {1}) : constant(Ints{sizes[i]}));
   }
-  return {dynamic ? reshape(x, concat(parts, 0), *sizes) : reshape(x, *sizes)};
+  return {reshape(x, RunTimeShape(concat(parts, 0), sizes))};
 }
 
 void add_shapes(OnnxBuilds& builds) {

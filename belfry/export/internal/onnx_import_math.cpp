@@ -37,7 +37,15 @@ void add_unary(OnnxBuilds& builds) {
                                                  {"Sigmoid", sigmoid},
                                                  {"Tanh", tanh},
                                                  {"HardSwish", hardswish},
-                                                 {"Softplus", softplus}};
+                                                 {"Softplus", softplus},
+                                                 {"Softsign", softsign},
+                                                 {"Tan", tan},
+                                                 {"Asin", asin},
+                                                 {"Acos", acos},
+                                                 {"Atan", atan},
+                                                 {"Sinh", sinh},
+                                                 {"Cosh", cosh},
+                                                 {"IsInf", is_inf}};
   for (const auto& [op, function] : unary) {
     builds[op] = [function](const OnnxImport& x) -> Tensors { return {function(x.input(), "")}; };
   }

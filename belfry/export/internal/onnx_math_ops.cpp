@@ -88,11 +88,25 @@ void add_logic(OnnxOps& ops) {
   ops["aten::isnan"] = [](OnnxCall& call) -> OnnxNames {
     return {call.out.elementwise("IsNaN", {call.value("self")})};
   };
+  ops["aten::isinf"] = [](OnnxCall& call) -> OnnxNames {
+    return {call.out.elementwise("IsInf", {call.value("self")})};
+  };
   ops["aten::isfinite"] = [](OnnxCall& call) -> OnnxNames {
     // x - x is 0 for finite numbers, else NaN.
     const OnnxName x = call.value("self");
     const OnnxName zero = call.out.elementwise("Sub", {x, x});
     return {call.out.elementwise("Not", {call.out.elementwise("IsNaN", {zero})})};
+  };
+  ops["aten::where.ScalarOther"] = [](OnnxCall& call) -> OnnxNames {
+    const DType dtype = call.result().dtype;
+    return {call.out.elementwise("Where", {call.value("condition", kBool), call.value("self", dtype),
+                                           call.out.constant(call.scalar("other"), dtype)})};
+  };
+  ops["aten::where.ScalarSelf"] = [](OnnxCall& call) -> OnnxNames {
+    const DType dtype = call.result().dtype;
+    return {call.out.elementwise(
+        "Where", {call.value("condition", kBool), call.out.constant(call.scalar("self"), dtype),
+                  call.value("other", dtype)})};
   };
   ops["aten::where.self"] = [](OnnxCall& call) -> OnnxNames {
     const DType dtype = call.result().dtype;
@@ -113,10 +127,11 @@ OnnxName remainder(OnnxCall& call, const OnnxName& x, const OnnxName& y) {
   return out.elementwise("Sub", {x, out.elementwise("Mul", {whole, y})});
 }
 
+/// ONNX divides integers towards zero: what remains is taken off first.
 OnnxName floor_divide(OnnxCall& call, const OnnxName& x, const OnnxName& y) {
   OnnxBuilder& out = call.out;
-  if (!is_float(call.result().dtype)) call.unsupported("a floor_div of integers");
-  return out.elementwise("Floor", {out.elementwise("Div", {x, y})});
+  if (is_float(call.result().dtype)) return out.elementwise("Floor", {out.elementwise("Div", {x, y})});
+  return out.elementwise("Div", {out.elementwise("Sub", {x, remainder(call, x, y)}), y});
 }
 
 void add_divisions(OnnxOps& ops) {
@@ -128,6 +143,10 @@ void add_divisions(OnnxOps& ops) {
     const DType dtype = call.result().dtype;
     return {remainder(call, call.value("self", dtype), call.out.constant(call.scalar("other"), dtype))};
   };
+  ops["aten::floor_divide.Scalar"] = [](OnnxCall& call) -> OnnxNames {
+    const DType dtype = call.result().dtype;
+    return {floor_divide(call, call.value("self", dtype), call.out.constant(call.scalar("other"), dtype))};
+  };
   ops["aten::floor_divide"] = [](OnnxCall& call) -> OnnxNames {
     const DType dtype = call.result().dtype;
     return {floor_divide(call, call.value("self", dtype), call.value("other", dtype))};
@@ -135,6 +154,11 @@ void add_divisions(OnnxOps& ops) {
 }
 
 void add_powers(OnnxOps& ops) {
+  ops["aten::pow.Scalar"] = [](OnnxCall& call) -> OnnxNames {
+    const DType dtype = call.result().dtype;
+    return {call.out.elementwise(
+        "Pow", {call.out.constant(call.scalar("self"), dtype), call.value("exponent", dtype)})};
+  };
   ops["aten::pow.Tensor_Tensor"] = [](OnnxCall& call) -> OnnxNames {
     const DType dtype = call.result().dtype;
     return {call.out.elementwise("Pow", {call.value("self", dtype), call.value("exponent", dtype)})};
@@ -196,7 +220,9 @@ void add_math_ops(OnnxOps& ops) {
        {std::pair("abs", "Abs"), std::pair("neg", "Neg"), std::pair("sign", "Sign"), std::pair("exp", "Exp"),
         std::pair("log", "Log"), std::pair("sqrt", "Sqrt"), std::pair("sin", "Sin"), std::pair("cos", "Cos"),
         std::pair("erf", "Erf"), std::pair("floor", "Floor"), std::pair("ceil", "Ceil"),
-        std::pair("round", "Round"), std::pair("reciprocal", "Reciprocal")})
+        std::pair("round", "Round"), std::pair("tan", "Tan"), std::pair("asin", "Asin"),
+        std::pair("acos", "Acos"), std::pair("atan", "Atan"), std::pair("sinh", "Sinh"),
+        std::pair("cosh", "Cosh"), std::pair("reciprocal", "Reciprocal")})
     add_unary(ops, std::string("aten::") + aten, onnx);
   add_sums(ops);
   for (const auto& [aten, onnx] : {std::pair("aten::mul", "Mul"), std::pair("aten::div", "Div")}) {

@@ -64,6 +64,13 @@ void add_activations(OnnxOps& ops) {
     if (beta == 1) return {call.out.elementwise("Softplus", {x})};
     return {times(call, call.out.elementwise("Softplus", {times(call, x, beta)}), 1 / beta)};
   };
+  ops["belfry::softsign"] = [](OnnxCall& call) -> OnnxNames {
+    return {call.out.elementwise("Softsign", {call.value("x", call.result().dtype)})};
+  };
+  ops["aten::log_sigmoid"] = [](OnnxCall& call) -> OnnxNames {
+    const OnnxName flipped = call.out.elementwise("Neg", {call.value("self")});
+    return {call.out.elementwise("Neg", {call.out.elementwise("Softplus", {flipped})})};
+  };
   ops["belfry::prelu"] = [](OnnxCall& call) -> OnnxNames {
     const DType dtype = call.result().dtype;
     const OnnxName x = call.value("x", dtype), zero = call.out.constant(0, dtype);

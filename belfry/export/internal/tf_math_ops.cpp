@@ -50,6 +50,11 @@ void add_arithmetic(TfOps& ops) {
     add_binary(ops, std::string(aten) + ".Scalar", tf);
   }
   add_binary(ops, "aten::floor_divide", "FloorDiv");
+  add_binary(ops, "aten::floor_divide.Scalar", "FloorDiv");
+  ops["aten::pow.Scalar"] = [](TfCall& call) -> TfNames {
+    const TfName base = call.out.constant(call.scalar("self"), call.dtype());
+    return {call.out.add("Pow", {base, call.value("exponent", call.dtype())}, call.dtype())};
+  };
   add_binary(ops, "aten::maximum", "Maximum");
   add_binary(ops, "aten::minimum", "Minimum");
   ops["aten::pow.Tensor_Tensor"] = [](TfCall& call) -> TfNames {
@@ -96,11 +101,22 @@ void add_logic(TfOps& ops) {
   ops["aten::logical_not"] = [](TfCall& call) -> TfNames {
     return {call.out.add("LogicalNot", {call.value("self", kBool)})};
   };
-  for (const auto& [aten, tf] : Pairs{{"aten::isnan", "IsNan"}, {"aten::isfinite", "IsFinite"}}) {
+  for (const auto& [aten, tf] :
+       Pairs{{"aten::isnan", "IsNan"}, {"aten::isinf", "IsInf"}, {"aten::isfinite", "IsFinite"}}) {
     ops[aten] = [tf = std::string(tf)](TfCall& call) -> TfNames {
       return {call.out.add(tf, {call.value("self")}, call.dtype("self"))};
     };
   }
+  ops["aten::where.ScalarOther"] = [](TfCall& call) -> TfNames {
+    return {call.out.add("SelectV2",
+                         {call.value("condition", kBool), call.value("self", call.dtype()), other(call)},
+                         call.dtype())};
+  };
+  ops["aten::where.ScalarSelf"] = [](TfCall& call) -> TfNames {
+    const TfName self = call.out.constant(call.scalar("self"), call.dtype());
+    return {call.out.add(
+        "SelectV2", {call.value("condition", kBool), self, call.value("other", call.dtype())}, call.dtype())};
+  };
   ops["aten::where.self"] = [](TfCall& call) -> TfNames {
     return {call.out.add(
         "SelectV2",
@@ -220,7 +236,13 @@ void add_math_ops(TfOps& ops) {
                                       {"erf", "Erf"},
                                       {"floor", "Floor"},
                                       {"ceil", "Ceil"},
-                                      {"round", "Round"}})
+                                      {"round", "Round"},
+                                      {"tan", "Tan"},
+                                      {"asin", "Asin"},
+                                      {"acos", "Acos"},
+                                      {"atan", "Atan"},
+                                      {"sinh", "Sinh"},
+                                      {"cosh", "Cosh"}})
     add_unary(ops, std::string("aten::") + aten, tf);
   add_arithmetic(ops);
   for (const auto& [aten, tf] : Pairs{{"aten::eq", "Equal"},

@@ -83,6 +83,12 @@ void add_activations(TfOps& ops) {
     const TfName y = apply(call, "Softplus", {apply(call, "Mul", {x, number(call, beta)})});
     return {apply(call, "Mul", {y, number(call, 1 / beta)})};
   };
+  ops["belfry::softsign"] = [](TfCall& call) -> TfNames {
+    return {apply(call, "Softsign", {call.value("x", call.dtype())})};
+  };
+  ops["aten::log_sigmoid"] = [](TfCall& call) -> TfNames {
+    return {apply(call, "Neg", {apply(call, "Softplus", {apply(call, "Neg", {call.value("self")})})})};
+  };
   ops["belfry::prelu"] = [](TfCall& call) -> TfNames {
     const TfName x = call.value("x", call.dtype());
     const TfName below = apply(call, "Minimum", {x, number(call, 0)});
