@@ -63,7 +63,8 @@ std::map<std::string, at::Tensor> load_checkpoint(const std::string& path);
 
 /// Writes tensors in the format that the path's extension says: .npz, .safetensors, and a TensorFlow
 /// checkpoint of that prefix otherwise. The file appears complete and durable under its name, or not at all.
-/// Names are stored without ":0". Throws UsageError for dtypes that the format cannot hold (bfloat16 in npz).
+/// Names are stored without ":0". In .npz, which has no bfloat16, such tensors become float32. Throws
+/// UsageError for dtypes that the format cannot hold.
 void save_checkpoint(const std::string& path, const std::map<std::string, at::Tensor>& tensors);
 
 }  // namespace belfry

@@ -15,23 +15,15 @@
 #include "tests/support/close.h"
 #include "tests/support/export_cases.h"
 #include "tests/support/fault_file_system.h"
+#include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
 
 namespace belfry {
 namespace {
 
+using test::message_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-template <typename Kind, typename F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Kind& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
 
 TEST(GraphFileTest, ALoadedGraphComputesWhatTheSessionComputesForAnyBatchSize) {
   const test::TempDir folder;

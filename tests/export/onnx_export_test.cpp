@@ -12,12 +12,14 @@
 #include "belfry/graph/scope.h"
 #include "belfry/ops/ops.h"
 #include "tests/support/export_cases.h"
+#include "tests/support/message_of.h"
 #include "tests/support/python.h"
 #include "tests/support/temp_dir.h"
 
 namespace belfry {
 namespace {
 
+using test::message_of;
 using testing::HasSubstr;
 
 TEST(OnnxExportTest, OnnxRuntimeComputesWhatTheSessionComputesForAnyBatchSize) {
@@ -82,16 +84,6 @@ TEST(OnnxExportTest, InputsAndOutputsAreNamedAsTensorsAndKeepDynamicSizes) {
   EXPECT_EQ(model.inputs[0].shape, (std::vector<OnnxValue::Size>{"x.0", 8, 8, 3}));
   EXPECT_EQ(model.outputs.at(0).name, "y");
   EXPECT_EQ(model.outputs[0].shape, (std::vector<OnnxValue::Size>{"y.0", 8, 8, 3}));
-}
-
-template <typename Kind, typename F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Kind& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 TEST(OnnxExportTest, AFileThatExistsIsKeptUnlessOverwritingIsAskedFor) {

@@ -13,12 +13,14 @@
 #include "belfry/graph/scope.h"
 #include "belfry/ops/ops.h"
 #include "tests/support/export_cases.h"
+#include "tests/support/message_of.h"
 #include "tests/support/python.h"
 #include "tests/support/temp_dir.h"
 
 namespace belfry {
 namespace {
 
+using test::message_of;
 using testing::HasSubstr;
 
 /// Names of outputs, a line each.
@@ -48,16 +50,6 @@ TEST(SavedModelTest, TensorFlowComputesWhatTheSessionComputesForAnyBatchSize) {
   }
   EXPECT_EQ(test::run_python("tests/export/run_tensorflow.py", {folder.path()}), "");
   for (const auto& [path, values] : expected) test::expect_results(path, values);
-}
-
-template <typename Kind, typename F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Kind& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 TEST(SavedModelTest, VariablesStayVariablesInACheckpointBesideTheGraph) {

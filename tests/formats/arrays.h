@@ -12,6 +12,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/formats/array_info.h"
+#include "tests/support/message_of.h"
 
 namespace belfry::test {
 
@@ -49,17 +50,6 @@ std::string read_array(const Reader& reader, const std::string& name) {
     return bytes;
   }
   return "no such array";
-}
-
-/// The message of the E that `call` throws; "nothing thrown" if none.
-template <typename E, typename Call>
-std::string message_of(Call call) {
-  try {
-    call();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "nothing thrown";
 }
 
 /// Whether `call` throws DataError in a process that may take no more than 64 MiB on top of what this one

@@ -149,7 +149,7 @@ TEST(BundleDamage, BadHeadersAreRefused) {
   EXPECT_THAT(read_crafted({{"", header(1, 1)}}), HasSubstr("big-endian"));
   EXPECT_THAT(read_crafted({{"", header(1, 0, 2)}}), HasSubstr("minimum consumer version 2"));
   EXPECT_THAT(read_crafted({{"", header(1000000000)}, {"t", good}}), HasSubstr("[tensor t]"));
-  EXPECT_EQ(read_crafted({{"", header() + "\xf8\x01\x05"}}), "nothing thrown")
+  EXPECT_EQ(read_crafted({{"", header() + "\xf8\x01\x05"}}), "nothing was thrown")
       << "unknown fields are ignored";
 }
 

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "belfry/base/error.h"
+#include "tests/support/message_of.h"
 
 namespace belfry {
 namespace {
 
+using test::message_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -25,16 +27,6 @@ OnnxModel small_model() {
 
 OnnxModel parse(const std::string& bytes) {
   return parse_onnx("model", as_byte_span(bytes));
-}
-
-template <typename Kind, typename F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Kind& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 TEST(OnnxTest, AModelComesBackAsItWasWritten) {

@@ -18,10 +18,12 @@
 #include "belfry/graph/graph.h"
 #include "belfry/graph/node.h"
 #include "belfry/predict/internal/batch_former.h"
+#include "tests/support/message_of.h"
 
 namespace belfry {
 namespace {
 
+using test::message_of;
 using namespace std::chrono_literals;
 using internal::BatchFormer;
 using internal::Clock;
@@ -37,16 +39,6 @@ at::Tensor sample(double value) {
 }
 at::Tensor rows(int64_t count, double value) {
   return at::full({count, 3}, value, at::kFloat);
-}
-
-template <typename Kind, typename F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Kind& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 /// Doubles its input, refuses negative numbers, and remembers the size of each batch. While it is held, calls

@@ -19,10 +19,12 @@
 #include "belfry/predict/async_predictor.h"
 #include "belfry/predict/dataset_predictor.h"
 #include "belfry/predict/offline_predictor.h"
+#include "tests/support/message_of.h"
 
 namespace belfry {
 namespace {
 
+using test::message_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -61,16 +63,6 @@ class PredictorTest : public testing::Test {
 
   Linear model;
 };
-
-template <typename Kind, typename F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Kind& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
 
 TEST_F(PredictorTest, WritesIntoTheCallersTensors) {
   const OfflinePredictor predict(config());
