@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
@@ -14,6 +15,9 @@ namespace {
 constexpr std::string_view kTemporaryMark = ".tempstate";
 
 const auto kProcessStart = std::filesystem::file_time_type::clock::now();
+
+// File systems round times down, to a tick of the kernel or to two seconds.
+constexpr std::chrono::seconds kFileTimeGrain(2);
 
 // Differs between processes and, through the clock, between machines that share a folder.
 std::string temporary_name(const std::string& path) {
@@ -71,7 +75,7 @@ void remove_stale_temporaries(FileSystem& files, const std::string& folder) {
     if (!is_temporary(name)) continue;
     const std::string path = folder + "/" + name;
     try {
-      if (files.modified(path) < kProcessStart) files.remove(path);
+      if (files.modified(path) + kFileTimeGrain < kProcessStart) files.remove(path);
     } catch (const DataError& e) {
       log_warning("[AtomicFile] an old temporary file stays: {}", e.what());
     }
