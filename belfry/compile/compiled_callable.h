@@ -30,8 +30,8 @@ class CompiledCallable {
   /// not compiled.
   std::vector<ProfiledStep> profile(const std::vector<at::Tensor>& feeds) const;
 
-  /// False where the graph draws random numbers, writes variables, or has shapes that depend on values: the
-  /// session's ordinary plan runs it.
+  /// False where the graph draws random numbers, writes variables, has shapes that depend on values, or is on
+  /// a GPU: the session's ordinary plan runs it.
   bool is_compiled() const;
   /// The graph before and after each pass, and the instructions of the newest program.
   std::string describe() const;

@@ -14,6 +14,7 @@ Tensor add_placeholder(Graph& graph, const std::string& name, DType dtype, const
 namespace {
 
 bool is_plain(const Node& node) {
+  if (!node.device().is_cpu()) return false;
   switch (node.kind()) {
     case NodeKind::kPlaceholder:
     case NodeKind::kConstant:

@@ -63,8 +63,8 @@ class Rewriter {
 
 /// What is compiled for `fetches` of a session's graph. The variables behind InferenceGraph::weights come in
 /// the same order. Identities are left out, placeholders that are not fed replaced by their defaults. nullopt
-/// where only the ordinary plan can run it: random numbers, writes, gradients, control dependencies or
-/// fetches without a value.
+/// where only the ordinary plan can run it: random numbers, writes, gradients, another device, control
+/// dependencies or fetches without a value.
 struct Extracted {
   InferenceGraph graph;
   std::vector<Variable> variables;
