@@ -61,7 +61,7 @@ bool refuses_in_little_memory(Call call) {
     uint64_t pages = 0;
     std::ifstream("/proc/self/statm") >> pages;
     const rlim_t most = pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)) + (64 << 20);
-    const rlimit limit{most, most};
+    [[maybe_unused]] const rlimit limit{most, most};
 #ifndef __SANITIZE_ADDRESS__  // which maps memory as it likes
     ::setrlimit(RLIMIT_AS, &limit);
 #endif
