@@ -50,6 +50,7 @@
 #include "belfry/graph/gradients.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/model_desc.h"
+#include "belfry/graph/needed_nodes.h"
 #include "belfry/graph/node.h"
 #include "belfry/graph/scope.h"
 #include "belfry/graph/shape_inference.h"

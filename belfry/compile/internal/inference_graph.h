@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "belfry/graph/graph.h"
+#include "belfry/graph/needed_nodes.h"
 #include "belfry/graph/node.h"
 #include "belfry/graph/scope.h"
 #include "belfry/graph/tensor.h"
@@ -73,10 +74,6 @@ std::optional<Extracted> extract(const std::vector<Tensor>& feeds, const std::ve
 
 /// A placeholder at the root of `graph`, which is the default one.
 Tensor add_placeholder(Graph& graph, const std::string& name, DType dtype, const Shape& shape);
-
-/// Nodes that `fetches` need, inputs first; those of `stop` and what only they need are left out.
-std::vector<const Node*> needed_nodes(const std::vector<Tensor>& fetches,
-                                      const std::vector<Tensor>& stop = {});
 
 /// The nodes that no feed flows into: the weights, constants, and what is computed from these alone.
 std::unordered_set<const Node*> independent_nodes(const InferenceGraph& graph);

@@ -6,28 +6,10 @@
 #include <unordered_set>
 
 #include "belfry/base/error.h"
+#include "belfry/graph/needed_nodes.h"
 
 namespace belfry::internal {
 namespace {
-
-/// The nodes that `outputs` need, inputs first; those before `inputs` are left out.
-std::vector<const Node*> needed_nodes(const FrozenGraph& graph) {
-  const std::unordered_set<Tensor> stops(graph.inputs.begin(), graph.inputs.end());
-  std::unordered_set<const Node*> seen;
-  std::vector<const Node*> nodes, stack;
-  auto visit = [&](const Tensor& tensor) {
-    if (!stops.contains(tensor) && seen.insert(&tensor.node()).second) stack.push_back(&tensor.node());
-  };
-  for (const Tensor& output : graph.outputs) visit(output);
-  while (!stack.empty()) {
-    const Node* node = stack.back();
-    stack.pop_back();
-    nodes.push_back(node);
-    for (const Tensor& input : node->inputs()) visit(input);
-  }
-  std::sort(nodes.begin(), nodes.end(), [](const Node* a, const Node* b) { return a->id() < b->id(); });
-  return nodes;
-}
 
 void check_inference(const std::string& who, const Node& node) {
   const char* trouble = nullptr;
@@ -86,7 +68,7 @@ FrozenGraph freeze(const std::string& who, Session& session, const std::vector<F
     const Tensor source = frozen.source(tensor);
     if (!dependent.contains(source) && seen.insert(source).second) wanted.push_back(source);
   };
-  for (const Node* node : needed_nodes(frozen)) {
+  for (const Node* node : needed_nodes(frozen.outputs, frozen.inputs)) {
     check_inference(who, *node);
     const auto& from = node->inputs();
     if (std::none_of(from.begin(), from.end(), [&](const Tensor& t) { return dependent.contains(t); }))
