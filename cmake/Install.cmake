@@ -9,6 +9,10 @@ cmake_path(SET LibTorch_ROOT_DIR NORMALIZE "${_libtorch_folder}/../..")
 # LibTorch is no system library. INSTALL_RPATH_USE_LINK_PATH would leave out a folder inside the project, as .env is.
 set_target_properties(belfry PROPERTIES INSTALL_RPATH ${_libtorch_folder})
 install(TARGETS belfry EXPORT BelfryTargets FILE_SET HEADERS)
+if(TARGET belfry_data)
+  set_target_properties(belfry_data PROPERTIES INSTALL_RPATH "$ORIGIN;${_libtorch_folder}")
+  install(TARGETS belfry_data EXPORT BelfryTargets FILE_SET HEADERS)
+endif()
 if(TARGET belfry_program)
   set_target_properties(belfry_program PROPERTIES
     INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR};${_libtorch_folder}")
