@@ -105,6 +105,66 @@ TEST_F(CompileTest, LinearOperatorsOfEverySizeRun) {
   }
 }
 
+TEST_F(CompileTest, AResidualThatIsNeededAgainStaysAsItIs) {
+  const Tensor image = placeholder("image", {kDynamic, 6, 6, 8});
+  const Tensor x = tanh(image);
+  auto conv = [&](const std::string& name, const Tensor& y) {
+    return Conv2D(name, y, {.filters = 8, .kernel = 3});
+  };
+  const Tensor of_itself = x + conv("a", x), twice = x + conv("b", sigmoid(x)),
+               of_view = reshape(reshape(x, {-1, 8}), {-1, 6, 6, 8}) + conv("c", twice),
+               fed = image + conv("d", of_view);
+  randomize();
+  const std::vector<Fetch> fetches = {of_itself, of_view, fed, sum(x)};
+  const CompiledCallable compiled = compile(session_, {image}, fetches);
+  const std::vector<at::Tensor> feeds = {at::randn({2, 6, 6, 8})};
+  const at::Tensor before = feeds[0].clone();
+  const auto given = compiled(feeds), expected = plain({image}, fetches, feeds);
+  for (size_t i = 0; i < fetches.size(); ++i) EXPECT_TRUE(test::close(given[i], expected[i], kRounding)) << i;
+  EXPECT_TRUE(feeds[0].equal(before));
+}
+
+TEST_F(CompileTest, EveryKindOfAttentionGivesTheSame) {
+  const Tensor x = placeholder("x", {kDynamic, 5, 3 * 2 * 4}), mask = placeholder("mask", {5, 5});
+  const Tensor heads = transpose(reshape(x, {-1, 5, 3, 2, 4}), {2, 0, 3, 1, 4});
+  const Tensor query = select(heads, 0), key = select(heads, 1), value = select(heads, 2);
+  auto attention = [&](const AttentionAttributes& attributes) {
+    return reshape(transpose(scaled_dot_product_attention(query, key, value, attributes), {0, 2, 1, 3}),
+                   {-1, 8});
+  };
+  const std::vector<Fetch> fetches = {attention({}), attention({.scale = 0.3}), attention({.mask = mask}),
+                                      attention({.is_causal = true}),
+                                      attention({.mask = greater(mask, 0.0)})};
+  const CompiledCallable compiled = compile(session_, {x, mask}, fetches);
+  const at::Tensor masked = at::randn({5, 5});
+  masked.diagonal().fill_(1);
+  for (int64_t batch : {1, 3}) {
+    const std::vector<at::Tensor> feeds = {at::randn({batch, 5, 24}), masked};
+    const auto given = compiled(feeds), expected = plain({x, mask}, fetches, feeds);
+    for (size_t i = 0; i < fetches.size(); ++i)
+      EXPECT_TRUE(test::close(given[i], expected[i], kRounding)) << i << " of batch " << batch;
+  }
+  EXPECT_THAT(compiled.describe(), HasSubstr("onednn brg:"));
+}
+
+TEST_F(CompileTest, ScalesAndShiftsOfAnyNumberOfChannelsRun) {
+  for (int64_t channels : {1, 3, 16, 24, 40, 5000}) {
+    const std::string name = "bn" + std::to_string(channels);
+    const Tensor x = placeholder(name + "_x", {kDynamic, 3, 2, channels}), y = BatchNorm(name, x);
+    const std::vector<Fetch> fetches = {y, relu(BatchNorm(name + "b", x)), relu6(BatchNorm(name + "c", x)),
+                                        silu(BatchNorm(name + "d", x))};
+    randomize();
+    const CompiledCallable compiled = compile(session_, {x}, fetches);
+    at::Tensor feed = at::randn({2, 3, 2, channels});
+    feed[0][0][0][0] = NAN;
+    const auto given = compiled({feed}), expected = plain({x}, fetches, {feed});
+    for (size_t i = 0; i < fetches.size(); ++i) {
+      EXPECT_TRUE(given[i][0][0][0][0].isnan().item<bool>());
+      EXPECT_TRUE(test::close(given[i].nan_to_num(), expected[i].nan_to_num(), kRounding)) << channels;
+    }
+  }
+}
+
 TEST_F(CompileTest, VariablesThatChangeAreSeen) {
   const Tensor x = placeholder("x", {kDynamic, 6, 6, 4});
   const Tensor y = Conv2D("conv", x, {.filters = 8, .kernel = 3, .activation = BNReLU});

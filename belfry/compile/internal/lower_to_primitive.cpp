@@ -1,11 +1,8 @@
 #include <fmt/format.h>
 
-#include <dnnl.hpp>
-#include <optional>
-
 #include "belfry/base/error.h"
 #include "belfry/compile/internal/fused_op.h"
-#include "belfry/compile/internal/program.h"
+#include "belfry/compile/internal/primitive.h"
 
 namespace belfry {
 namespace {
@@ -15,87 +12,23 @@ using Dims = memory::dims;
 
 constexpr auto kInference = dnnl::prop_kind::forward_inference;
 
-std::optional<memory::data_type> data_type(DType dtype) {
-  if (dtype == kFloat32) return memory::data_type::f32;
-  if (dtype == kBFloat16) return memory::data_type::bf16;
-  return std::nullopt;
-}
-
-bool supported(std::initializer_list<at::Tensor> tensors) {
-  return std::all_of(tensors.begin(), tensors.end(), [](const at::Tensor& t) {
-    return !t.defined() || (data_type(t.scalar_type()) && t.numel() > 0);
-  });
-}
-
-/// As it lies in memory, dimensions in the order given by `order`.
-memory::desc desc_of(const at::Tensor& tensor, const std::vector<int64_t>& order = {}) {
-  Dims sizes, strides;
-  for (int64_t i = 0; i < tensor.dim(); ++i) {
-    const int64_t axis = order.empty() ? i : order[static_cast<size_t>(i)];
-    sizes.push_back(tensor.size(axis));
-    strides.push_back(tensor.stride(axis));
-  }
-  return {sizes, *data_type(tensor.scalar_type()), strides};
-}
-
 /// NHWC images, in oneDNN's logical order.
+memory::desc image_desc(const NodeOutput& output) {
+  const Shape& s = output.shape;
+  return {{s[0], s[3], s[1], s[2]}, *data_type(output.dtype), memory::format_tag::nhwc};
+}
 memory::desc image_desc(const at::Tensor& tensor) {
   return desc_of(tensor, {0, 3, 1, 2});
 }
 
 /// Per channel of an image.
-memory::desc channels_desc(const at::Tensor& tensor, int64_t rank) {
-  Dims sizes(static_cast<size_t>(rank), 1), strides(static_cast<size_t>(rank), tensor.numel());
-  sizes[1] = tensor.numel();
-  strides[1] = 1;
-  return {sizes, *data_type(tensor.scalar_type()), strides};
+memory::desc channels_desc(const at::Tensor& tensor) {
+  return {{1, tensor.numel()}, *data_type(tensor.scalar_type()), memory::format_tag::ab};
 }
 
 memory::desc any_layout(const memory::desc& desc) {
   return {desc.dims(), desc.data_type(), memory::format_tag::any};
 }
-
-class Primitive : public Instruction {
- public:
-  Primitive(dnnl::primitive primitive, std::string implementation)
-      : primitive_(std::move(primitive)), implementation_(std::move(implementation)), stream_(cpu_engine()) {}
-
-  void add(int argument, const memory::desc& desc, at::Tensor tensor) {
-    memories_.push_back(memory(desc, cpu_engine(), DNNL_MEMORY_NONE));
-    tensors_.push_back(std::move(tensor));
-    arguments_.push_back({argument, memories_.back().get()});
-  }
-  const std::vector<at::Tensor>& tensors() const { return tensors_; }
-
-  void add(int argument, memory packed) {
-    weights_.push_back(std::move(packed));
-    arguments_.push_back({argument, weights_.back().get()});
-  }
-
-  // A feed's or a result's memory is another one with each call.
-  void run() override {
-    for (size_t i = 0; i < memories_.size(); ++i) {
-      void* data = tensors_[i].data_ptr();
-      if (data == last_[i]) continue;
-      last_[i] = data;
-      dnnl_memory_set_data_handle_v2(memories_[i].get(), data, nullptr);
-    }
-    dnnl::error::wrap_c_api(dnnl_primitive_execute(primitive_.get(), stream_.get(),
-                                                   static_cast<int>(arguments_.size()), arguments_.data()),
-                            "could not run a primitive");
-  }
-  void bind() override { last_.assign(memories_.size(), nullptr); }
-  std::string describe() const override { return "onednn " + implementation_; }
-
- private:
-  dnnl::primitive primitive_;
-  std::string implementation_;
-  dnnl::stream stream_;
-  std::vector<memory> memories_, weights_;
-  std::vector<at::Tensor> tensors_;
-  std::vector<void*> last_;
-  std::vector<dnnl_exec_arg_t> arguments_;
-};
 
 /// An activation in oneDNN's words.
 struct Eltwise {
@@ -126,46 +59,37 @@ void append_activation(dnnl::post_ops& ops, const OpParts& op) {
   ops.append_eltwise(1.f, algorithm, alpha, beta);
 }
 
-dnnl::primitive_attr attributes(const dnnl::post_ops& ops) {
-  dnnl::primitive_attr attr;
-  attr.set_post_ops(ops);
-  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  return attr;
+/// Convolutions and linear operators add to what their output's memory holds. Where that is not the residual
+/// already, a copy comes before: still faster than to read it from elsewhere, which oneDNN's best
+/// implementations do not.
+at::Tensor make_output(ProgramBuilder& builder, const Node& node, const Tensor& residual) {
+  return residual.defined() ? builder.make_output_from(node, residual) : builder.make_output(node.output());
 }
 
-/// False for oneDNN's reference implementations, which are slower than anything else, and for those on its
-/// general matrix product: LibTorch exports pieces of its own copy of that (std::call_once for dnnl's
-/// gemm_info_t), which the loader then gives to the system's oneDNN too.
-template <typename Description>
-bool is_usable(const Description& description) {
-  const std::string_view name = description.impl_info_str();
-  return !name.starts_with("ref") && name.find("gemm:jit") == name.npos && name.find("gemm:any") == name.npos;
+dnnl::post_ops sum_and_activation(const OpParts& op) {
+  dnnl::post_ops ops;
+  if (op.inputs[3].defined()) ops.append_sum();
+  append_activation(ops, op);
+  return ops;
 }
 
-/// Adds scratch memory, appends the instruction and defines the node's output.
-template <typename Description>
-void emit(ProgramBuilder& builder, const Node& node, std::unique_ptr<Primitive> primitive,
-          const Description& description, const at::Tensor& output) {
-  // Primitives that hand their work to others look for scratch memory even where they need none.
-  const auto scratch = description.scratchpad_desc();
-  primitive->add(DNNL_ARG_SCRATCHPAD, scratch,
-                 builder.make({static_cast<int64_t>(scratch.get_size())}, kUInt8));
-  const std::vector<at::Tensor> tensors = primitive->tensors();
-  builder.emit(node, std::move(primitive), tensors, {output});
-  builder.define(node.output(), output);
+/// Whether the weights are known and the residual is laid out as the output.
+bool has_primitive_form(ProgramBuilder& builder, const Node& node, const OpParts& op) {
+  const NodeOutput& output = node.outputs()[0];
+  const Tensor& residual = op.inputs[3];
+  if (residual.defined() && (residual.shape() != output.shape || residual.dtype() != output.dtype))
+    return false;
+  const at::Tensor weights = builder.value(op.inputs[1]);
+  const at::Tensor bias = op.inputs[2].defined() ? builder.value(op.inputs[2]) : at::Tensor();
+  return builder.is_weight(weights) && supported({builder.value(op.inputs[0]), weights, bias}) &&
+         (!bias.defined() || bias.dim() == 1);
 }
 
 bool lower_conv2d(ProgramBuilder& builder, const Node& node) {
   const OpParts op(node);
-  const Tensor &x = op.inputs[0], &residual_tensor = op.inputs[3];
-  const at::Tensor filter = builder.value(op.inputs[1]);
+  if (!has_primitive_form(builder, node, op)) return false;
+  const at::Tensor input = builder.dense(op.inputs[0]), filter = builder.value(op.inputs[1]);
   const at::Tensor bias = op.inputs[2].defined() ? builder.value(op.inputs[2]) : at::Tensor();
-  if (residual_tensor.defined() && residual_tensor.shape() != node.outputs()[0].shape) return false;
-  if (!builder.is_weight(filter) || !supported({builder.value(x), filter, bias})) return false;
-  if (residual_tensor.defined() && residual_tensor.dtype() != node.outputs()[0].dtype) return false;
-
-  const at::Tensor input = builder.dense(x);
-  const at::Tensor residual = residual_tensor.defined() ? builder.dense(residual_tensor) : at::Tensor();
   const int64_t groups = op.get<int64_t>("groups");
   const auto strides = op.get<std::vector<int64_t>>("strides"),
              dilations = op.get<std::vector<int64_t>>("dilations"),
@@ -188,26 +112,22 @@ bool lower_conv2d(ProgramBuilder& builder, const Node& node) {
     dilation.push_back(dilations[i] - 1);
   }
 
-  dnnl::post_ops ops;
-  if (residual.defined()) ops.append_binary(dnnl::algorithm::binary_add, image_desc(residual));
-  append_activation(ops, op);
-  const at::Tensor output = builder.make_output(node.output());
   const memory::desc bias_desc = bias.defined() ? desc_of(bias) : memory::desc();
   const dnnl::convolution_forward::desc desc(
       kInference, dnnl::algorithm::convolution_direct, image_desc(input), any_layout(filter_desc), bias_desc,
-      image_desc(output), {strides[0], strides[1]}, dilation, before, after);
-  const dnnl::convolution_forward::primitive_desc description(desc, attributes(ops), cpu_engine());
+      image_desc(node.outputs()[0]), {strides[0], strides[1]}, dilation, before, after);
+  const dnnl::convolution_forward::primitive_desc description(desc, attributes(sum_and_activation(op)),
+                                                              cpu_engine());
   if (!is_usable(description)) return false;
-  auto primitive =
-      std::make_unique<Primitive>(dnnl::convolution_forward(description), description.impl_info_str());
+  auto primitive = std::make_unique<Primitive>(dnnl::convolution_forward(description), description);
+  const at::Tensor output = make_output(builder, node, op.inputs[3]);
   primitive->add(DNNL_ARG_SRC, description.src_desc(), input);
   primitive->add(DNNL_ARG_WEIGHTS,
                  builder.prepared().packed(filter, filter_desc, description.weights_desc()));
   if (bias.defined()) primitive->add(DNNL_ARG_BIAS, bias_desc, bias);
-  if (residual.defined())
-    primitive->add(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, image_desc(residual), residual);
   primitive->add(DNNL_ARG_DST, description.dst_desc(), output);
-  emit(builder, node, std::move(primitive), description, output);
+  emit(builder, node, std::move(primitive), output);
+  builder.define(node.output(), output);
   return true;
 }
 
@@ -218,36 +138,27 @@ at::Tensor as_matrix(const at::Tensor& x) {
 
 bool lower_linear(ProgramBuilder& builder, const Node& node) {
   const OpParts op(node);
-  const Tensor &x = op.inputs[0], &residual_tensor = op.inputs[3];
-  const at::Tensor weight = builder.value(op.inputs[1]);
+  if (!has_primitive_form(builder, node, op)) return false;
+  const at::Tensor input = as_matrix(builder.dense(op.inputs[0])), weight = builder.value(op.inputs[1]);
   const at::Tensor bias = op.inputs[2].defined() ? builder.value(op.inputs[2]) : at::Tensor();
-  if (residual_tensor.defined() && residual_tensor.shape() != node.outputs()[0].shape) return false;
-  if (!builder.is_weight(weight) || !supported({builder.value(x), weight, bias})) return false;
-  if (bias.defined() && bias.dim() != 1) return false;
-
-  const at::Tensor input = builder.dense(x), matrix = as_matrix(input);
-  const at::Tensor residual = residual_tensor.defined() ? builder.dense(residual_tensor) : at::Tensor();
-  dnnl::post_ops ops;
-  if (residual.defined()) ops.append_binary(dnnl::algorithm::binary_add, desc_of(as_matrix(residual)));
-  append_activation(ops, op);
-  const at::Tensor output = builder.make_output(node.output());
   const memory::desc weight_desc = desc_of(weight, {1, 0}),
-                     bias_desc = bias.defined() ? desc_of(bias) : memory::desc();
-  const dnnl::inner_product_forward::desc desc(kInference, desc_of(matrix), any_layout(weight_desc),
-                                               bias_desc, desc_of(as_matrix(output)));
-  const dnnl::inner_product_forward::primitive_desc description(desc, attributes(ops), cpu_engine());
+                     bias_desc = bias.defined() ? desc_of(bias) : memory::desc(),
+                     output_desc({input.size(0), weight.size(1)}, *data_type(node.outputs()[0].dtype),
+                                 memory::format_tag::ab);
+  const dnnl::inner_product_forward::desc desc(kInference, desc_of(input), any_layout(weight_desc), bias_desc,
+                                               output_desc);
+  const dnnl::inner_product_forward::primitive_desc description(desc, attributes(sum_and_activation(op)),
+                                                                cpu_engine());
   if (!is_usable(description)) return false;
-  auto primitive =
-      std::make_unique<Primitive>(dnnl::inner_product_forward(description), description.impl_info_str());
-  primitive->add(DNNL_ARG_SRC, description.src_desc(), matrix);
+  auto primitive = std::make_unique<Primitive>(dnnl::inner_product_forward(description), description);
+  const at::Tensor output = make_output(builder, node, op.inputs[3]);
+  primitive->add(DNNL_ARG_SRC, description.src_desc(), input);
   primitive->add(DNNL_ARG_WEIGHTS,
                  builder.prepared().packed(weight, weight_desc, description.weights_desc()));
   if (bias.defined()) primitive->add(DNNL_ARG_BIAS, bias_desc, bias);
-  if (residual.defined())
-    primitive->add(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, desc_of(as_matrix(residual)),
-                   residual);
-  primitive->add(DNNL_ARG_DST, description.dst_desc(), output);
-  emit(builder, node, std::move(primitive), description, output);
+  primitive->add(DNNL_ARG_DST, output_desc, output);
+  emit(builder, node, std::move(primitive), output);
+  builder.define(node.output(), output);
   return true;
 }
 
@@ -258,7 +169,7 @@ bool lower_scale_shift(ProgramBuilder& builder, const Node& node) {
     return false;
   const at::Tensor input = as_matrix(builder.dense(op.inputs[0]));
   const at::Tensor output = builder.make_output_in_place(node, node.output());
-  const memory::desc channels = channels_desc(scale, 2);
+  const memory::desc channels = channels_desc(scale);
   dnnl::post_ops ops;
   ops.append_binary(dnnl::algorithm::binary_add, channels);
   append_activation(ops, op);
@@ -266,12 +177,13 @@ bool lower_scale_shift(ProgramBuilder& builder, const Node& node) {
                                 desc_of(as_matrix(output)));
   const dnnl::binary::primitive_desc description(desc, attributes(ops), cpu_engine());
   if (!is_usable(description)) return false;
-  auto primitive = std::make_unique<Primitive>(dnnl::binary(description), description.impl_info_str());
+  auto primitive = std::make_unique<Primitive>(dnnl::binary(description), description);
   primitive->add(DNNL_ARG_SRC_0, desc_of(input), input);
   primitive->add(DNNL_ARG_SRC_1, channels, scale);
   primitive->add(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, channels, shift);
   primitive->add(DNNL_ARG_DST, desc_of(as_matrix(output)), output);
-  emit(builder, node, std::move(primitive), description, output);
+  emit(builder, node, std::move(primitive), output);
+  builder.define(node.output(), output);
   return true;
 }
 
@@ -286,11 +198,11 @@ bool lower_activation(ProgramBuilder& builder, const Node& node, const Activatio
   const dnnl::eltwise_forward::primitive_desc description(desc, attributes({}), cpu_engine());
   if (!is_usable(description)) return false;
   const at::Tensor output = builder.make_output_in_place(node, node.output());
-  auto primitive =
-      std::make_unique<Primitive>(dnnl::eltwise_forward(description), description.impl_info_str());
+  auto primitive = std::make_unique<Primitive>(dnnl::eltwise_forward(description), description);
   primitive->add(DNNL_ARG_SRC, line, input);
   primitive->add(DNNL_ARG_DST, line, output);
-  emit(builder, node, std::move(primitive), description, output);
+  emit(builder, node, std::move(primitive), output);
+  builder.define(node.output(), output);
   return true;
 }
 
@@ -309,45 +221,74 @@ bool lower_layer_norm(ProgramBuilder& builder, const Node& node) {
       dnnl::normalization_flags::use_scale | dnnl::normalization_flags::use_shift);
   const dnnl::layer_normalization_forward::primitive_desc description(desc, attributes({}), cpu_engine());
   if (!is_usable(description)) return false;
-  auto primitive = std::make_unique<Primitive>(dnnl::layer_normalization_forward(description),
-                                               description.impl_info_str());
+  auto primitive = std::make_unique<Primitive>(dnnl::layer_normalization_forward(description), description);
   primitive->add(DNNL_ARG_SRC, desc_of(input), input);
   primitive->add(DNNL_ARG_SCALE, desc_of(weight), weight);
   primitive->add(DNNL_ARG_SHIFT, desc_of(bias), bias);
   primitive->add(DNNL_ARG_DST, desc_of(as_matrix(output)), output);
-  emit(builder, node, std::move(primitive), description, output);
+  emit(builder, node, std::move(primitive), output);
+  builder.define(node.output(), output);
+  return true;
+}
+
+/// Windows over height and width; `before` and `after`: padding, which an average does not count.
+struct Windows {
+  Dims kernel, strides, before, after;
+};
+
+bool lower_pooling(ProgramBuilder& builder, const Node& node, dnnl::algorithm algorithm,
+                   const Windows& windows) {
+  const at::Tensor input = builder.dense(node.inputs()[0]);
+  const Dims sizes = image_desc(input).dims();
+  Dims out = {sizes[0], sizes[1]};
+  for (size_t i = 0; i < 2; ++i) {
+    out.push_back(
+        (sizes[i + 2] + windows.before[i] + windows.after[i] - windows.kernel[i]) / windows.strides[i] + 1);
+  }
+  const memory::desc output_desc(out, *data_type(input.scalar_type()), memory::format_tag::nhwc);
+  const dnnl::pooling_v2_forward::desc desc(kInference, algorithm, image_desc(input), output_desc,
+                                            windows.strides, windows.kernel, {0, 0}, windows.before,
+                                            windows.after);
+  const dnnl::pooling_v2_forward::primitive_desc description(desc, attributes({}), cpu_engine());
+  if (!is_usable(description)) return false;
+  auto primitive = std::make_unique<Primitive>(dnnl::pooling_v2_forward(description), description);
+  const at::Tensor output = builder.make_output(node.output());
+  primitive->add(DNNL_ARG_SRC, image_desc(input), input);
+  primitive->add(DNNL_ARG_DST, output_desc, output);
+  emit(builder, node, std::move(primitive), output);
+  builder.define(node.output(), output);
   return true;
 }
 
 bool lower_pool2d(ProgramBuilder& builder, const Node& node, dnnl::algorithm algorithm) {
   const OpParts op(node);
   if (op.get<std::string>("data_format") != "NHWC" || !supported({builder.value(op.inputs[0])})) return false;
-  const at::Tensor input = builder.dense(op.inputs[0]);
-  const auto kernel = op.get<std::vector<int64_t>>("kernel"),
-             strides = op.get<std::vector<int64_t>>("strides");
-  const Shape& out = node.outputs()[0].shape;
-  Dims before, after;
+  const Shape &in = op.inputs[0].shape(), &out = node.outputs()[0].shape;
+  Windows windows{.kernel = op.get<std::vector<int64_t>>("kernel"),
+                  .strides = op.get<std::vector<int64_t>>("strides")};
   for (size_t i = 0; i < 2; ++i) {
-    const int64_t total =
-        op.get<std::string>("padding") == "SAME"
-            ? std::max<int64_t>(
-                  (out[i + 1] - 1) * strides[i] + kernel[i] - input.size(static_cast<int64_t>(i) + 1), 0)
-            : 0;
-    before.push_back(total / 2);
-    after.push_back(total - total / 2);
+    const int64_t needed = (out[i + 1] - 1) * windows.strides[i] + windows.kernel[i] - in[i + 1];
+    const int64_t total = op.get<std::string>("padding") == "SAME" ? std::max<int64_t>(needed, 0) : 0;
+    windows.before.push_back(total / 2);
+    windows.after.push_back(total - total / 2);
   }
-  const at::Tensor output = builder.make_output(node.output());
-  const dnnl::pooling_v2_forward::desc desc(kInference, algorithm, image_desc(input), image_desc(output),
-                                            {strides[0], strides[1]}, {kernel[0], kernel[1]}, {0, 0}, before,
-                                            after);
-  const dnnl::pooling_v2_forward::primitive_desc description(desc, attributes({}), cpu_engine());
-  if (!is_usable(description)) return false;
-  auto primitive =
-      std::make_unique<Primitive>(dnnl::pooling_v2_forward(description), description.impl_info_str());
-  primitive->add(DNNL_ARG_SRC, image_desc(input), input);
-  primitive->add(DNNL_ARG_DST, image_desc(output), output);
-  emit(builder, node, std::move(primitive), description, output);
-  return true;
+  return lower_pooling(builder, node, algorithm, windows);
+}
+
+/// The mean of whole images is a pooling with one window, which is several times faster.
+bool lower_mean(ProgramBuilder& builder, const Node& node) {
+  const Tensor x = node.inputs()[0];
+  const c10::IValue dims = node.attribute("dim");
+  if (x.rank() != 4 || !dims.isIntList() || x.dtype() != node.outputs()[0].dtype ||
+      !supported({builder.value(x)}))
+    return false;
+  std::vector<int64_t> axes = dims.toIntVector();
+  for (int64_t& axis : axes) axis = axis < 0 ? axis + 4 : axis;
+  std::sort(axes.begin(), axes.end());
+  if (axes != std::vector<int64_t>{1, 2}) return false;
+  return lower_pooling(
+      builder, node, dnnl::algorithm::pooling_avg_exclude_padding,
+      {.kernel = {x.dim(1), x.dim(2)}, .strides = {1, 1}, .before = {0, 0}, .after = {0, 0}});
 }
 
 }  // namespace
@@ -358,6 +299,8 @@ bool lower_to_primitive(ProgramBuilder& builder, const Node& node) {
   if (op == "belfry::fused_linear") return lower_linear(builder, node);
   if (op == "belfry::fused_scale_shift") return lower_scale_shift(builder, node);
   if (op == "aten::layer_norm") return lower_layer_norm(builder, node);
+  if (op == "aten::mean.dim") return lower_mean(builder, node);
+  if (op == "aten::scaled_dot_product_attention") return lower_attention(builder, node);
   if (const auto activation = activation_of(node)) return lower_activation(builder, node, *activation);
   if (op == "belfry::max_pool2d") return lower_pool2d(builder, node, dnnl::algorithm::pooling_max);
   if (op == "belfry::avg_pool2d")

@@ -17,7 +17,7 @@ InferenceGraph fold_padding(const InferenceGraph& graph);
 /// Takes a scale and shift for each channel, which a batch normalisation is at inference, into the weights
 /// and the bias of the convolution or linear operator before it. Requires: canonicalize.
 InferenceGraph fold_batch_norm(const InferenceGraph& graph);
-/// Adds the other branch of a residual connection inside of the convolution. Requires:
+/// Adds the other branch of a residual connection inside of the convolution or linear operator. Requires:
 /// fold_batch_norm, which may stand in between.
 InferenceGraph fuse_residuals(const InferenceGraph& graph);
 /// Applies an activation inside of the operator before it. Requires: fuse_residuals, as the sum comes first.

@@ -105,12 +105,12 @@ void ProgramBuilder::build() {
   const InferenceGraph& graph = program_.graph_;
   for (size_t i = 0; i < graph.weights.size(); ++i)
     values_[graph.weights[i]] = program_.prepared_->values()[i];
-  for (const Tensor& feed : graph.feeds) values_[feed] = make_external(feed, program_.feed_storages_);
   const auto nodes = needed_nodes(graph.fetches);
   for (const Node* node : nodes) {
     for (const Tensor& input : node->inputs()) last_use_[input] = node->id();
   }
   for (const Tensor& fetch : graph.fetches) last_use_[fetch] = INT64_MAX;
+  for (const Tensor& feed : graph.feeds) define(feed, make_external(feed, program_.feed_storages_));
   for (const Node* node : nodes) add(*node);
   add_fetches();
   plan_memory();
@@ -154,19 +154,41 @@ at::Tensor ProgramBuilder::dense(const Tensor& tensor) {
   return copied;
 }
 
+void ProgramBuilder::define(const Tensor& output, at::Tensor value) {
+  if (Buffer* buffer = buffer_of(value)) {
+    const auto last = last_use_.find(output);
+    if (last != last_use_.end()) buffer->last_use = std::max(buffer->last_use, last->second);
+  }
+  values_[output] = std::move(value);
+}
+
+/// Whether `node` is the last to read the memory of `input`, a dense tensor, and reads it only as that.
+bool ProgramBuilder::may_overwrite(const Node& node, const Tensor& input) {
+  const at::Tensor given = value(input);
+  const Buffer* buffer = buffer_of(given);
+  if (!options_.plan_memory || !buffer || buffer->external || buffer->last_use != node.id() ||
+      !given.is_contiguous() || given.nbytes() != static_cast<size_t>(buffer->bytes))
+    return false;
+  return std::count_if(node.inputs().begin(), node.inputs().end(),
+                       [&](const Tensor& other) { return buffer_of(value(other)) == buffer; }) == 1;
+}
+
 at::Tensor ProgramBuilder::make_output_in_place(const Node& node, const Tensor& output) {
-  if (options_.plan_memory) {
-    for (const Tensor& input : node.inputs()) {
-      const at::Tensor given = value(input);
-      const Buffer* buffer = buffer_of(given);
-      const bool only_user = buffer && !buffer->external && last_use_.at(input) == node.id() &&
-                             given.storage().use_count() == 2;  // the buffer's and the value's: no view
-      if (only_user && given.is_contiguous() && given.storage_offset() == 0 &&
-          given.scalar_type() == output.dtype() && given.sizes() == at::IntArrayRef(output.shape()))
-        return given;
-    }
+  for (const Tensor& input : node.inputs()) {
+    const at::Tensor given = value(input);
+    if (given.scalar_type() == output.dtype() && given.sizes() == at::IntArrayRef(output.shape()) &&
+        may_overwrite(node, input))
+      return given;
   }
   return make_output(output);
+}
+
+at::Tensor ProgramBuilder::make_output_from(const Node& node, const Tensor& input) {
+  const at::Tensor given = value(input);
+  if (may_overwrite(node, input)) return given;
+  const at::Tensor copied = make(given.sizes(), given.scalar_type());
+  emit(node, std::make_unique<Copy>(given, copied), {given}, {copied});
+  return copied;
 }
 
 void ProgramBuilder::add(const Node& node) {
@@ -182,7 +204,7 @@ void ProgramBuilder::add(const Node& node) {
     }
   }
   if (add_views(node)) return;
-  if (options_.primitives && lower_to_primitive(*this, node)) return;
+  if (options_.primitives && (lower_to_kernel(*this, node) || lower_to_primitive(*this, node))) return;
   lower_to_operator(*this, node);
 }
 

@@ -83,12 +83,15 @@ class ProgramBuilder {
   at::Tensor make(at::IntArrayRef sizes, DType dtype);
   at::Tensor make_output(const Tensor& output) { return make(output.shape(), output.dtype()); }
   /// Takes `value` for `output`.
-  void define(const Tensor& output, at::Tensor value) { values_[output] = std::move(value); }
+  void define(const Tensor& output, at::Tensor value);
   /// Appends an instruction, with what it reads, writes, and uses up.
   void emit(const Node& node, std::unique_ptr<Instruction> instruction, const std::vector<at::Tensor>& reads,
             const std::vector<at::Tensor>& writes);
   /// Like make_output; where an input of the same size is read for the last time by `node`, in its place.
   at::Tensor make_output_in_place(const Node& node, const Tensor& output);
+  /// A dense tensor with the values of `input`, for `node` to add its output to: the input itself where
+  /// nobody needs it afterwards, or a copy.
+  at::Tensor make_output_from(const Node& node, const Tensor& input);
 
  private:
   /// Memory of one or more tensors, from the first instruction that writes it to the last that reads it.
@@ -96,6 +99,7 @@ class ProgramBuilder {
     c10::Storage storage;
     int64_t bytes = 0, first = 0, last = -1;
     bool external = false;  ///< the caller's
+    int64_t last_use = -1;  ///< id of the last node that reads one of the tensors
     int64_t offset = 0;
   };
 
@@ -104,6 +108,7 @@ class ProgramBuilder {
   void add_fetches();
   int64_t now() const { return static_cast<int64_t>(program_.instructions_.size()); }
   Buffer* buffer_of(const at::Tensor& tensor);
+  bool may_overwrite(const Node& node, const Tensor& input);
   void plan_memory();
   at::Tensor make_external(const Tensor& like, std::vector<c10::Storage>& storages);
 
@@ -118,6 +123,10 @@ class ProgramBuilder {
 /// Makes an instruction of `node` with a oneDNN primitive and defines its output. False where there is none
 /// for it.
 bool lower_to_primitive(ProgramBuilder& builder, const Node& node);
+/// Its part for attention.
+bool lower_attention(ProgramBuilder& builder, const Node& node);
+/// The same with one of our own kernels.
+bool lower_to_kernel(ProgramBuilder& builder, const Node& node);
 /// Makes an instruction of `node` with its ATen operator, written into planned memory where that has a way,
 /// and defines its outputs.
 void lower_to_operator(ProgramBuilder& builder, const Node& node);

@@ -14,7 +14,7 @@ InferenceGraph fuse_residuals(const InferenceGraph& graph) {
     // Either branch can wait for the other, as the operator moves to where the sum was.
     for (const auto& [branch, other] : {std::pair(y, x), std::pair(x, y)}) {
       auto op = fused_op(branch.node());
-      if (!op || op->op != "belfry::fused_conv2d" || op->has_activation() || op->inputs[3].defined() ||
+      if (!op || !op->has_weights() || op->has_activation() || op->inputs[3].defined() ||
           rewriter.uses(branch) > 1)
         continue;
       op->inputs[3] = other;
