@@ -15,6 +15,8 @@
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
+#include "belfry/compile/internal/batch_split.h"
+#include "belfry/compile/internal/in_parallel.h"
 #include "belfry/compile/internal/passes.h"
 #include "belfry/compile/internal/program.h"
 
@@ -57,12 +59,39 @@ struct Shaped {
   std::vector<std::unique_ptr<Program>> idle;
 };
 
-bool fits(const Shaped& entry, const std::vector<at::Tensor>& feeds) {
-  for (size_t i = 0; i < feeds.size(); ++i) {
-    if (feeds[i].sizes() != at::IntArrayRef(entry.shapes[i])) return false;
+/// Dtypes and sizes of a call's results.
+struct ResultSpec {
+  const std::vector<Tensor>& fetches;
+  int64_t batch = -1;  ///< the first dimension; -1: as the fetches say
+
+  Shape shape(size_t i) const {
+    Shape shape = fetches[i].shape();
+    if (batch >= 0) shape[0] = batch;
+    return shape;
   }
-  return true;
+  bool fits(size_t i, const at::Tensor& tensor) const {
+    const Shape& shape = fetches[i].shape();
+    if (tensor.scalar_type() != fetches[i].dtype() || tensor.dim() != static_cast<int64_t>(shape.size()))
+      return false;
+    for (int64_t axis = 0; axis < tensor.dim(); ++axis) {
+      const int64_t wanted = axis == 0 && batch >= 0 ? batch : shape[static_cast<size_t>(axis)];
+      if (tensor.size(axis) != wanted) return false;
+    }
+    return true;
+  }
+};
+
+std::vector<at::Tensor> empty_results(const ResultSpec& spec) {
+  std::vector<at::Tensor> results;
+  for (size_t i = 0; i < spec.fetches.size(); ++i)
+    results.push_back(at::empty(spec.shape(i), spec.fetches[i].dtype()));
+  return results;
 }
+
+/// What a program computes of a call: all of it, or some samples of the batch.
+struct Part {
+  int64_t first = 0, count = -1;  ///< samples; a count of -1: all, or no batch at all
+};
 
 }  // namespace
 
@@ -84,6 +113,8 @@ struct CompiledCallable::State {
 
   std::mutex programs_mutex;
   std::list<Shaped> programs;  ///< most recently used first
+  std::optional<BatchSplit> split;
+  std::vector<bool> is_batch;  ///< for each feed: its first dimension is that of the batch
   std::mutex making_mutex;
   std::string newest_program;  ///< for describe; guarded by making_mutex
   std::atomic<bool> not_compilable{false};
@@ -115,7 +146,12 @@ struct CompiledCallable::State {
       rest = std::move(graph);
       passes += "fold_constants: off\n";
     }
-    passes += fmt::format("after:\n{}", list_nodes(rest));
+    if (options.split_batch) split = find_batch_split(rest);
+    passes += fmt::format("split_batch: {}\nafter:\n{}",
+                          split ? fmt::format("samples are independent, {} bytes each", split->working_set)
+                                : "off, or samples may depend on each other",
+                          list_nodes(rest));
+    for (const Tensor& feed : rest.feeds) is_batch.push_back(feed.rank() > 0 && feed.shape()[0] == kDynamic);
   }
 
   std::vector<at::Tensor> weights() const {
@@ -137,25 +173,50 @@ struct CompiledCallable::State {
     version.store(newest, std::memory_order_release);
   }
 
+  int64_t size(const std::vector<at::Tensor>& feeds, size_t feed, size_t axis, const Part& part) const {
+    return axis == 0 && part.count >= 0 && is_batch[feed] ? part.count
+                                                          : feeds[feed].size(static_cast<int64_t>(axis));
+  }
+
+  std::vector<Shape> shapes_of(const std::vector<at::Tensor>& feeds, const Part& part) const {
+    std::vector<Shape> shapes;
+    for (size_t i = 0; i < feeds.size(); ++i) {
+      shapes.emplace_back();
+      for (size_t axis = 0; axis < static_cast<size_t>(feeds[i].dim()); ++axis)
+        shapes.back().push_back(size(feeds, i, axis, part));
+    }
+    return shapes;
+  }
+
+  /// Called with programs_mutex held; allocates nothing.
+  std::list<Shaped>::iterator find(const std::vector<at::Tensor>& feeds, const Part& part) {
+    return std::find_if(programs.begin(), programs.end(), [&](const Shaped& entry) {
+      for (size_t i = 0; i < feeds.size(); ++i) {
+        if (entry.shapes[i].size() != static_cast<size_t>(feeds[i].dim())) return false;
+        for (size_t axis = 0; axis < entry.shapes[i].size(); ++axis) {
+          if (entry.shapes[i][axis] != size(feeds, i, axis, part)) return false;
+        }
+      }
+      return true;
+    });
+  }
+
   /// A program for these feeds that no other thread has.
-  std::unique_ptr<Program> take(const std::vector<at::Tensor>& feeds) {
-    if (auto program = take_idle(feeds)) return program;
+  std::unique_ptr<Program> take(const std::vector<at::Tensor>& feeds, const Part& part) {
+    if (auto program = take_idle(feeds, part)) return program;
     // Others may run meanwhile; what is made is made by one thread at a time, as the packed weights are
     // shared.
     std::lock_guard lock(making_mutex);
-    std::vector<Shape> shapes;
-    for (const at::Tensor& feed : feeds) shapes.push_back(feed.sizes().vec());
-    Rewriter rewriter(rest, shapes);
+    Rewriter rewriter(rest, shapes_of(feeds, part));
     auto program =
         std::make_unique<Program>(rewriter.run([](const Node&) { return Tensor(); }), prepared, options);
     newest_program = program->describe();
     return program;
   }
 
-  std::unique_ptr<Program> take_idle(const std::vector<at::Tensor>& feeds) {
+  std::unique_ptr<Program> take_idle(const std::vector<at::Tensor>& feeds, const Part& part) {
     std::lock_guard lock(programs_mutex);
-    const auto entry =
-        std::find_if(programs.begin(), programs.end(), [&](const Shaped& e) { return fits(e, feeds); });
+    const auto entry = find(feeds, part);
     if (entry == programs.end() || entry->idle.empty()) return nullptr;
     programs.splice(programs.begin(), programs, entry);
     auto program = std::move(entry->idle.back());
@@ -163,13 +224,12 @@ struct CompiledCallable::State {
     return program;
   }
 
-  void give_back(std::unique_ptr<Program> program, const std::vector<at::Tensor>& feeds) {
+  void give_back(std::unique_ptr<Program> program, const std::vector<at::Tensor>& feeds, const Part& part) {
     std::lock_guard lock(programs_mutex);
-    auto entry =
-        std::find_if(programs.begin(), programs.end(), [&](const Shaped& e) { return fits(e, feeds); });
+    auto entry = find(feeds, part);
     if (entry == programs.end()) {
       programs.emplace_front();
-      for (const at::Tensor& feed : feeds) programs.front().shapes.push_back(feed.sizes().vec());
+      programs.front().shapes = shapes_of(feeds, part);
       entry = programs.begin();
       if (static_cast<int64_t>(programs.size()) > std::max<int64_t>(options.max_shapes, 1))
         programs.pop_back();
@@ -177,26 +237,74 @@ struct CompiledCallable::State {
     entry->idle.push_back(std::move(program));
   }
 
-  /// Calls `run(program)` with the weights up to date. False where the graph cannot be compiled after all.
+  /// The samples of these feeds; nullopt where they are not to be computed in parts.
+  std::optional<int64_t> batch_of(const std::vector<at::Tensor>& feeds) const {
+    if (!split) return std::nullopt;
+    std::optional<int64_t> batch;
+    for (size_t i = 0; i < feeds.size(); ++i) {
+      if (!is_batch[i]) continue;
+      if (batch && *batch != feeds[i].size(0)) return std::nullopt;
+      batch = feeds[i].size(0);
+    }
+    return batch;
+  }
+
+  int64_t samples_at_once(int64_t batch) const {
+    return belfry::samples_at_once(*split, prepared->bytes(), batch, at::get_num_threads(),
+                                   options.cache_bytes);
+  }
+
+  /// Lends a program to `run`. False where the graph cannot be compiled after all.
   template <typename Run>
-  bool with_program(const std::vector<at::Tensor>& feeds, Run run) {
-    if (!compiled || not_compilable) return false;
+  bool with_program(const std::vector<at::Tensor>& feeds, const Part& part, Run run) {
     const c10::InferenceMode normal_tensors(false);
     const at::AutoDispatchBelowADInplaceOrView no_autograd;
-    at::internal::lazy_init_num_threads();
-    refresh();
-    std::shared_lock lock(weights_mutex);
     std::unique_ptr<Program> program;
     try {
-      program = take(feeds);
+      program = take(feeds, part);
     } catch (const std::exception& e) {
       log_warning("[compile] this graph runs uncompiled: {}", e.what());
       not_compilable = true;
       return false;
     }
     run(*program);
-    give_back(std::move(program), feeds);
+    give_back(std::move(program), feeds, part);
     return true;
+  }
+
+  /// Calls `prepare(specification of the results)`, which returns them, and runs. False where the graph
+  /// cannot be compiled after all.
+  template <typename Prepare>
+  bool run(const std::vector<at::Tensor>& feeds, Prepare prepare) {
+    if (!compiled || not_compilable) return false;
+    at::internal::lazy_init_num_threads();
+    refresh();
+    std::shared_lock lock(weights_mutex);
+    const int64_t batch = batch_of(feeds).value_or(1);
+    const int64_t count = batch > 1 ? samples_at_once(batch) : batch;
+    if (count == batch) {
+      return with_program(
+          feeds, {}, [&](Program& program) { program.run(feeds, prepare(ResultSpec{program.fetches()})); });
+    }
+    const std::vector<at::Tensor>& results = prepare(ResultSpec{rest.fetches, batch});
+    in_parallel((batch + count - 1) / count, [&](int64_t i) {
+      const Part part{.first = i * count, .count = std::min(count, batch - i * count)};
+      with_program(feeds, part, [&](Program& program) { program.run(feeds, results, part.first); });
+    });
+    return !not_compilable;
+  }
+
+  /// Of the whole batch at once.
+  std::vector<ProfiledStep> profile(const std::vector<at::Tensor>& feeds) {
+    std::vector<ProfiledStep> steps;
+    if (!compiled || not_compilable) return steps;
+    at::internal::lazy_init_num_threads();
+    refresh();
+    std::shared_lock lock(weights_mutex);
+    with_program(feeds, {}, [&](Program& program) {
+      steps = program.profile(feeds, empty_results(ResultSpec{program.fetches()}));
+    });
+    return steps;
   }
 };
 
@@ -214,21 +322,14 @@ bool all_dense(const std::vector<at::Tensor>& feeds) {
                      [](const at::Tensor& feed) { return feed.is_cpu() && feed.is_contiguous(); });
 }
 
-std::vector<at::Tensor> empty_results(const Program& program) {
-  std::vector<at::Tensor> results;
-  for (const Tensor& fetch : program.fetches()) results.push_back(at::empty(fetch.shape(), fetch.dtype()));
-  return results;
-}
-
 }  // namespace
 
 std::vector<at::Tensor> CompiledCallable::operator()(const std::vector<at::Tensor>& feeds) const {
   state_->plain.check_feeds(feeds);
   if (!all_dense(feeds)) return (*this)(dense(feeds));
   std::vector<at::Tensor> results;
-  const bool done = state_->with_program(feeds, [&](Program& program) {
-    results = empty_results(program);
-    program.run(feeds, results);
+  const bool done = state_->run(feeds, [&](const ResultSpec& spec) -> const std::vector<at::Tensor>& {
+    return results = empty_results(spec);
   });
   return done ? results : state_->plain(feeds);
 }
@@ -242,26 +343,26 @@ void CompiledCallable::run_into(const std::vector<at::Tensor>& feeds,
     throw UsageError(
         fmt::format("[compile] expected {} tensors for results, got {}", fetches.size(), results.size()));
   }
-  auto check = [&](size_t i, DType dtype, at::IntArrayRef sizes) {
+  auto fail = [&](size_t i, DType dtype, const Shape& shape) {
     const at::Tensor& result = results[i];
-    if (!result.defined() || !result.is_cpu() || !result.is_contiguous() || result.scalar_type() != dtype ||
-        result.sizes() != sizes) {
-      throw UsageError(fmt::format(
-          "[compile] expected a dense {} {} for the result '{}', got {}", to_string(dtype),
-          to_string(sizes.vec()), fetches[i].name(),
-          result.defined() ? to_string(result.scalar_type()) + " " + to_string(result.sizes().vec())
-                           : "none"));
-    }
+    throw UsageError(fmt::format(
+        "[compile] expected a dense {} {} for the result '{}', got {}", to_string(dtype), to_string(shape),
+        fetches[i].name(),
+        result.defined() ? to_string(result.scalar_type()) + " " + to_string(result.sizes().vec()) : "none"));
   };
-  const bool done = state_->with_program(feeds, [&](Program& program) {
-    for (size_t i = 0; i < results.size(); ++i)
-      check(i, program.fetches()[i].dtype(), program.fetches()[i].shape());
-    program.run(feeds, results);
+  auto is_dense = [](const at::Tensor& t) { return t.defined() && t.is_cpu() && t.is_contiguous(); };
+  const bool done = state_->run(feeds, [&](const ResultSpec& spec) -> const std::vector<at::Tensor>& {
+    for (size_t i = 0; i < results.size(); ++i) {
+      if (!is_dense(results[i]) || !spec.fits(i, results[i])) fail(i, spec.fetches[i].dtype(), spec.shape(i));
+    }
+    return results;
   });
   if (done) return;
   const auto values = state_->plain(feeds);
   for (size_t i = 0; i < results.size(); ++i) {
-    check(i, values[i].scalar_type(), values[i].sizes());
+    if (!is_dense(results[i]) || results[i].scalar_type() != values[i].scalar_type() ||
+        results[i].sizes() != values[i].sizes())
+      fail(i, values[i].scalar_type(), values[i].sizes().vec());
     results[i].copy_(values[i]);
   }
 }
@@ -269,10 +370,7 @@ void CompiledCallable::run_into(const std::vector<at::Tensor>& feeds,
 std::vector<ProfiledStep> CompiledCallable::profile(const std::vector<at::Tensor>& feeds) const {
   state_->plain.check_feeds(feeds);
   if (!all_dense(feeds)) return profile(dense(feeds));
-  std::vector<ProfiledStep> steps;
-  state_->with_program(feeds,
-                       [&](Program& program) { steps = program.profile(feeds, empty_results(program)); });
-  return steps;
+  return state_->profile(feeds);
 }
 
 bool CompiledCallable::is_compiled() const {

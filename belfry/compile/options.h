@@ -18,6 +18,8 @@ struct CompileOptions {
   bool fold_constants = true;    ///< what depends on variables alone is computed when they change
   bool primitives = true;        ///< oneDNN's primitives with packed weights instead of ATen's operators
   bool plan_memory = true;       ///< values share memory when they are not needed at the same time
+  bool split_batch = true;       ///< samples, where independent, in parts that fit the cache, one thread each
+  int64_t cache_bytes = 8 << 20;  ///< what a part's values may take of the cache
   /// kBFloat16: convolutions, linear operators and what lies between them are computed in bfloat16, about
   /// three digits. Inputs and outputs keep their dtypes.
   DType compute = kFloat32;

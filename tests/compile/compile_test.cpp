@@ -147,6 +147,60 @@ TEST_F(CompileTest, EveryKindOfAttentionGivesTheSame) {
   EXPECT_THAT(compiled.describe(), HasSubstr("onednn brg:"));
 }
 
+/// Parts of one sample each.
+constexpr CompileOptions kSmallParts{.cache_bytes = 40000};
+
+TEST_F(CompileTest, ABatchInPartsGivesTheSame) {
+  const Tensor image = placeholder("image", {kDynamic, 15, 13, 3}),
+               words = placeholder("words", {kDynamic, 5}, kInt64);
+  const Tensor scale = placeholder("scale", {1});
+  Tensor x = Conv2D("conv0", image * scale, {.filters = 16, .kernel = 3, .activation = BNReLU});
+  x = pad(resnet_block("a", MaxPooling("pool", x, {.pool = 2}), 2), {{0, 0}, {0, 1}, {0, 0}, {0, 0}});
+  const Tensor features = concat({x | GlobalAvgPooling("gap"), sum(x, {1, 2})}, 1);
+  Tensor y = reshape(embedding_lookup(get_variable("table", {9, 24}), words), {-1, 24});
+  const Tensor heads = transpose(reshape(y, {-1, 5, 3, 2, 4}), {2, 0, 3, 1, 4});
+  y = scaled_dot_product_attention(select(heads, 0), select(heads, 1), select(heads, 2));
+  y = reshape(transpose(y, {0, 2, 1, 3}), {-1, 8}) | FullyConnected("out", {.units = 6, .activation = gelu});
+  const Tensor prob = softmax(features | FullyConnected("fc", {.units = 10}));
+  randomize();
+  const std::vector<Fetch> feeds = {image, words, scale},
+                           fetches = {prob, reshape(y, {-1, 5, 6}), argmax(prob, 1),
+                                      expand_dims(features, 1)};
+  const CompiledCallable compiled = compile(session_, feeds, fetches, kSmallParts);
+  EXPECT_THAT(compiled.describe(), HasSubstr("samples are independent"));
+  for (int64_t batch : {1, 7, 2, 0}) {
+    const std::vector<at::Tensor> values = {at::randn({batch, 15, 13, 3}), at::randint(9, {batch, 5}),
+                                            at::randn({1})};
+    const auto given = compiled(values), expected = plain(feeds, fetches, values);
+    for (size_t i = 0; i < fetches.size(); ++i)
+      EXPECT_TRUE(test::close(given[i], expected[i], kRounding)) << i << " of batch " << batch;
+  }
+}
+
+TEST_F(CompileTest, SamplesThatMeetStayTogether) {
+  const Tensor x = placeholder("x", {kDynamic, 4, 6}), y = placeholder("y", {kDynamic, 3});
+  const std::map<std::string, Tensor> mixing = {
+      {"mean", x - mean(x)},
+      {"mean over samples", x - mean(x, {0})},
+      {"softmax over samples", softmax(x, 0)},
+      {"transposed", transpose(x, {1, 0, 2}) + 1.0},
+      {"cut in two", reshape(tanh(reshape(x, {-1, 16})), {-1, 4, 6})},
+      {"sorted", cumsum(x, 0)},
+      {"reversed", reverse(x, {0})},
+      {"rows", reshape(x, {-1, 6}) * 2.0},
+      {"constant", zeros({2}) + 1.0}};
+  for (const auto& [name, fetch] : mixing) {
+    const CompiledCallable compiled = compile(session_, {x}, {fetch}, kSmallParts);
+    EXPECT_THAT(compiled.describe(), HasSubstr("may depend on each other")) << name;
+    const std::vector<at::Tensor> values = {at::randn({8, 4, 6})};
+    EXPECT_TRUE(test::close(compiled(values)[0], plain({x}, {fetch}, values)[0], kRounding)) << name;
+  }
+  // Batches of two sizes.
+  const CompiledCallable two = compile(session_, {x, y}, {x * 2.0, y * 3.0}, kSmallParts);
+  const auto given = two({at::ones({2, 4, 6}), at::ones({3, 3})});
+  EXPECT_TRUE(given[0].eq(2).all().item<bool>() && given[1].eq(3).all().item<bool>());
+}
+
 TEST_F(CompileTest, ScalesAndShiftsOfAnyNumberOfChannelsRun) {
   for (int64_t channels : {1, 3, 16, 24, 40, 5000}) {
     const std::string name = "bn" + std::to_string(channels);
@@ -406,7 +460,8 @@ constexpr PassOff kPasses[] = {{"Nothing", nullptr},
                                {"FuseActivations", &CompileOptions::fuse_activations},
                                {"FoldConstants", &CompileOptions::fold_constants},
                                {"Primitives", &CompileOptions::primitives},
-                               {"PlanMemory", &CompileOptions::plan_memory}};
+                               {"PlanMemory", &CompileOptions::plan_memory},
+                               {"SplitBatch", &CompileOptions::split_batch}};
 
 INSTANTIATE_TEST_SUITE_P(Off, RandomGraphTest, testing::ValuesIn(kPasses),
                          [](const auto& info) { return std::string(info.param.name); });

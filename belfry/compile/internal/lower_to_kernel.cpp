@@ -1,10 +1,10 @@
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <cstring>
 #include <limits>
 
 #include "belfry/compile/internal/fused_op.h"
+#include "belfry/compile/internal/in_parallel.h"
 #include "belfry/compile/internal/program.h"
 
 // Kernels of our own, for what oneDNN and ATen are slow at. Each says by how much.
@@ -97,8 +97,9 @@ class ScaleShiftInstruction : public Instruction {
                        low_,
                        high_};
     const int64_t rows = x_.numel() / s.channels;
-    at::parallel_for(0, rows, std::max<int64_t>(1, 32768 / s.channels),
-                     [&](int64_t begin, int64_t end) { kernel(s, begin, end); });
+    const int64_t step = std::max<int64_t>(1, 65536 / s.channels);
+    in_parallel((rows + step - 1) / step,
+                [&](int64_t i) { kernel(s, i * step, std::min(rows, (i + 1) * step)); });
   }
   std::string describe() const override { return "scale_shift"; }
 

@@ -7,6 +7,10 @@ const dnnl::engine& cpu_engine() {
   return engine;
 }
 
+Prepared::Prepared(std::vector<at::Tensor> values) : values_(std::move(values)) {
+  for (const at::Tensor& value : values_) bytes_ += static_cast<int64_t>(value.nbytes());
+}
+
 void Prepared::pack(const Packed& packed) {
   dnnl::stream stream(cpu_engine());
   dnnl::reorder(packed.reorder)

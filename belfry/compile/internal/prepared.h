@@ -13,9 +13,10 @@ namespace belfry {
 /// want them. They keep their places when their values change. The owner keeps runs and changes apart.
 class Prepared {
  public:
-  explicit Prepared(std::vector<at::Tensor> values) : values_(std::move(values)) {}
+  explicit Prepared(std::vector<at::Tensor> values);
 
   const std::vector<at::Tensor>& values() const { return values_; }
+  int64_t bytes() const { return bytes_; }
   /// `value`, one of values(), described by `from`, in the layout `to`.
   dnnl::memory packed(const at::Tensor& value, const dnnl::memory::desc& from, const dnnl::memory::desc& to);
   /// New values, of the same sizes.
@@ -30,6 +31,7 @@ class Prepared {
   static void pack(const Packed& packed);
 
   std::vector<at::Tensor> values_;
+  int64_t bytes_ = 0;
   std::vector<Packed> packed_;
 };
 

@@ -67,13 +67,21 @@ void Program::Entry::run() const {
   }
 }
 
-void Program::bind(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results) {
-  for (size_t i = 0; i < feeds.size(); ++i) point(feed_storages_[i], feeds[i].data_ptr());
-  for (size_t i = 0; i < results.size(); ++i) point(result_storages_[i], results[i].data_ptr());
+void Program::bind(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results,
+                   int64_t first) {
+  auto start = [&](const at::Tensor& tensor, const Tensor& own) {
+    auto* data = static_cast<char*>(tensor.data_ptr());
+    if (first == 0 || tensor.size(0) == own.dim(0)) return data;
+    return data + static_cast<int64_t>(tensor.nbytes()) / tensor.size(0) * first;
+  };
+  for (size_t i = 0; i < feeds.size(); ++i) point(feed_storages_[i], start(feeds[i], graph_.feeds[i]));
+  for (size_t i = 0; i < results.size(); ++i)
+    point(result_storages_[i], start(results[i], graph_.fetches[i]));
 }
 
-void Program::run(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results) {
-  bind(feeds, results);
+void Program::run(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results,
+                  int64_t first) {
+  bind(feeds, results, first);
   for (const Entry& entry : instructions_) entry.run();
 }
 

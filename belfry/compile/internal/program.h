@@ -35,8 +35,9 @@ class Program {
   ~Program();
 
   /// Reads `feeds` and writes `results`, where they lie: dense tensors of the right dtypes and shapes, one
-  /// for each feed and fetch of the graph.
-  void run(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results);
+  /// for each feed and fetch of the graph. Of those that are longer in the first dimension it uses the rows
+  /// from `first` on.
+  void run(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results, int64_t first = 0);
   /// The same, looking at the clock after each instruction.
   std::vector<ProfiledStep> profile(const std::vector<at::Tensor>& feeds,
                                     const std::vector<at::Tensor>& results);
@@ -53,7 +54,7 @@ class Program {
     std::string name;  ///< of the node
     void run() const;
   };
-  void bind(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results);
+  void bind(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results, int64_t first = 0);
 
   InferenceGraph graph_;
   std::shared_ptr<Prepared> prepared_;

@@ -1,0 +1,42 @@
+#include "belfry/compile/internal/in_parallel.h"
+
+#include <exception>
+#include <mutex>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace belfry {
+
+#ifdef _OPENMP
+void in_parallel(int64_t count, const std::function<void(int64_t)>& body) {
+  if (count <= 1 || omp_in_parallel() || omp_get_max_threads() <= 1) {
+    for (int64_t i = 0; i < count; ++i) body(i);
+    return;
+  }
+  std::exception_ptr error;
+  std::mutex mutex;
+#pragma omp parallel
+  {
+    const int threads = omp_get_max_threads();
+    omp_set_num_threads(1);  // of this thread alone: primitives that are made here are made for one
+#pragma omp for schedule(static)
+    for (int64_t i = 0; i < count; ++i) {
+      try {
+        body(i);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!error) error = std::current_exception();
+      }
+    }
+    omp_set_num_threads(threads);
+  }
+  if (error) std::rethrow_exception(error);
+}
+#else
+void in_parallel(int64_t count, const std::function<void(int64_t)>& body) {
+  for (int64_t i = 0; i < count; ++i) body(i);
+}
+#endif
+
+}  // namespace belfry
