@@ -54,6 +54,12 @@ bool writes_itself(const Operator& out_variant) {
   return !out_variant.hasKernelForDispatchKey(c10::DispatchKey::CompositeExplicitAutograd);
 }
 
+/// True for calls whose out variants give the tensor another shape on the way, which planned memory has not.
+bool reshapes_out(const Node& node) {
+  if (node.op().schema().argumentIndexWithName("reduction")) return node.attribute("reduction").toInt() != 0;
+  return node.op_name() == "aten::matmul" && (node.inputs()[0].rank() == 1 || node.inputs()[1].rank() == 1);
+}
+
 /// A call with all arguments at hand.
 class OutCall : public Instruction {
  public:
@@ -177,7 +183,7 @@ void lower_to_operator(ProgramBuilder& builder, const Node& node) {
   for (const Tensor& input : node.inputs()) inputs.push_back(builder.value(input));
 
   const auto out_variant = find_out_variant(op);
-  const bool direct = out_variant && writes_itself(*out_variant);
+  const bool direct = out_variant && writes_itself(*out_variant) && !reshapes_out(node);
   const bool in_place = direct && node.outputs().size() == 1 && op.hasTag(at::Tag::pointwise);
   std::vector<at::Tensor> outputs;
   for (int i = 0; i < static_cast<int>(node.outputs().size()); ++i) {
