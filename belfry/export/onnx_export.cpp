@@ -33,6 +33,7 @@ const OnnxOps& onnx_ops() {
     OnnxOps table;
     add_math_ops(table);
     add_array_ops(table);
+    add_lookup_ops(table);
     add_reduce_ops(table);
     add_nn_ops(table);
     add_image_ops(table);

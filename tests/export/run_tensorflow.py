@@ -2,9 +2,9 @@
 
 usage: run_tensorflow.py FOLDER
 
-For each FOLDER/NAME.pb, a frozen GraphDef, and FOLDER/NAME, a SavedModel: a run for each FOLDER/NAME.N.in.npz, whose
-results go to FOLDER/NAME.N.frozen.npz and FOLDER/NAME.N.saved.npz as "0", "1", ... in the order of the names in
-FOLDER/NAME.outputs. Prints a line for each trouble.
+For each FOLDER/NAME.pb, a frozen GraphDef, and FOLDER/NAME, a SavedModel if there is one: a run for each
+FOLDER/NAME.N.in.npz, whose results go to FOLDER/NAME.N.frozen.npz and FOLDER/NAME.N.saved.npz as "0", "1", ... in the
+order of the names in FOLDER/NAME.outputs. Prints a line for each trouble.
 """
 import pathlib
 import sys
@@ -41,6 +41,8 @@ for path in sorted(folder.glob("*.pb")):
     outputs = (folder / f"{name}.outputs").read_text().split()
     feeds = {str(p).removesuffix(".in.npz"): dict(np.load(p)) for p in sorted(folder.glob(f"{name}.*.in.npz"))}
     for run, source in [(run_frozen, path), (run_saved, folder / name)]:
+        if not source.exists():
+            continue
         try:
             run(source, name, feeds, outputs)
         except Exception as error:

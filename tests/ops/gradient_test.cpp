@@ -8,8 +8,8 @@
 #include "belfry/graph/node.h"
 #include "belfry/ops/ops.h"
 #include "belfry/runtime/session.h"
-#include "tests/ops/op_cases.h"
 #include "tests/support/close.h"
+#include "tests/support/op_cases.h"
 
 namespace belfry {
 namespace {

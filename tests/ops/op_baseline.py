@@ -1,9 +1,9 @@
-"""Writes what TensorFlow gives for the cases of op_cases_test.cpp.
+"""Writes what TensorFlow gives for the cases of op_cases.cpp.
 
     python3 tests/ops/op_baseline.py inputs.npz expected.npz
 
 Inputs are "<case>/<i>", and outputs are written under such names. A case is the name of a function with its number among
-the cases of that function: the lists below are in the order of op_cases_test.cpp.
+the cases of that function: the lists below are in the order of op_cases.cpp.
 """
 import os
 import sys

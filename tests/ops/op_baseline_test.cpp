@@ -10,8 +10,8 @@
 #include "belfry/graph/graph.h"
 #include "belfry/ops/ops.h"
 #include "belfry/runtime/session.h"
-#include "tests/ops/op_cases.h"
 #include "tests/support/close.h"
+#include "tests/support/op_cases.h"
 #include "tests/support/python.h"
 #include "tests/support/temp_dir.h"
 

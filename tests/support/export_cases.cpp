@@ -7,13 +7,17 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 
 #include "belfry/checkpoint/element_type.h"
 #include "belfry/formats/npz.h"
 #include "belfry/graph/tower.h"
 #include "belfry/layers/batch_norm.h"
 #include "belfry/layers/conv2d.h"
+#include "belfry/layers/conv2d_transpose.h"
+#include "belfry/layers/dropout.h"
 #include "belfry/layers/fully_connected.h"
+#include "belfry/layers/layer_norm.h"
 #include "belfry/layers/nonlinearity.h"
 #include "belfry/layers/pooling.h"
 #include "belfry/ops/ops.h"
@@ -70,8 +74,12 @@ std::vector<ExportCase> elementwise_cases() {
        {x, y, i},
        [](const Tensors& t) -> Tensors {
          const Tensor divisor = sign(t[1]) * (abs(t[1]) + 0.3);
-         return {floor_div(t[0], divisor), floor_mod(t[0], divisor), floor_mod(3 * t[2] - 4, t[2] + 1),
-                 floor_div(3 * t[2] - 4, -2)};
+         return {floor_div(t[0], divisor),
+                 floor_mod(t[0], divisor),
+                 floor_mod(3 * t[2] - 4, t[2] + 1),
+                 floor_div(3 * t[2] - 4, -2),
+                 call("aten::div.Tensor_mode", {3 * t[2] - 4, t[2] + 1}, {{"rounding_mode", "trunc"}}),
+                 call("aten::div.Tensor_mode", {t[0], divisor}, {{"rounding_mode", "trunc"}})};
        }},
       {"comparisons",
        {x, y},
@@ -114,10 +122,23 @@ std::vector<ExportCase> elementwise_cases() {
        {x},
        [](const Tensors& t) -> Tensors {
          const Tensor alpha = get_variable("alpha", {4});
-         return {relu(t[0]),        relu6(t[0] * 5),  sigmoid(t[0]),      tanh(t[0]),
-                 gelu(t[0]),        gelu_tanh(t[0]),  silu(t[0]),         elu(t[0]),
-                 selu(t[0]),        hardswish(t[0]),  softplus(t[0]),     softsign(t[0]),
-                 log_sigmoid(t[0]), leaky_relu(t[0]), prelu(t[0], alpha), PReLU("prelu", t[0])};
+         return {relu(t[0]),
+                 relu6(t[0] * 5),
+                 sigmoid(t[0]),
+                 tanh(t[0]),
+                 gelu(t[0]),
+                 gelu_tanh(t[0]),
+                 silu(t[0]),
+                 elu(t[0]),
+                 selu(t[0]),
+                 hardswish(t[0]),
+                 softplus(t[0]),
+                 softsign(t[0]),
+                 log_sigmoid(t[0]),
+                 leaky_relu(t[0]),
+                 prelu(t[0], alpha),
+                 PReLU("prelu", t[0]),
+                 call("aten::elu", {t[0]}, {{"alpha", 1.5}, {"scale", 0.7}})};
        }},
       {"softmaxes",
        {x},
@@ -159,8 +180,12 @@ std::vector<ExportCase> array_cases() {
       {"repetitions",
        {x},
        [](const Tensors& t) -> Tensors {
-         return {tile(t[0], {2, 1, 3}), broadcast_to(expand_dims(t[0], 1), {-1, 5, 3, 4}), zeros_like(t[0]),
-                 ones_like(t[0]), range(call("aten::select.int", {shape(t[0])}, {{"dim", 0}, {"index", 0}}))};
+         return {tile(t[0], {2, 1, 3}),
+                 broadcast_to(expand_dims(t[0], 1), {-1, 5, 3, 4}),
+                 zeros_like(t[0]),
+                 call("aten::expand_as", {reshape(t[0], {-1, 1, 3, 4}), expand_dims(t[0], 1)}),
+                 ones_like(t[0]),
+                 range(call("aten::select.int", {shape(t[0])}, {{"dim", 0}, {"index", 0}}))};
        }},
       {"joins",
        {x},
@@ -187,11 +212,29 @@ std::vector<ExportCase> array_cases() {
          return {embedding_lookup(table, t[1]), gather(t[0], t[1], 1), gather(table, t[1]),
                  one_hot(t[1] - 1, 2), one_hot(t[1], 4, kInt32)};
        }},
+      {"orders",
+       {x, i},
+       [](const Tensors& t) -> Tensors {
+         return {sort(t[0], {.axis = 1}),
+                 argsort(t[1], {.axis = 0, .descending = true}),
+                 sort(t[1] - 1, {.axis = 0}),
+                 cast(sort(cast(t[1], kUInt8)), kInt32),
+                 diag(t[1]),
+                 diag_part(t[0]),
+                 diag_part(transpose(t[0], {2, 0, 1}))};
+       }},
+      {"computed_shapes",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         return {fill(shape(t[0]), 2.5), zeros({shape(t[0]), {kDynamic, 3, 4}}, kInt32), cumprod(t[0], 1),
+                 cumprod(t[0], 0), select(t[0], -2, 0)};
+       }},
       {"topk",
        {x},
        [](const Tensors& t) -> Tensors {
          const auto [values, indices] = topk(t[0], 2);
-         return {values, indices};
+         const auto least = call_multi("aten::topk", {t[0]}, {{"k", 2}, {"dim", 1}, {"largest", false}});
+         return {values, indices, least[0], least[1]};
        }},
       {"pads",
        {x},
@@ -228,6 +271,22 @@ std::vector<ExportCase> reduce_cases() {
        {x},
        [](const Tensors& t) -> Tensors {
          return {argmax(t[0], 1), argmin(t[0], -1)};
+       }},
+      {"orders_of_norms",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         Tensors all;
+         for (double order : {1.0, 2.0, 3.0, std::numeric_limits<double>::infinity()})
+           all.push_back(call("aten::linalg_vector_norm", {t[0]}, {{"ord", order}, {"dim", {0, 2}}}));
+         return all;
+       }},
+      {"corrected_variances",
+       {x},
+       [](const Tensors& t) -> Tensors {
+         return {
+             call("aten::var.correction", {t[0]}, {{"dim", {1}}}),
+             call("aten::std.correction", {t[0]}, {{"dim", {0, 2}}, {"correction", 2}, {"keepdim", true}}),
+             call("aten::var.correction", {t[0]})};
        }},
       {"moments",
        {x},
@@ -291,6 +350,41 @@ std::vector<ExportCase> network_cases() {
                  avg_pool2d(t[0], {.pool = 2, .strides = 1, .padding = "SAME"}),
                  GlobalAvgPooling("gap", t[0])};
        }},
+      {"dilated_strides",
+       {{"x", {2, kAny, kAny, 4}}},
+       [](const Tensors& t) -> Tensors {
+         const Tensor w = get_variable("w", {3, 2, 4, 5}), d = get_variable("d", {3, 3, 4, 2});
+         Tensors all;
+         for (const char* padding : {"SAME", "VALID"}) {
+           const Tensor x =
+               std::string(padding) == "SAME" ? t[0] : pad(t[0], {{0, 0}, {3, 3}, {3, 3}, {0, 0}});
+           all.push_back(conv2d(x, w, {.strides = {2, 3}, .padding = padding, .dilations = {2, 3}}));
+           all.push_back(depthwise_conv2d(x, d, {.padding = padding, .dilations = 2}));
+           all.push_back(depthwise_conv2d(x, d, {.strides = {1, 2}, .padding = padding}));
+           all.push_back(depthwise_conv2d(x, d, {.strides = 3, .padding = padding, .dilations = {2, 1}}));
+         }
+         return all;
+       }},
+      {"layers",
+       {image},
+       [](const Tensors& t) -> Tensors {
+         return {Conv2DTranspose("up", t[0], {.filters = 3, .kernel = 3, .strides = 2}),
+                 AvgPooling("avg", t[0], {.pool = Size2D(3, 2), .strides = 2, .padding = "same"}),
+                 LayerNorm("ln", t[0]),
+                 LayerNorm("ln_rows", GlobalAvgPooling("gap", t[0])),
+                 InstanceNorm("in", t[0]),
+                 Maxout(t[0], {.units = 2}),
+                 BNReLU(t[0]),
+                 Dropout(t[0], {.rate = 0.5})};
+       }},
+      {"batch_statistics",
+       {image, {"rows", {kAny, 5}}},
+       [](const Tensors& t) -> Tensors {
+         const Tensor scale = get_variable("scale", {4}), offset = get_variable("offset", {4});
+         const auto all = batch_norm_training(t[0], scale, offset, {.unbiased_variance = true});
+         const auto rows = batch_norm_training(t[1], {}, {});
+         return {all.y, all.mean, all.variance, rows.y, rows.mean, rows.variance};
+       }},
       {"resize",
        {image},
        [](const Tensors& t) -> Tensors {
@@ -321,6 +415,13 @@ std::vector<ExportCase> network_cases() {
          return {matmul(t[0], w), FullyConnected("fc", t[0], {.units = 3, .activation = Activation(relu)}),
                  einsum("ni,ij->nj", {t[0], w}), matmul(t[0], t[0], {.transpose_b = true})};
        }},
+      {"vectors",
+       {{"x", {kAny, 2, 3}}, {"v", {3}}},
+       [](const Tensors& t) -> Tensors {
+         const Tensor w = get_variable("w", {2});
+         return {matmul(t[0], t[1]), matmul(w, t[0]), matmul(t[1], t[1]),
+                 matmul(t[1], reshape(t[0], {3, -1}))};
+       }},
       {"attention",
        {heads},
        [](const Tensors& t) -> Tensors {
@@ -337,6 +438,11 @@ std::vector<ExportCase> network_cases() {
                  sigmoid_cross_entropy(t[0], sigmoid(t[0] * 2)),
                  l2_loss(t[0]),
                  huber_loss(t[0], t[0] * t[0]),
+                 weighted_cross_entropy_with_logits(t[0], sigmoid(t[0]), 3),
+                 mean_squared_error(t[0], t[0] * 2),
+                 absolute_difference(t[0], t[0] * 2),
+                 call("aten::mse_loss", {t[0], t[0] * 2}, {{"reduction", 2}}),
+                 call("aten::huber_loss", {t[0], t[0] * 2}, {{"reduction", 1}, {"delta", 1.5}}),
                  in_top_k(t[0], t[1], 2),
                  not_in_top_k(t[0], t[1], 2)};
        }},

@@ -119,8 +119,12 @@ TfNames add_calls(GraphDefBuilder& out, const FrozenGraph& graph, std::unordered
   static const TfOps ops = [] {
     TfOps table;
     add_math_ops(table);
+    add_reduce_ops(table);
     add_array_ops(table);
+    add_lookup_ops(table);
     add_nn_ops(table);
+    add_image_ops(table);
+    add_loss_ops(table);
     return table;
   }();
   const std::function<TfName(const Tensor&)> name_of = [&](const Tensor& tensor) {

@@ -77,10 +77,15 @@ class TfCall : public ArgumentsOf {
   TfName value(std::string_view argument) const;
   TfName value(const Tensor& tensor, DType dtype) const;
 
-  DType dtype(std::string_view argument) const { return tensor(argument).dtype(); }
+  using ArgumentsOf::dtype;
+  /// Of the result.
   DType dtype() const { return result().dtype; }
-  const Shape& shape(std::string_view argument) const { return tensor(argument).shape(); }
-  int64_t rank(std::string_view argument) const { return tensor(argument).rank(); }
+
+  bool is_nchw() const { return text("data_format") == "NCHW"; }
+
+  /// An operator of tensors of the dtype of the result, as which all are given.
+  TfName apply(const std::string& op, const TfNames& inputs) const { return out.add(op, inputs, dtype()); }
+  TfName literal(double number) const { return out.constant(number, dtype()); }
 
   /// Throws the UsageError that this call, because of `what`, has no counterpart.
   [[noreturn]] void unsupported(const std::string& what) const;
@@ -95,8 +100,22 @@ using TfOps = std::unordered_map<std::string, TfEmit>;
 
 // Each in its own file.
 void add_math_ops(TfOps& ops);
+void add_reduce_ops(TfOps& ops);
 void add_array_ops(TfOps& ops);
+void add_lookup_ops(TfOps& ops);
 void add_nn_ops(TfOps& ops);
+void add_image_ops(TfOps& ops);
+void add_loss_ops(TfOps& ops);
+
+/// A reduction of `x`, of the dtype `dtype`, over `axes`.
+TfName reduce(GraphDefBuilder& out, const std::string& op, const TfName& x, DType dtype,
+              const std::vector<int64_t>& axes, bool keep);
+/// Slices of `x`, of the dtype of the result, at `indices`, int64.
+TfName gather(const TfCall& call, const TfName& x, const TfName& indices, int64_t axis);
+/// `x`, of rank `rank`, with the dimensions [begin, end) made one.
+TfName flatten(GraphDefBuilder& out, const TfName& x, DType dtype, int64_t rank, int64_t begin, int64_t end);
+/// Transposes the axis to the end, which is where most of TensorFlow's operators work, and back.
+std::vector<int64_t> swap_with_last(int64_t axis, int64_t rank);
 
 /// Adds the calls of `graph`, and its outputs as nodes of their names, which are returned. `names` holds what
 /// stands for its inputs and values.

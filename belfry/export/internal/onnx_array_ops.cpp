@@ -1,4 +1,3 @@
-#include <ATen/ops/arange.h>
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
@@ -12,29 +11,16 @@ namespace {
 
 using Ints = std::vector<int64_t>;
 
+// As ends of slices: beyond the last element, and before the first.
+constexpr int64_t kEnd = std::numeric_limits<int64_t>::max();
+constexpr int64_t kBegin = std::numeric_limits<int64_t>::min();
+
 OnnxNames same(OnnxCall& call) {
   return {call.value("self")};
 }
 
 int64_t dynamic_sizes(const Shape& shape) {
   return std::count(shape.begin(), shape.end(), kDynamic);
-}
-
-/// `x`, of shape `from`, with the dimensions [begin, end) made one.
-OnnxName flatten(OnnxCall& call, const OnnxName& x, const Shape& from, int64_t begin, int64_t end) {
-  Shape to(from.begin(), from.begin() + begin);
-  const bool known = dynamic_sizes(Shape(from.begin() + begin, from.begin() + end)) == 0;
-  int64_t product = 1;
-  for (int64_t axis = begin; axis < end; ++axis) product *= from[static_cast<size_t>(axis)];
-  to.push_back(known ? product : -1);
-  to.insert(to.end(), from.begin() + end, from.end());
-  if (dynamic_sizes(to) <= 1) return call.out.reshape(x, to);
-  OnnxBuilder& out = call.out;
-  const OnnxName shape = out.add(
-      "Concat",
-      {out.sizes(x, 0, begin), out.constant(Ints{-1}), out.sizes(x, end, static_cast<int64_t>(from.size()))},
-      {{"axis", int64_t{0}}});
-  return out.add("Reshape", {x, shape});
 }
 
 void add_shapes(OnnxOps& ops) {
@@ -56,41 +42,32 @@ void add_shapes(OnnxOps& ops) {
   ops["aten::flatten.using_ints"] = [](OnnxCall& call) -> OnnxNames {
     const int64_t rank = call.rank("self");
     if (rank == 0) return {call.out.reshape(call.value("self"), {1})};
-    return {flatten(call, call.value("self"), call.shape("self"), call.axis("start_dim", rank),
+    return {flatten(call.out, call.value("self"), call.shape("self"), call.axis("start_dim", rank),
                     call.axis("end_dim", rank) + 1)};
+  };
+  ops["aten::unflatten.int"] = [](OnnxCall& call) -> OnnxNames {
+    OnnxBuilder& out = call.out;
+    const OnnxName x = call.value("self");
+    const Shape& to = call.result().shape;
+    if (dynamic_sizes(to) <= 1) return {out.reshape(x, to)};
+    const int64_t rank = call.rank("self"), axis = call.axis("dim", rank);
+    const OnnxNames parts{out.sizes(x, 0, axis), out.constant(call.integers("sizes")),
+                          out.sizes(x, axis + 1, rank)};
+    return {out.add("Reshape", {x, out.add("Concat", parts, {{"axis", int64_t{0}}})})};
   };
   ops["aten::unsqueeze"] = [](OnnxCall& call) -> OnnxNames {
     return {call.out.unsqueeze(call.value("self"), {call.axis("dim", call.rank("self") + 1)})};
   };
   const OnnxEmit squeeze = [](OnnxCall& call) -> OnnxNames {
-    Ints axes = call.node().attribute("dim").isInt() ? Ints{call.integer("dim")} : call.integers("dim");
-    for (int64_t& axis : axes) axis += axis < 0 ? call.rank("self") : 0;
-    std::erase_if(axes, [&](int64_t axis) { return call.shape("self")[static_cast<size_t>(axis)] != 1; });
-    return {call.out.squeeze(call.value("self"), axes)};
+    return {call.out.squeeze(call.value("self"), call.squeezed_axes())};
   };
   ops["aten::squeeze.dims"] = squeeze;
   ops["aten::squeeze.dim"] = squeeze;
-}
-
-OnnxNames swap_axes(OnnxCall& call, int64_t a, int64_t b) {
-  Ints permutation(static_cast<size_t>(call.rank("self")));
-  std::iota(permutation.begin(), permutation.end(), 0);
-  std::swap(permutation[static_cast<size_t>(a)], permutation[static_cast<size_t>(b)]);
-  return {call.out.transpose(call.value("self"), permutation)};
-}
-
-void add_transpositions(OnnxOps& ops) {
-  ops["aten::permute"] = [](OnnxCall& call) -> OnnxNames {
-    return {call.out.transpose(call.value("self"), call.axes("dims", call.rank("self")))};
-  };
-  ops["aten::transpose.int"] = [](OnnxCall& call) {
-    const int64_t rank = call.rank("self");
-    return swap_axes(call, call.axis("dim0", rank), call.axis("dim1", rank));
-  };
-  ops["aten::mT"] = [](OnnxCall& call) {
-    return swap_axes(call, call.rank("self") - 2, call.rank("self") - 1);
-  };
-  ops["aten::t"] = [](OnnxCall& call) { return call.rank("self") < 2 ? same(call) : swap_axes(call, 0, 1); };
+  for (const char* name : {"aten::permute", "aten::transpose.int", "aten::mT", "aten::t"}) {
+    ops[name] = [](OnnxCall& call) -> OnnxNames {
+      return {call.out.transpose(call.value("self"), call.permutation())};
+    };
+  }
 }
 
 void add_repetitions(OnnxOps& ops) {
@@ -98,6 +75,9 @@ void add_repetitions(OnnxOps& ops) {
     Ints size = call.integers("size");
     std::replace(size.begin(), size.end(), int64_t{-1}, int64_t{1});  // what Expand leaves as it is
     return {call.out.add("Expand", {call.value("self"), call.out.constant(size)})};
+  };
+  ops["aten::expand_as"] = [](OnnxCall& call) -> OnnxNames {
+    return {call.out.add("Expand", {call.value("self"), call.out.add("Shape", {call.value("other")})})};
   };
   ops["aten::repeat"] = [](OnnxCall& call) -> OnnxNames {
     const Ints repeats = call.integers("repeats");
@@ -113,6 +93,10 @@ void add_repetitions(OnnxOps& ops) {
   ops["aten::ones_like"] = [](OnnxCall& call) -> OnnxNames {
     const OnnxName one = call.out.constant(1, call.result().dtype);
     return {call.out.add("Expand", {one, call.out.add("Shape", {call.value("self")})})};
+  };
+  ops["belfry::fill"] = [](OnnxCall& call) -> OnnxNames {
+    const OnnxName value = call.out.constant(call.scalar("value"), call.result().dtype);
+    return {call.out.add("Expand", {value, call.value("shape", kInt64)})};
   };
   ops["belfry::range"] = [](OnnxCall& call) -> OnnxNames {
     return {call.out.add(
@@ -160,12 +144,20 @@ void add_parts(OnnxOps& ops) {
 }
 
 void add_slices(OnnxOps& ops) {
-  constexpr int64_t kEnd = std::numeric_limits<int64_t>::max();
   ops["belfry::slice"] = [](OnnxCall& call) -> OnnxNames {
     const Ints begin = call.integers("begin"), size = call.integers("size");
     Ints end;
     for (size_t i = 0; i < begin.size(); ++i) end.push_back(size[i] == -1 ? kEnd : begin[i] + size[i]);
     return {call.out.add("Slice", {call.value("x"), call.out.constant(begin), call.out.constant(end)})};
+  };
+  ops["belfry::strided_slice"] = [](OnnxCall& call) -> OnnxNames {
+    const Ints begin = call.integers("begin");
+    if (begin.empty()) return {call.value("x")};
+    Ints axes(begin.size());
+    std::iota(axes.begin(), axes.end(), 0);
+    return {call.out.add("Slice",
+                         {call.value("x"), call.out.constant(begin), call.out.constant(call.integers("end")),
+                          call.out.constant(axes), call.out.constant(call.integers("strides"))})};
   };
   ops["aten::slice.Tensor"] = [](OnnxCall& call) -> OnnxNames {
     const int64_t begin = call.has("start") ? call.integer("start") : 0;
@@ -178,8 +170,8 @@ void add_slices(OnnxOps& ops) {
     const Ints axes = call.integers("dims");
     if (axes.empty()) return same(call);
     const auto list = [&](int64_t value) { return call.out.constant(Ints(axes.size(), value)); };
-    return {call.out.add("Slice", {call.value("self"), list(-1), list(std::numeric_limits<int64_t>::min()),
-                                   call.out.constant(axes), list(-1)})};
+    return {call.out.add("Slice",
+                         {call.value("self"), list(-1), list(kBegin), call.out.constant(axes), list(-1)})};
   };
   ops["aten::select.int"] = [](OnnxCall& call) -> OnnxNames {
     return {call.out.add("Gather", {call.value("self"), call.out.constant(call.integer("index"), kInt64)},
@@ -187,60 +179,24 @@ void add_slices(OnnxOps& ops) {
   };
 }
 
-void add_lookups(OnnxOps& ops) {
-  ops["belfry::gather"] = [](OnnxCall& call) -> OnnxNames {
-    return {call.out.add("Gather", {call.value("x"), call.value("indices", kInt64)},
-                         {{"axis", call.integer("axis")}})};
-  };
-  ops["aten::index_select"] = [](OnnxCall& call) -> OnnxNames {
-    return {call.out.add("Gather", {call.value("self"), call.value("index", kInt64)},
-                         {{"axis", call.integer("dim")}})};
-  };
-  ops["aten::gather"] = [](OnnxCall& call) -> OnnxNames {
-    return {call.out.add("GatherElements", {call.value("self"), call.value("index", kInt64)},
-                         {{"axis", call.integer("dim")}})};
-  };
-  ops["aten::embedding"] = [](OnnxCall& call) -> OnnxNames {
-    return {call.out.add("Gather", {call.value("weight"), call.value("indices", kInt64)})};
-  };
-  ops["belfry::boolean_mask"] = [](OnnxCall& call) -> OnnxNames {
-    const OnnxName rows = flatten(call, call.value("x"), call.shape("x"), 0, call.rank("mask"));
-    const OnnxName mask = call.out.reshape(call.value("mask"), {-1});
-    return {call.out.add("Compress", {rows, mask}, {{"axis", int64_t{0}}})};
-  };
-  // Unlike ONNX's OneHot, no index counts from the end.
-  ops["belfry::one_hot"] = [](OnnxCall& call) -> OnnxNames {
-    const OnnxName indices = call.out.unsqueeze(call.value("indices", kInt64), {call.rank("indices")});
-    const OnnxName classes = call.out.constant(at::arange(call.integer("depth"), at::kLong));
-    return {call.out.cast(call.out.add("Equal", {indices, classes}), kBool, call.result().dtype)};
-  };
-  ops["aten::topk"] = [](OnnxCall& call) {
-    return call.out.add_multi("TopK", {call.value("self"), call.out.constant(Ints{call.integer("k")})}, 2,
-                              {{"axis", call.integer("dim")},
-                               {"largest", int64_t{call.flag("largest")}},
-                               {"sorted", int64_t{call.flag("sorted")}}});
-  };
+/// `x` from position `begin` along `axis`, backwards, to before `end`.
+OnnxName backwards(OnnxBuilder& out, const OnnxName& x, int64_t axis, int64_t begin, int64_t end) {
+  const auto list = [&](int64_t value) { return out.constant(Ints{value}); };
+  return out.add("Slice", {x, list(begin), list(end), list(axis), list(-1)});
 }
 
-/// Indices along a dimension of `size` that mirror it with its border, which ONNX's Pad cannot.
-Ints symmetric_indices(int64_t size, int64_t before, int64_t after) {
-  Ints indices;
-  for (int64_t i = before; i > 0; --i) indices.push_back(i - 1);
-  for (int64_t i = 0; i < size; ++i) indices.push_back(i);
-  for (int64_t i = 1; i <= after; ++i) indices.push_back(size - i);
-  return indices;
-}
-
+/// Mirrors with the border itself, which ONNX's Pad cannot.
 OnnxName pad_symmetric(OnnxCall& call, const Ints& paddings) {
+  OnnxBuilder& out = call.out;
   OnnxName x = call.value("x");
   for (int64_t axis = 0; axis < call.rank("x"); ++axis) {
     const int64_t before = paddings[static_cast<size_t>(2 * axis)],
                   after = paddings[static_cast<size_t>(2 * axis + 1)];
-    if (before == 0 && after == 0) continue;
-    const int64_t size = call.shape("x")[static_cast<size_t>(axis)];
-    if (size == kDynamic) call.unsupported("symmetric padding of a dynamic size");
-    x = call.out.add("Gather", {x, call.out.constant(symmetric_indices(size, before, after))},
-                     {{"axis", axis}});
+    OnnxNames parts;
+    if (before > 0) parts.push_back(backwards(out, x, axis, before - 1, kBegin));
+    parts.push_back(x);
+    if (after > 0) parts.push_back(backwards(out, x, axis, -1, -1 - after));
+    if (parts.size() > 1) x = out.add("Concat", parts, {{"axis", axis}});
   }
   return x;
 }
@@ -277,17 +233,26 @@ void add_pads(OnnxOps& ops) {
     return {pad(call, call.value("x"), paddings, mode, call.scalar("value"))};
   };
   ops["aten::constant_pad_nd"] = [](OnnxCall& call) -> OnnxNames {
-    const Ints last_first = call.integers("pad");
-    Ints paddings(static_cast<size_t>(2 * call.rank("self")));
-    for (size_t i = 0; i + 1 < last_first.size(); i += 2) {
-      paddings[paddings.size() - i - 2] = last_first[i];
-      paddings[paddings.size() - i - 1] = last_first[i + 1];
-    }
-    return {pad(call, call.value("self"), paddings, "constant", call.scalar("value"))};
+    return {pad(call, call.value("self"), call.paddings(), "constant", call.scalar("value"))};
   };
 }
 
 }  // namespace
+
+OnnxName flatten(OnnxBuilder& out, const OnnxName& x, const Shape& from, int64_t begin, int64_t end) {
+  Shape to(from.begin(), from.begin() + begin);
+  const bool known = dynamic_sizes(Shape(from.begin() + begin, from.begin() + end)) == 0;
+  int64_t product = 1;
+  for (int64_t axis = begin; axis < end; ++axis) product *= from[static_cast<size_t>(axis)];
+  to.push_back(known ? product : -1);
+  to.insert(to.end(), from.begin() + end, from.end());
+  if (dynamic_sizes(to) <= 1) return out.reshape(x, to);
+  const OnnxName shape = out.add(
+      "Concat",
+      {out.sizes(x, 0, begin), out.constant(Ints{-1}), out.sizes(x, end, static_cast<int64_t>(from.size()))},
+      {{"axis", int64_t{0}}});
+  return out.add("Reshape", {x, shape});
+}
 
 void add_array_ops(OnnxOps& ops) {
   for (const char* name : {"aten::detach", "aten::contiguous", "aten::clone", "aten::alias"})
@@ -296,11 +261,9 @@ void add_array_ops(OnnxOps& ops) {
     return {call.value("self", call.result().dtype)};
   };
   add_shapes(ops);
-  add_transpositions(ops);
   add_repetitions(ops);
   add_parts(ops);
   add_slices(ops);
-  add_lookups(ops);
   add_pads(ops);
 }
 

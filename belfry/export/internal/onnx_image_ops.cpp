@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "belfry/export/internal/onnx_ops.h"
 
@@ -28,27 +30,60 @@ Ints image_size(const OnnxCall& call) {
   return is_nhwc(call) ? Ints{shape[1], shape[2]} : Ints{shape[2], shape[3]};
 }
 
-/// The padding of windows as attributes: in numbers, which every runtime reads, where the size is known.
-void add_padding(OnnxCall& call, const Ints& kernel, const Ints& strides, const Ints& dilations,
-                 OnnxAttributes& attributes) {
-  if (call.text("padding") != "SAME") return;
+/// One dimension of windows over an image.
+struct Windows {
+  int64_t size, kernel, stride, dilation;
+  int64_t extent() const { return (kernel - 1) * dilation + 1; }
+  /// With stride 1 the padding is the same for any size.
+  bool known() const { return size != kDynamic || stride == 1; }
+};
+
+/// "SAME" padding of a size that only a run knows, as int64 [1] before and after.
+std::pair<OnnxName, OnnxName> run_time_padding(OnnxBuilder& out, const OnnxName& size,
+                                               const Windows& windows) {
+  const auto number = [&](int64_t value) { return out.constant(Ints{value}); };
+  // (outputs - 1) * stride = size - 1 - (size - 1) % stride
+  const OnnxName last = out.add("Sub", {size, number(1)});
+  const OnnxName beyond = out.add("Mod", {last, number(windows.stride)});
+  const OnnxName total = out.add("Max", {out.add("Sub", {number(windows.extent() - 1), beyond}), number(0)});
+  const OnnxName before = out.add("Div", {total, number(2)});
+  return {before, out.add("Sub", {total, before})};
+}
+
+/// Pads `x`, NCHW, by hand, for windows that "auto_pad" has no word for.
+OnnxName pad_at_run_time(OnnxBuilder& out, const OnnxName& x, const std::array<Windows, 2>& windows) {
+  const auto rows = run_time_padding(out, out.sizes(x, 2, 3), windows[0]);
+  const auto columns = run_time_padding(out, out.sizes(x, 3, 4), windows[1]);
+  const OnnxName none = out.constant(Ints{0, 0});
+  const OnnxName pads = out.add(
+      "Concat", {none, rows.first, columns.first, none, rows.second, columns.second}, {{"axis", int64_t{0}}});
+  return out.add("Pad", {x, pads});
+}
+
+/// The input, NCHW, and in `attributes` its padding: in numbers, which every runtime reads, where they are
+/// known.
+OnnxName padded_input(OnnxCall& call, const Ints& kernel, const Ints& strides, const Ints& dilations,
+                      OnnxAttributes& attributes) {
+  const OnnxName x = as_nchw(call);
+  if (call.text("padding") != "SAME") return x;
   const Ints size = image_size(call);
-  Ints before, after;
-  for (size_t i = 0; i < 2; ++i) {
-    if (size[i] == kDynamic && strides[i] != 1) {
-      if (dilations != Ints{1, 1}) call.unsupported("SAME padding of dilated windows over a dynamic size");
-      attributes.push_back({"auto_pad", "SAME_UPPER"});
-      return;
-    }
-    // With stride 1 the padding is the same for any size.
-    const int64_t known = size[i] == kDynamic ? 1 : size[i];
-    const int64_t outputs = (known + strides[i] - 1) / strides[i];
-    const int64_t extent = (kernel[i] - 1) * dilations[i] + 1;
-    const int64_t total = std::max<int64_t>((outputs - 1) * strides[i] + extent - known, 0);
-    before.push_back(total / 2);
-    after.push_back(total - total / 2);
+  const std::array<Windows, 2> windows{Windows{size[0], kernel[0], strides[0], dilations[0]},
+                                       Windows{size[1], kernel[1], strides[1], dilations[1]}};
+  if (!windows[0].known() || !windows[1].known()) {
+    if (dilations != Ints{1, 1}) return pad_at_run_time(call.out, x, windows);
+    attributes.push_back({"auto_pad", "SAME_UPPER"});
+    return x;
   }
-  attributes.push_back({"pads", Ints{before[0], before[1], after[0], after[1]}});
+  Ints pads(4);
+  for (size_t i = 0; i < 2; ++i) {
+    const int64_t known = windows[i].size == kDynamic ? 1 : windows[i].size;
+    const int64_t beyond = (known - 1) % windows[i].stride;
+    const int64_t total = std::max<int64_t>(windows[i].extent() - 1 - beyond, 0);
+    pads[i] = total / 2;
+    pads[i + 2] = total - total / 2;
+  }
+  attributes.push_back({"pads", pads});
+  return x;
 }
 
 OnnxName convolve(OnnxCall& call, const OnnxName& filter, const Ints& kernel, int64_t groups,
@@ -58,8 +93,9 @@ OnnxName convolve(OnnxCall& call, const OnnxName& filter, const Ints& kernel, in
                             {"strides", call.integers("strides")},
                             {"dilations", call.integers("dilations")},
                             {"group", groups}};
-  add_padding(call, kernel, call.integers("strides"), call.integers("dilations"), attributes);
-  OnnxNames inputs{as_nchw(call), out.transpose(filter, kFilterOrder)};
+  const OnnxName x =
+      padded_input(call, kernel, call.integers("strides"), call.integers("dilations"), attributes);
+  OnnxNames inputs{x, out.transpose(filter, kFilterOrder)};
   if (!bias.empty()) inputs.push_back(bias);
   return from_nchw(call, out.add("Conv", inputs, attributes));
 }
@@ -106,8 +142,8 @@ OnnxName pool(OnnxCall& call, const std::string& op, OnnxAttributes attributes) 
   const Ints kernel = call.integers("kernel"), strides = call.integers("strides");
   attributes.push_back({"kernel_shape", kernel});
   attributes.push_back({"strides", strides});
-  add_padding(call, kernel, strides, {1, 1}, attributes);
-  return from_nchw(call, call.out.add(op, {as_nchw(call)}, attributes));
+  const OnnxName x = padded_input(call, kernel, strides, {1, 1}, attributes);
+  return from_nchw(call, call.out.add(op, {x}, attributes));
 }
 
 OnnxNames resize(OnnxCall& call) {
@@ -123,6 +159,17 @@ OnnxNames resize(OnnxCall& call) {
   return {from_nchw(call, out.add("Resize", {x, "", "", sizes}, attributes))};
 }
 
+/// Both have the channels of one pixel of a block together ("DCR"), as ours.
+void add_block_op(OnnxOps& ops, const std::string& ours, const std::string& onnx) {
+  ops[ours] = [onnx](OnnxCall& call) -> OnnxNames {
+    const bool nhwc = is_nhwc(call);
+    const OnnxName x = call.value("x");
+    const OnnxName y = call.out.add(onnx, {nhwc ? call.out.transpose(x, {0, 3, 1, 2}) : x},
+                                    {{"blocksize", call.integer("block")}});
+    return {nhwc ? call.out.transpose(y, {0, 2, 3, 1}) : y};
+  };
+}
+
 }  // namespace
 
 void add_image_ops(OnnxOps& ops) {
@@ -134,6 +181,8 @@ void add_image_ops(OnnxOps& ops) {
     return {pool(call, "AveragePool", {{"count_include_pad", int64_t{0}}})};
   };
   ops["belfry::resize"] = resize;
+  add_block_op(ops, "belfry::space_to_depth", "SpaceToDepth");
+  add_block_op(ops, "belfry::depth_to_space", "DepthToSpace");
 }
 
 }  // namespace belfry::internal

@@ -1,13 +1,16 @@
+#include <ATen/ops/any.h>
 #include <ATen/ops/arange.h>
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 #include "belfry/export/internal/onnx_importer.h"
 #include "belfry/graph/node.h"
 #include "belfry/ops/array.h"
 #include "belfry/ops/call.h"
 #include "belfry/ops/math.h"
+#include "belfry/ops/operators.h"
 #include "belfry/ops/reduce.h"
 #include "belfry/ops/state.h"
 
@@ -125,6 +128,12 @@ void add_repetitions(OnnxBuilds& builds) {
   builds["Expand"] = [](const OnnxImport& x) -> Tensors {
     const Node& sizes = x.input(1).node();
     if (sizes.op_name() == "belfry::shape") return {call("aten::expand_as", {x.input(), sizes.inputs()[0]})};
+    if (!value_of(x.input(1))) {
+      const auto known = known_sizes(x.input(1));
+      if (!known) throw ImportFailure{"expected a known number of sizes"};
+      const Tensor model = fill(RunTimeShape(x.input(1), *known), 0, x.input().dtype());
+      return {call("aten::expand_as", {x.input(), model})};
+    }
     Ints size = x.constant_integers(1);
     const int64_t rank = x.input().rank(), added = static_cast<int64_t>(size.size()) - rank;
     if (added < 0) throw ImportFailure{"expands to fewer dimensions"};
@@ -151,26 +160,31 @@ Tensors split_as_onnx(const OnnxImport& x) {
   return split(x.input(), static_cast<int64_t>(x.results()), axis);
 }
 
-/// Slices of step 1 and, for whole dimensions, -1.
+/// One dimension of ONNX's Slice.
+Tensor slice_along(const Tensor& x, int64_t axis, int64_t begin, int64_t end, int64_t step) {
+  if (axis < 0 || axis >= x.rank()) throw ImportFailure{"slices a dimension that is not there"};
+  if (step > 0)
+    return call("aten::slice.Tensor", {x}, {{"dim", axis}, {"start", begin}, {"end", end}, {"step", step}});
+  constexpr int64_t kFar = std::numeric_limits<int32_t>::max();
+  if (step == 0 || step < -kFar) throw ImportFailure{"expected steps other than 0"};
+  if (step == -1 && begin == -1 && end < -kFar) return reverse(x, {axis});
+  Ints begins(static_cast<size_t>(axis), 0), ends(begins.size(), kFar), steps(begins.size(), 1);
+  begins.push_back(begin);
+  ends.push_back(end);
+  steps.push_back(step);
+  return strided_slice(x, begins, ends, steps);
+}
+
 Tensors slice_as_onnx(const OnnxImport& x) {
   const Ints begin = x.constant_integers(1), end = x.constant_integers(2);
   Ints axes(begin.size()), steps(begin.size(), 1);
-  for (size_t i = 0; i < axes.size(); ++i) axes[i] = static_cast<int64_t>(i);
+  std::iota(axes.begin(), axes.end(), 0);
   if (x.has(3)) axes = from_front(x.constant_integers(3), x.input().rank());
   if (x.has(4)) steps = x.constant_integers(4);
   if (end.size() != begin.size() || axes.size() != begin.size() || steps.size() != begin.size())
     throw ImportFailure{"expected begins, ends, axes and steps of one length"};
   Tensor y = x.input();
-  for (size_t i = 0; i < axes.size(); ++i) {
-    if (steps[i] == -1 && begin[i] == -1 && end[i] < -std::numeric_limits<int32_t>::max()) {
-      y = reverse(y, {axes[i]});
-    } else if (steps[i] > 0) {
-      y = call("aten::slice.Tensor", {y},
-               {{"dim", axes[i]}, {"start", begin[i]}, {"end", end[i]}, {"step", steps[i]}});
-    } else {
-      throw ImportFailure{"steps backwards through a part"};
-    }
-  }
+  for (size_t i = 0; i < axes.size(); ++i) y = slice_along(y, axes[i], begin[i], end[i], steps[i]);
   return {y};
 }
 
@@ -181,7 +195,30 @@ Tensors gather_as_onnx(const OnnxImport& x) {
   return {gather(x.input(), x.input(1), axis)};
 }
 
+/// Zeros around `x`, as many as a run's `pads` say.
+Tensor pad_at_run_time(const Tensor& x, const Tensor& pads) {
+  Tensor y = x;
+  for (int64_t axis = 0; axis < x.rank(); ++axis) {
+    const auto zeros_beside = [&](int64_t place) {
+      Shape known = y.shape();
+      known[static_cast<size_t>(axis)] = kDynamic;
+      const Tensor sizes = shape(y), width = slice(pads, {place}, {1});
+      const Tensor all = concat({slice(sizes, {0}, {axis}), width, slice(sizes, {axis + 1}, {-1})}, 0);
+      return zeros({all, known}, x.dtype());
+    };
+    y = concat({zeros_beside(axis), y, zeros_beside(axis + x.rank())}, axis);
+  }
+  return y;
+}
+
 Tensors pad_as_onnx(const OnnxImport& x) {
+  if (!value_of(x.input(1))) {
+    if (x.text("mode", "constant") != "constant" || x.has(2))
+      throw ImportFailure{"expected constants as pads, except for zeros"};
+    if (x.input(1).shape() != Shape{2 * x.input().rank()})
+      throw ImportFailure{"expected two pads for each dimension"};
+    return {pad_at_run_time(x.input(), x.input(1))};
+  }
   const Ints pads = x.constant_integers(1);
   const size_t rank = pads.size() / 2;
   std::vector<std::pair<int64_t, int64_t>> paddings;
@@ -192,27 +229,67 @@ Tensors pad_as_onnx(const OnnxImport& x) {
   return {pad(x.input(), paddings, {.value = x.has(2) ? x.constant(2).item().toDouble() : 0})};
 }
 
+/// True for the size, known or not, of dimension `axis` of `x`.
+bool is_size_of(const Tensor& count, const Tensor& x, int64_t axis) {
+  if (auto value = value_of(count)) return value->numel() == 1 && value->item<int64_t>() == x.dim(axis);
+  const Node& node = count.node();
+  return node.op_name() == "belfry::slice" && node.inputs()[0].node().op_name() == "belfry::shape" &&
+         node.inputs()[0].node().inputs()[0] == x && node.attribute("begin").toIntVector() == Ints{axis} &&
+         node.attribute("size").toIntVector() == Ints{1};
+}
+
+Tensors topk_as_onnx(const OnnxImport& x) {
+  const Tensor& input = x.input();
+  const int64_t axis = from_front({x.integer("axis", -1)}, input.rank())[0];
+  const bool largest = x.integer("largest", 1) != 0;
+  if (axis < 0 || axis >= input.rank()) throw ImportFailure{"orders a dimension that is not there"};
+  if (is_size_of(x.input(1), input, axis))
+    return call_multi("aten::sort.stable", {input},
+                      {{"stable", true}, {"dim", axis}, {"descending", largest}});
+  const Ints count = x.constant_integers(1);
+  if (count.size() != 1) throw ImportFailure{"expected one number of elements"};
+  return call_multi(
+      "aten::topk", {input},
+      {{"k", count[0]}, {"dim", axis}, {"largest", largest}, {"sorted", x.integer("sorted", 1) != 0}});
+}
+
+/// Additions to a tensor of static sizes.
+Tensors scatter_nd_as_onnx(const OnnxImport& x) {
+  if (x.text("reduction", "none") != "add") throw ImportFailure{"scatters other than by addition"};
+  const Tensor& data = x.input(0);
+  if (std::count(data.shape().begin(), data.shape().end(), kDynamic))
+    throw ImportFailure{"scatters into a tensor of dynamic sizes"};
+  const Tensor sum = scatter_nd(x.input(1), x.input(2), data.shape());
+  const auto value = value_of(data);
+  return {value && !value->any().item<bool>() ? sum : data + sum};
+}
+
+void add_lookups(OnnxBuilds& builds) {
+  builds["Gather"] = gather_as_onnx;
+  builds["GatherElements"] = [](const OnnxImport& x) -> Tensors {
+    return {call("aten::gather", {x.input(), cast(x.input(1), kInt64)}, {{"dim", x.integer("axis", 0)}})};
+  };
+  builds["GatherND"] = [](const OnnxImport& x) -> Tensors {
+    if (x.integer("batch_dims", 0) != 0) throw ImportFailure{"has dimensions of a batch"};
+    return {gather_nd(x.input(0), x.input(1))};
+  };
+  builds["ScatterND"] = scatter_nd_as_onnx;
+  builds["NonZero"] = [](const OnnxImport& x) -> Tensors {
+    return {transpose(call("aten::nonzero", {x.input()}), {1, 0})};
+  };
+  builds["Compress"] = [](const OnnxImport& x) -> Tensors {
+    if (x.integer("axis", -1) != 0) throw ImportFailure{"compresses along another axis than 0"};
+    return {boolean_mask(x.input(), x.input(1))};
+  };
+  builds["TopK"] = topk_as_onnx;
+}
+
 void add_parts(OnnxBuilds& builds) {
   builds["Concat"] = [](const OnnxImport& x) -> Tensors {
     return {concat(x.inputs(), x.integer("axis", 0))};
   };
   builds["Split"] = split_as_onnx;
   builds["Slice"] = slice_as_onnx;
-  builds["Gather"] = gather_as_onnx;
-  builds["GatherElements"] = [](const OnnxImport& x) -> Tensors {
-    return {call("aten::gather", {x.input(), cast(x.input(1), kInt64)}, {{"dim", x.integer("axis", 0)}})};
-  };
-  builds["Compress"] = [](const OnnxImport& x) -> Tensors {
-    if (x.integer("axis", -1) != 0) throw ImportFailure{"compresses along another axis than 0"};
-    return {boolean_mask(x.input(), x.input(1))};
-  };
-  builds["TopK"] = [](const OnnxImport& x) -> Tensors {
-    return call_multi("aten::topk", {x.input()},
-                      {{"k", x.constant_integers(1).at(0)},
-                       {"dim", x.integer("axis", -1)},
-                       {"largest", x.integer("largest", 1) != 0},
-                       {"sorted", x.integer("sorted", 1) != 0}});
-  };
   builds["Pad"] = pad_as_onnx;
 }
 
@@ -222,6 +299,7 @@ void add_array_builds(OnnxBuilds& builds) {
   add_shapes(builds);
   add_repetitions(builds);
   add_parts(builds);
+  add_lookups(builds);
 }
 
 }  // namespace belfry::internal

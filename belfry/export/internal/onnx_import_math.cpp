@@ -119,6 +119,9 @@ Tensor sum_squares(const Tensor& x, const Axes& axes, const ReduceAttributes& at
 Tensor l2(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes, const std::string& name) {
   return sqrt(sum_squares(x, axes, attributes, ""), name);
 }
+Tensor l1(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes, const std::string& name) {
+  return sum(abs(x), axes, attributes, name);
+}
 /// In the dtype of `x`, as ONNX sums.
 Tensor sum_as_onnx(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes,
                    const std::string& name) {
@@ -131,6 +134,7 @@ void add_reductions(OnnxBuilds& builds) {
                                                           {"ReduceMax", max},
                                                           {"ReduceMin", min},
                                                           {"ReduceProd", prod},
+                                                          {"ReduceL1", l1},
                                                           {"ReduceL2", l2},
                                                           {"ReduceSumSquare", sum_squares},
                                                           {"ReduceLogSumExp", logsumexp}};

@@ -161,6 +161,23 @@ Tensors instance_norm(const OnnxImport& node) {
       {.groups = node.input(1).dim(0), .epsilon = node.number("epsilon", 1e-5), .data_format = "NCHW"})};
 }
 
+/// ONNX divides alpha by the number of channels summed over, and has them second.
+Tensors lrn(const OnnxImport& node) {
+  const int64_t size = node.integer("size", 0), rank = node.input().rank();
+  if (size < 1 || size % 2 == 0) throw ImportFailure{"expected an odd number of channels to sum over"};
+  if (rank < 2) throw ImportFailure{"expected channels in the second dimension"};
+  Ints last{0}, second{0, rank - 1};
+  for (int64_t axis = 2; axis < rank; ++axis) last.push_back(axis);
+  for (int64_t axis = 1; axis < rank - 1; ++axis) second.push_back(axis);
+  last.push_back(1);
+  const Tensor y = local_response_normalization(
+      transpose(node.input(), last), {.depth_radius = size / 2,
+                                      .bias = node.number("bias", 1),
+                                      .alpha = node.number("alpha", 1e-4) / static_cast<double>(size),
+                                      .beta = node.number("beta", 0.75)});
+  return {transpose(y, second)};
+}
+
 }  // namespace
 
 void add_nn_builds(OnnxBuilds& builds) {
@@ -172,6 +189,15 @@ void add_nn_builds(OnnxBuilds& builds) {
     check_image(node);
     return {mean(node.input(), {2, 3}, {.keep_dims = true})};
   };
+  builds["SpaceToDepth"] = [](const OnnxImport& node) -> Tensors {
+    return {space_to_depth(node.input(), node.integer("blocksize", 0), "NCHW")};
+  };
+  builds["DepthToSpace"] = [](const OnnxImport& node) -> Tensors {
+    if (const std::string mode = node.text("mode", "DCR"); mode != "DCR")
+      throw ImportFailure{"has its channels in the order " + mode};
+    return {depth_to_space(node.input(), node.integer("blocksize", 0), "NCHW")};
+  };
+  builds["LRN"] = lrn;
   builds["Resize"] = resize_as_onnx;
   builds["MatMul"] = [](const OnnxImport& node) -> Tensors { return {matmul(node.input(0), node.input(1))}; };
   builds["Gemm"] = gemm;

@@ -1,3 +1,5 @@
+#include <numbers>
+
 #include "belfry/export/internal/onnx_ops.h"
 
 // Element by element. ONNX's operators want inputs of one dtype where ATen's promote.
@@ -134,7 +136,21 @@ OnnxName floor_divide(OnnxCall& call, const OnnxName& x, const OnnxName& y) {
   return out.elementwise("Div", {out.elementwise("Sub", {x, remainder(call, x, y)}), y});
 }
 
+/// ONNX rounds the quotients of integers towards zero, as "trunc"; for floats the sign is put back.
+OnnxNames divide_in_mode(OnnxCall& call) {
+  OnnxBuilder& out = call.out;
+  const DType dtype = call.result().dtype;
+  const OnnxName x = call.value("self", dtype), y = call.value("other", dtype);
+  const std::string mode = call.has("rounding_mode") ? call.text("rounding_mode") : "";
+  if (mode == "floor") return {floor_divide(call, x, y)};
+  const OnnxName quotient = out.elementwise("Div", {x, y});
+  if (mode.empty() || !is_float(dtype)) return {quotient};
+  const OnnxName whole = out.elementwise("Floor", {out.elementwise("Abs", {quotient})});
+  return {out.elementwise("Mul", {out.elementwise("Sign", {quotient}), whole})};
+}
+
 void add_divisions(OnnxOps& ops) {
+  ops["aten::div.Tensor_mode"] = divide_in_mode;
   ops["aten::remainder.Tensor"] = [](OnnxCall& call) -> OnnxNames {
     const DType dtype = call.result().dtype;
     return {remainder(call, call.value("self", dtype), call.value("other", dtype))};
@@ -186,11 +202,34 @@ void add_powers(OnnxOps& ops) {
     return {call.out.elementwise(
         "Log", {call.out.elementwise("Add", {call.value("self", dtype), call.out.constant(1, dtype)})})};
   };
+  ops["aten::log10"] = [](OnnxCall& call) -> OnnxNames {
+    const DType dtype = call.result().dtype;
+    return {call.out.elementwise("Mul", {call.out.elementwise("Log", {call.value("self", dtype)}),
+                                         call.out.constant(std::numbers::log10e, dtype)})};
+  };
   ops["aten::expm1"] = [](OnnxCall& call) -> OnnxNames {
     const DType dtype = call.result().dtype;
     return {call.out.elementwise(
         "Sub", {call.out.elementwise("Exp", {call.value("self", dtype)}), call.out.constant(1, dtype)})};
   };
+}
+
+/// atan(y / x), moved by half a turn where x is negative; y alone says the sign of the quarter where x is 0.
+OnnxNames atan2(OnnxCall& call) {
+  OnnxBuilder& out = call.out;
+  const DType dtype = call.result().dtype;
+  const OnnxName y = call.value("self", dtype), x = call.value("other", dtype);
+  const auto number = [&](double value) { return out.constant(value, dtype); };
+  const OnnxName zero = number(0), on_axis = out.elementwise("Equal", {x, zero});
+  const OnnxName divisor = out.elementwise("Where", {on_axis, number(1), x});
+  const OnnxName angle = out.elementwise("Atan", {out.elementwise("Div", {y, divisor})});
+  const OnnxName half_turn = out.elementwise(
+      "Where", {out.elementwise("Less", {y, zero}), number(-std::numbers::pi), number(std::numbers::pi)});
+  const OnnxName moved = out.elementwise(
+      "Where", {out.elementwise("Less", {x, zero}), out.elementwise("Add", {angle, half_turn}), angle});
+  const OnnxName quarter =
+      out.elementwise("Mul", {out.elementwise("Sign", {y}), number(std::numbers::pi / 2)});
+  return {out.elementwise("Where", {on_axis, quarter, moved})};
 }
 
 OnnxName limit(OnnxCall& call, const char* argument) {
@@ -231,6 +270,7 @@ void add_math_ops(OnnxOps& ops) {
   }
   add_binary(ops, "aten::maximum", "Max");
   add_binary(ops, "aten::minimum", "Min");
+  ops["aten::atan2"] = atan2;
   add_divisions(ops);
   add_powers(ops);
   add_limits(ops);

@@ -51,8 +51,11 @@ void add_activations(OnnxOps& ops) {
     return {call.out.elementwise("Mul", {x, call.out.elementwise("Sigmoid", {x})})};
   };
   ops["aten::elu"] = [](OnnxCall& call) -> OnnxNames {
-    if (call.number("scale") != 1 || call.number("input_scale") != 1) call.unsupported("an elu with scales");
-    return {call.out.elementwise("Elu", {call.value("self")}, {{"alpha", to_float(call.number("alpha"))}})};
+    const double scale = call.number("scale"), inner = call.number("input_scale");
+    OnnxName y = call.value("self");
+    if (inner != 1) call.unsupported("an elu that scales its input");
+    y = call.out.elementwise("Elu", {y}, {{"alpha", to_float(call.number("alpha"))}});
+    return {scale == 1 ? y : times(call, y, scale)};
   };
   ops["aten::leaky_relu"] = [](OnnxCall& call) -> OnnxNames {
     return {call.out.elementwise("LeakyRelu", {call.value("self")},
@@ -104,25 +107,16 @@ void add_products(OnnxOps& ops) {
     const OnnxName bias = call.value("bias");
     return {bias.empty() ? product : call.out.add("Add", {product, bias})};
   };
+  ops["aten::tensordot"] = [](OnnxCall& call) -> OnnxNames {
+    return {call.out.add("Einsum", {call.value("self"), call.value("other")},
+                         {{"equation", call.contraction()}})};
+  };
   ops["aten::einsum"] = [](OnnxCall& call) -> OnnxNames {
     OnnxNames inputs;
     for (const Tensor& tensor : call.tensors("tensors"))
       inputs.push_back(call.value(tensor, call.result().dtype));
     return {call.out.add("Einsum", inputs, {{"equation", call.text("equation")}})};
   };
-}
-
-/// `x` with its last dimension as the second, which is where ONNX has channels.
-OnnxName channels_second(OnnxBuilder& out, const OnnxName& x, int64_t rank) {
-  Ints permutation{0, rank - 1};
-  for (int64_t axis = 1; axis < rank - 1; ++axis) permutation.push_back(axis);
-  return out.transpose(x, permutation);
-}
-OnnxName channels_last(OnnxBuilder& out, const OnnxName& x, int64_t rank) {
-  Ints permutation{0};
-  for (int64_t axis = 2; axis < rank; ++axis) permutation.push_back(axis);
-  permutation.push_back(1);
-  return out.transpose(x, permutation);
 }
 
 bool has_channels_last(const OnnxCall& call, int64_t rank) {
@@ -146,6 +140,54 @@ OnnxNames batch_norm(OnnxCall& call) {
       {last ? channels_second(out, x, rank) : x, scale, offset, call.value("mean"), call.value("variance")},
       {{"epsilon", to_float(call.number("epsilon"))}});
   return {last ? channels_last(out, y, rank) : y};
+}
+
+/// All of a batch's dimensions but the channels, which stay to be broadcast over.
+OnnxNames batch_norm_training(OnnxCall& call) {
+  OnnxBuilder& out = call.out;
+  const int64_t rank = call.rank("input"),
+                channel = has_channels_last(call, rank) || rank == 2 ? rank - 1 : 1;
+  const DType dtype = call.result(0).dtype, statistics = call.result(1).dtype;
+  Ints axes, shape(static_cast<size_t>(rank - channel), 1);
+  shape[0] = -1;
+  for (int64_t axis = 0; axis < rank; ++axis) {
+    if (axis != channel) axes.push_back(axis);
+  }
+  const OnnxName x = call.value("input", statistics);
+  const OnnxName mean = reduce(out, "ReduceMean", x, axes, /*keep=*/true), d = out.add("Sub", {x, mean});
+  const OnnxName variance = reduce(out, "ReduceMean", out.add("Mul", {d, d}), axes, /*keep=*/true);
+  const OnnxName sum = out.add("Add", {variance, out.constant(call.number("epsilon"), statistics)});
+  OnnxName y = out.add("Div", {d, out.add("Sqrt", {sum})});
+  if (call.tensor("scale").defined()) y = out.add("Mul", {y, out.reshape(call.value("scale"), shape)});
+  if (call.tensor("offset").defined()) y = out.add("Add", {y, out.reshape(call.value("offset"), shape)});
+  OnnxName spread = out.squeeze(variance, axes);
+  if (call.flag("unbiased_variance")) {
+    const OnnxName all = out.add("Size", {x}), channels = out.add("Size", {spread}),
+                   one = out.constant(1, kInt64);
+    const OnnxName count = out.add("Div", {all, channels});
+    const OnnxName freedom = out.add("Max", {out.add("Sub", {count, one}), one});
+    spread = out.add("Mul", {spread, out.add("Div", {out.cast(count, kInt64, statistics),
+                                                     out.cast(freedom, kInt64, statistics)})});
+  }
+  return {out.cast(y, statistics, dtype), out.squeeze(mean, axes), spread};
+}
+
+/// ONNX divides alpha by the number of channels summed over, and has them second.
+OnnxNames local_response_normalization(OnnxCall& call) {
+  OnnxBuilder& out = call.out;
+  const int64_t rank = call.rank("x"), size = 2 * call.integer("depth_radius") + 1;
+  const OnnxAttributes attributes{{"size", size},
+                                  {"alpha", to_float(call.number("alpha") * static_cast<double>(size))},
+                                  {"beta", to_float(call.number("beta"))},
+                                  {"bias", to_float(call.number("bias"))}};
+  const OnnxName x = call.value("x");
+  if (rank == 4)
+    return {channels_last(out, out.add("LRN", {channels_second(out, x, rank)}, attributes), rank)};
+  const OnnxName pixels =
+      out.add("Concat", {out.constant(Ints{-1}), out.sizes(x, rank - 1, rank), out.constant(Ints{1, 1})},
+              {{"axis", int64_t{0}}});
+  const OnnxName y = out.add("LRN", {out.add("Reshape", {x, pixels})}, attributes);
+  return {out.add("Reshape", {y, out.add("Shape", {x})})};
 }
 
 OnnxNames bias_add(OnnxCall& call) {
@@ -208,6 +250,8 @@ OnnxName norm(OnnxBuilder& out, const OnnxName& x) {
 
 void add_norms(OnnxOps& ops) {
   ops["belfry::batch_norm"] = batch_norm;
+  ops["belfry::batch_norm_training"] = batch_norm_training;
+  ops["belfry::local_response_normalization"] = local_response_normalization;
   ops["belfry::bias_add"] = bias_add;
   ops["aten::layer_norm"] = layer_norm;
   ops["belfry::group_norm"] = group_norm;
@@ -268,6 +312,18 @@ OnnxNames attention(OnnxCall& call) {
 }
 
 }  // namespace
+
+OnnxName channels_second(OnnxBuilder& out, const OnnxName& x, int64_t rank) {
+  Ints permutation{0, rank - 1};
+  for (int64_t axis = 1; axis < rank - 1; ++axis) permutation.push_back(axis);
+  return out.transpose(x, permutation);
+}
+OnnxName channels_last(OnnxBuilder& out, const OnnxName& x, int64_t rank) {
+  Ints permutation{0};
+  for (int64_t axis = 2; axis < rank; ++axis) permutation.push_back(axis);
+  permutation.push_back(1);
+  return out.transpose(x, permutation);
+}
 
 void add_nn_ops(OnnxOps& ops) {
   add_activations(ops);

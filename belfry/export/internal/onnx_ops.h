@@ -26,10 +26,6 @@ class OnnxCall : public ArgumentsOf {
   OnnxName value(std::string_view argument, DType dtype) const;
   OnnxName value(const Tensor& tensor, DType dtype) const;
 
-  DType dtype(std::string_view argument) const { return tensor(argument).dtype(); }
-  const Shape& shape(std::string_view argument) const { return tensor(argument).shape(); }
-  int64_t rank(std::string_view argument) const { return tensor(argument).rank(); }
-
   /// Throws the UsageError that this call, because of `what`, has no counterpart.
   [[noreturn]] void unsupported(const std::string& what) const;
 
@@ -44,11 +40,22 @@ using OnnxOps = std::unordered_map<std::string, OnnxEmit>;
 // Each in its own file.
 void add_math_ops(OnnxOps& ops);
 void add_array_ops(OnnxOps& ops);
+void add_lookup_ops(OnnxOps& ops);
 void add_reduce_ops(OnnxOps& ops);
 void add_nn_ops(OnnxOps& ops);
 void add_image_ops(OnnxOps& ops);
 void add_loss_ops(OnnxOps& ops);
 
 const OnnxOps& onnx_ops();
+
+/// `x`, of shape `from`, with the dimensions [begin, end) made one.
+OnnxName flatten(OnnxBuilder& out, const OnnxName& x, const Shape& from, int64_t begin, int64_t end);
+/// `x` with its last dimension as the second, which is where ONNX has channels, and back.
+OnnxName channels_second(OnnxBuilder& out, const OnnxName& x, int64_t rank);
+OnnxName channels_last(OnnxBuilder& out, const OnnxName& x, int64_t rank);
+/// A reduction of `x` over `axes`. In opset 17 ReduceSum takes the axes as an input, the others as an
+/// attribute.
+OnnxName reduce(OnnxBuilder& out, const std::string& op, const OnnxName& x, const std::vector<int64_t>& axes,
+                bool keep);
 
 }  // namespace belfry::internal

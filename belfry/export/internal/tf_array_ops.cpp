@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <numeric>
+#include <limits>
 
 #include "belfry/export/internal/graph_def_builder.h"
 
@@ -15,17 +15,6 @@ TfNames same(TfCall& call) {
 TfName expand_dims(GraphDefBuilder& out, const TfName& x, DType dtype, int64_t axis) {
   return out.add("ExpandDims", {x, out.axis(axis)}, dtype);
 }
-TfName squeeze(GraphDefBuilder& out, const TfName& x, DType dtype, const Ints& axes) {
-  return axes.empty() ? x : out.add("Squeeze", {x}, dtype, {{"squeeze_dims", axes}});
-}
-
-/// `x`, of rank `rank`, with the dimensions [begin, end) made one.
-TfName flatten(GraphDefBuilder& out, const TfName& x, DType dtype, int64_t rank, int64_t begin, int64_t end) {
-  const TfName shape = out.concat(
-      {out.sizes(x, dtype, 0, begin), out.constant(Ints{-1}), out.sizes(x, dtype, end, rank)}, kInt32, 0);
-  return out.add("Reshape", {x, shape}, dtype);
-}
-
 void add_shapes(TfOps& ops) {
   for (const auto& [ours, tf] : {std::pair("belfry::shape", "Shape"), std::pair("belfry::size", "Size")}) {
     ops[ours] = [tf = std::string(tf)](TfCall& call) -> TfNames {
@@ -48,38 +37,29 @@ void add_shapes(TfOps& ops) {
     return {flatten(call.out, call.value("self"), call.dtype(), rank, call.axis("start_dim", rank),
                     call.axis("end_dim", rank) + 1)};
   };
+  ops["aten::unflatten.int"] = [](TfCall& call) -> TfNames {
+    GraphDefBuilder& out = call.out;
+    const TfName x = call.value("self");
+    const int64_t rank = call.rank("self"), axis = call.axis("dim", rank);
+    const TfNames parts{out.sizes(x, call.dtype(), 0, axis), out.constant(call.integers("sizes")),
+                        out.sizes(x, call.dtype(), axis + 1, rank)};
+    return {call.apply("Reshape", {x, out.concat(parts, kInt32, 0)})};
+  };
   ops["aten::unsqueeze"] = [](TfCall& call) -> TfNames {
     return {expand_dims(call.out, call.value("self"), call.dtype(), call.integer("dim"))};
   };
   const TfEmit squeeze_ones = [](TfCall& call) -> TfNames {
-    Ints axes = call.node().attribute("dim").isInt() ? Ints{call.integer("dim")} : call.integers("dim");
-    for (int64_t& axis : axes) axis += axis < 0 ? call.rank("self") : 0;
-    std::erase_if(axes, [&](int64_t axis) { return call.shape("self")[static_cast<size_t>(axis)] != 1; });
-    return {squeeze(call.out, call.value("self"), call.dtype(), axes)};
+    const Ints axes = call.squeezed_axes();
+    const TfName x = call.value("self");
+    return {axes.empty() ? x : call.out.add("Squeeze", {x}, call.dtype(), {{"squeeze_dims", axes}})};
   };
   ops["aten::squeeze.dims"] = squeeze_ones;
   ops["aten::squeeze.dim"] = squeeze_ones;
-}
-
-TfNames swap_axes(TfCall& call, int64_t a, int64_t b) {
-  Ints permutation(static_cast<size_t>(call.rank("self")));
-  std::iota(permutation.begin(), permutation.end(), 0);
-  std::swap(permutation[static_cast<size_t>(a)], permutation[static_cast<size_t>(b)]);
-  return {call.out.transpose(call.value("self"), call.dtype(), permutation)};
-}
-
-void add_transpositions(TfOps& ops) {
-  ops["aten::permute"] = [](TfCall& call) -> TfNames {
-    return {call.out.transpose(call.value("self"), call.dtype(), call.axes("dims", call.rank("self")))};
-  };
-  ops["aten::transpose.int"] = [](TfCall& call) {
-    const int64_t rank = call.rank("self");
-    return swap_axes(call, call.axis("dim0", rank), call.axis("dim1", rank));
-  };
-  ops["aten::mT"] = [](TfCall& call) {
-    return swap_axes(call, call.rank("self") - 2, call.rank("self") - 1);
-  };
-  ops["aten::t"] = [](TfCall& call) { return call.rank("self") < 2 ? same(call) : swap_axes(call, 0, 1); };
+  for (const char* name : {"aten::permute", "aten::transpose.int", "aten::mT", "aten::t"}) {
+    ops[name] = [](TfCall& call) -> TfNames {
+      return {call.out.transpose(call.value("self"), call.dtype(), call.permutation())};
+    };
+  }
 }
 
 /// Sizes to broadcast to, where -1 keeps one of `x`.
@@ -101,6 +81,10 @@ void add_repetitions(TfOps& ops) {
     if (size.empty()) return {x};
     return {call.out.add("BroadcastTo", {x, broadcast_sizes(call, x, size)}, call.dtype())};
   };
+  ops["aten::expand_as"] = [](TfCall& call) -> TfNames {
+    const TfName shape = call.out.add("Shape", {call.value("other")}, call.dtype("other"));
+    return {call.apply("BroadcastTo", {call.value("self"), shape})};
+  };
   ops["aten::repeat"] = [](TfCall& call) -> TfNames {
     const Ints repeats = call.integers("repeats");
     TfName x = call.value("self");
@@ -114,6 +98,11 @@ void add_repetitions(TfOps& ops) {
       return {call.out.add(tf, {call.value("self", call.dtype())}, call.dtype())};
     };
   }
+  ops["belfry::fill"] = [](TfCall& call) -> TfNames {
+    return {call.out.add("Fill",
+                         {call.value("shape", kInt64), call.out.constant(call.scalar("value"), call.dtype())},
+                         call.dtype(), {{"index_type", DataType::kInt64}})};
+  };
   ops["belfry::range"] = [](TfCall& call) -> TfNames {
     return {call.out.add(
         "Range", {call.out.constant(0, kInt64), call.value("limit", kInt64), call.out.constant(1, kInt64)},
@@ -157,12 +146,6 @@ void add_parts(TfOps& ops) {
   };
 }
 
-TfName gather(TfCall& call, const TfName& x, const TfName& indices, int64_t axis) {
-  return call.out.add(
-      "GatherV2", {x, indices, call.out.axis(axis)},
-      {{"Tparams", tf_dtype(call.dtype())}, {"Tindices", DataType::kInt64}, {"Taxis", DataType::kInt32}});
-}
-
 void add_slices(TfOps& ops) {
   ops["belfry::slice"] = [](TfCall& call) -> TfNames {
     return {call.out.add("Slice",
@@ -174,47 +157,24 @@ void add_slices(TfOps& ops) {
     return {call.out.add("ReverseV2", {call.value("self"), call.out.constant(call.integers("dims"))},
                          call.dtype())};
   };
-  ops["aten::select.int"] = [](TfCall& call) -> TfNames {
-    const int64_t rank = call.rank("self"), axis = call.axis("dim", rank), index = call.integer("index");
-    const int64_t length = call.shape("self")[static_cast<size_t>(axis)];
-    if (index < 0 && length == kDynamic) {
-      if (index != -1) call.unsupported("an index from the end of a dynamic size");
-      const TfName reversed =
-          call.out.add("ReverseV2", {call.value("self"), call.out.constant(Ints{axis})}, call.dtype());
-      return {gather(call, reversed, call.out.constant(0, kInt64), axis)};
-    }
-    return {gather(call, call.value("self"), call.out.constant(index < 0 ? index + length : index, kInt64),
-                   axis)};
+  ops["belfry::strided_slice"] = [](TfCall& call) -> TfNames {
+    return {
+        call.out.add("StridedSlice",
+                     {call.value("x"), call.out.constant(call.integers("begin")),
+                      call.out.constant(call.integers("end")), call.out.constant(call.integers("strides"))},
+                     call.dtype(), {{"Index", DataType::kInt32}})};
   };
-  ops["belfry::gather"] = [](TfCall& call) -> TfNames {
-    return {gather(call, call.value("x"), call.value("indices", kInt64), call.integer("axis"))};
-  };
-  ops["aten::index_select"] = [](TfCall& call) -> TfNames {
-    return {gather(call, call.value("self"), call.value("index", kInt64), call.integer("dim"))};
-  };
-  ops["aten::embedding"] = [](TfCall& call) -> TfNames {
-    return {gather(call, call.value("weight"), call.value("indices", kInt64), 0)};
-  };
-  ops["belfry::boolean_mask"] = [](TfCall& call) -> TfNames {
-    GraphDefBuilder& out = call.out;
-    const TfName rows = flatten(out, call.value("x"), call.dtype(), call.rank("x"), 0, call.rank("mask"));
-    const TfName places = out.add("Where", {out.reshape(call.value("mask"), kBool, {-1})}, kBool);
-    return {gather(call, rows, squeeze(out, places, kInt64, {1}), 0)};
-  };
-  ops["belfry::one_hot"] = [](TfCall& call) -> TfNames {
-    const DType dtype = call.dtype();
-    return {call.out.add("OneHot",
-                         {call.value("indices", kInt64), call.out.axis(call.integer("depth")),
-                          call.out.constant(1, dtype), call.out.constant(0, dtype)},
-                         dtype, {{"TI", DataType::kInt64}})};
-  };
-  ops["aten::topk"] = [](TfCall& call) -> TfNames {
-    if (call.axis("dim", call.rank("self")) != call.rank("self") - 1 || !call.flag("largest"))
-      call.unsupported("a topk of the smallest, or along another dimension than the last");
-    const TfNames results =
-        call.out.add_multi("TopKV2", {call.value("self"), call.out.axis(call.integer("k"))}, 2,
-                           {{"T", tf_dtype(call.dtype())}, {"sorted", call.flag("sorted")}});
-    return {results[0], call.out.cast(results[1], kInt32, kInt64)};
+  ops["aten::slice.Tensor"] = [](TfCall& call) -> TfNames {
+    const size_t axis = static_cast<size_t>(call.axis("dim", call.rank("self")));
+    constexpr int64_t kEnd = std::numeric_limits<int32_t>::max();
+    Ints begin(axis + 1, 0), end(axis + 1, kEnd), strides(axis + 1, 1);
+    if (call.has("start")) begin[axis] = std::clamp(call.integer("start"), -kEnd, kEnd);
+    if (call.has("end")) end[axis] = std::clamp(call.integer("end"), -kEnd, kEnd);
+    strides[axis] = call.integer("step");
+    return {call.out.add(
+        "StridedSlice",
+        {call.value("self"), call.out.constant(begin), call.out.constant(end), call.out.constant(strides)},
+        call.dtype(), {{"Index", DataType::kInt32}})};
   };
 }
 
@@ -233,24 +193,23 @@ void add_pads(TfOps& ops) {
     return {pad(call, call.value("x"), call.integers("paddings"), call.text("mode"), call.scalar("value"))};
   };
   ops["aten::constant_pad_nd"] = [](TfCall& call) -> TfNames {
-    const Ints last_first = call.integers("pad");
-    Ints paddings(static_cast<size_t>(2 * call.rank("self")));
-    for (size_t i = 0; i + 1 < last_first.size(); i += 2) {
-      paddings[paddings.size() - i - 2] = last_first[i];
-      paddings[paddings.size() - i - 1] = last_first[i + 1];
-    }
-    return {pad(call, call.value("self"), paddings, "constant", call.scalar("value"))};
+    return {pad(call, call.value("self"), call.paddings(), "constant", call.scalar("value"))};
   };
 }
 
 }  // namespace
+
+TfName flatten(GraphDefBuilder& out, const TfName& x, DType dtype, int64_t rank, int64_t begin, int64_t end) {
+  const TfName shape = out.concat(
+      {out.sizes(x, dtype, 0, begin), out.constant(Ints{-1}), out.sizes(x, dtype, end, rank)}, kInt32, 0);
+  return out.add("Reshape", {x, shape}, dtype);
+}
 
 void add_array_ops(TfOps& ops) {
   for (const char* name : {"aten::detach", "aten::contiguous", "aten::clone", "aten::alias"})
     ops[name] = same;
   ops["aten::_to_copy"] = [](TfCall& call) -> TfNames { return {call.value("self", call.dtype())}; };
   add_shapes(ops);
-  add_transpositions(ops);
   add_repetitions(ops);
   add_parts(ops);
   add_slices(ops);

@@ -1,13 +1,12 @@
-#include <algorithm>
+#include <numbers>
 
 #include "belfry/export/internal/graph_def_builder.h"
 
-// Elementwise operators and reductions. TensorFlow's want inputs of one dtype where ATen's promote.
+// Element by element. TensorFlow's operators want inputs of one dtype where ATen's promote.
 
 namespace belfry::internal {
 namespace {
 
-using Ints = std::vector<int64_t>;
 using Pairs = std::vector<std::pair<const char*, const char*>>;
 
 void add_unary(TfOps& ops, const std::string& aten, const std::string& tf) {
@@ -49,12 +48,24 @@ void add_arithmetic(TfOps& ops) {
     add_binary(ops, std::string(aten) + ".Tensor", tf);
     add_binary(ops, std::string(aten) + ".Scalar", tf);
   }
+  ops["aten::div.Tensor_mode"] = [](TfCall& call) -> TfNames {
+    const std::string mode = call.has("rounding_mode") ? call.text("rounding_mode") : "";
+    const bool whole = c10::isIntegralType(call.dtype(), /*includeBool=*/true);
+    const TfName x = call.value("self", call.dtype()), y = other(call);
+    if (mode == "floor") return {call.apply("FloorDiv", {x, y})};
+    if (mode == "trunc" && whole) return {call.apply("TruncateDiv", {x, y})};
+    const TfName quotient = call.apply("RealDiv", {x, y});
+    if (mode.empty()) return {quotient};
+    return {call.apply(
+        "Mul", {call.apply("Sign", {quotient}), call.apply("Floor", {call.apply("Abs", {quotient})})})};
+  };
   add_binary(ops, "aten::floor_divide", "FloorDiv");
   add_binary(ops, "aten::floor_divide.Scalar", "FloorDiv");
   ops["aten::pow.Scalar"] = [](TfCall& call) -> TfNames {
     const TfName base = call.out.constant(call.scalar("self"), call.dtype());
     return {call.out.add("Pow", {base, call.value("exponent", call.dtype())}, call.dtype())};
   };
+  add_binary(ops, "aten::atan2", "Atan2");
   add_binary(ops, "aten::maximum", "Maximum");
   add_binary(ops, "aten::minimum", "Minimum");
   ops["aten::pow.Tensor_Tensor"] = [](TfCall& call) -> TfNames {
@@ -140,83 +151,6 @@ void add_limits(TfOps& ops) {
   ops["aten::clamp_max"] = [](TfCall& call) -> TfNames { return {clip(call, nullptr, "max")}; };
 }
 
-TfName reduce(GraphDefBuilder& out, const std::string& op, const TfName& x, DType dtype, const Ints& axes,
-              bool keep) {
-  TfAttributes attributes{{"keep_dims", keep}};
-  if (op != "Any" && op != "All") attributes["T"] = tf_dtype(dtype);
-  return out.add(op, {x, out.constant(axes)}, attributes);
-}
-
-void add_reduction(TfOps& ops, const std::string& aten, const std::string& tf) {
-  ops[aten] = [tf](TfCall& call) -> TfNames {
-    return {reduce(call.out, tf, call.value("self", call.dtype()), call.dtype(),
-                   call.axes("dim", call.rank("self")), call.flag("keepdim"))};
-  };
-}
-
-TfNames logsumexp(TfCall& call) {
-  GraphDefBuilder& out = call.out;
-  const DType dtype = call.dtype();
-  const TfName x = call.value("self", dtype);
-  const Ints axes = call.axes("dim", call.rank("self"));
-  const bool keep = call.flag("keepdim");
-  const TfName most = reduce(out, "Max", x, dtype, axes, /*keep=*/true);
-  const TfName exp = out.add("Exp", {out.add("Sub", {x, most}, dtype)}, dtype);
-  const TfName log = out.add("Log", {reduce(out, "Sum", exp, dtype, axes, keep)}, dtype);
-  return {out.add("AddV2", {log, reduce(out, "Max", x, dtype, axes, keep)}, dtype)};
-}
-
-TfNames var_mean(TfCall& call) {
-  if (call.has("correction") && call.number("correction") != 0)
-    call.unsupported("a variance with a correction");
-  GraphDefBuilder& out = call.out;
-  const DType dtype = call.dtype();
-  const TfName x = call.value("self");
-  const Ints axes = call.axes("dim", call.rank("self"));
-  const bool keep = call.flag("keepdim");
-  const TfName centre = reduce(out, "Mean", x, dtype, axes, /*keep=*/true);
-  const TfName squares = out.add("SquaredDifference", {x, centre}, dtype);
-  return {reduce(out, "Mean", squares, dtype, axes, keep), reduce(out, "Mean", x, dtype, axes, keep)};
-}
-
-void add_index(TfOps& ops, const std::string& aten, const std::string& tf) {
-  ops[aten] = [tf](TfCall& call) -> TfNames {
-    GraphDefBuilder& out = call.out;
-    TfName x = call.value("self");
-    int64_t axis = 0;
-    if (call.has("dim")) {
-      axis = call.integer("dim");
-    } else {
-      x = out.reshape(x, call.dtype("self"), {-1});
-    }
-    const TfName index = out.add(tf, {x, out.axis(axis)}, call.dtype("self"));
-    if (!call.flag("keepdim")) return {index};
-    return {out.add("ExpandDims", {index, out.axis(axis)}, kInt64)};
-  };
-}
-
-void add_reductions(TfOps& ops) {
-  for (const auto& [aten, tf] : Pairs{{"aten::sum.dim_IntList", "Sum"},
-                                      {"aten::mean.dim", "Mean"},
-                                      {"aten::amax", "Max"},
-                                      {"aten::amin", "Min"},
-                                      {"aten::any.dims", "Any"},
-                                      {"aten::all.dims", "All"}})
-    add_reduction(ops, aten, tf);
-  ops["belfry::prod"] = [](TfCall& call) -> TfNames {
-    return {reduce(call.out, "Prod", call.value("x", call.dtype()), call.dtype(),
-                   call.axes("axes", call.rank("x")), call.flag("keep_dims"))};
-  };
-  ops["aten::logsumexp"] = logsumexp;
-  ops["aten::var_mean.correction"] = var_mean;
-  add_index(ops, "aten::argmax", "ArgMax");
-  add_index(ops, "aten::argmin", "ArgMin");
-  ops["aten::cumsum"] = [](TfCall& call) -> TfNames {
-    return {call.out.add("Cumsum", {call.value("self", call.dtype()), call.out.axis(call.integer("dim"))},
-                         call.dtype())};
-  };
-}
-
 }  // namespace
 
 void add_math_ops(TfOps& ops) {
@@ -254,7 +188,10 @@ void add_math_ops(TfOps& ops) {
     add_comparison(ops, aten, tf);
   add_logic(ops);
   add_limits(ops);
-  add_reductions(ops);
+  ops["aten::log10"] = [](TfCall& call) -> TfNames {
+    const TfName log = call.apply("Log", {call.value("self", call.dtype())});
+    return {call.apply("Mul", {log, call.literal(std::numbers::log10e)})};
+  };
 }
 
 }  // namespace belfry::internal

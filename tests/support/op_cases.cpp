@@ -1,17 +1,12 @@
-#include "tests/ops/op_cases.h"
+#include "tests/support/op_cases.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/sin.h>
 #include <ATen/ops/where.h>
-#include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <map>
-#include <regex>
-#include <set>
 
 #include "belfry/ops/ops.h"
 
@@ -540,34 +535,6 @@ std::vector<OpCase> make_cases() {
   add_normalisation(cases);
   add_without_derivative(cases);
   return cases;
-}
-
-/// Not functions of tensors only; state_test.cpp has their tests.
-const std::set<std::string> kTestedElsewhere = {
-    "call",   "call_multi", "placeholder", "placeholder_with_default",
-    "group",  "no_op",      "print",       "assert_true",
-    "assign", "assign_add", "assign_sub"};
-
-std::set<std::string> functions_of_the_headers() {
-  static const std::regex declaration(
-      R"((?:^|\n)(?:Tensor&?|BatchNormOutputs|std::vector<Tensor>|std::pair<[^\n(]*>) (operator[^(]+|\w+)\()");
-  std::set<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator("belfry/ops")) {
-    if (entry.path().extension() != ".h") continue;
-    std::ifstream file(entry.path());
-    const std::string text(std::istreambuf_iterator<char>(file), {});
-    for (std::sregex_iterator it(text.begin(), text.end(), declaration), end; it != end; ++it)
-      names.insert((*it)[1]);
-  }
-  return names;
-}
-
-TEST(OpTable, HasEveryFunctionOfTheHeaders) {
-  std::set<std::string> missing = functions_of_the_headers();
-  EXPECT_GT(missing.size(), 100u);
-  for (const OpCase& op : op_cases()) missing.erase(op.function);
-  for (const std::string& name : kTestedElsewhere) missing.erase(name);
-  for (const std::string& name : missing) ADD_FAILURE() << "no case in op_cases_test.cpp for " << name;
 }
 
 }  // namespace
