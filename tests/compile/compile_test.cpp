@@ -232,16 +232,27 @@ TEST_F(CompileTest, VariablesThatChangeAreSeen) {
 }
 
 TEST_F(CompileTest, BFloat16IsCloseToFloat32) {
-  const Tensor image = placeholder("image", {kDynamic, 15, 13, 3});
+  const Tensor image = placeholder("image", {kDynamic, 15, 13, 3}),
+               words = placeholder("words", {kDynamic, 5, 24});
   Tensor x =
       Conv2D("conv0", image * 2.0 - 1.0, {.filters = 16, .kernel = 7, .strides = 2, .activation = BNReLU});
-  x = MaxPooling("pool0", resnet_block("a", x, 1), {.pool = 2});
-  const Tensor prob = softmax(x | GlobalAvgPooling("gap") | FullyConnected("fc", {.units = 10}));
+  x = MaxPooling("pool0", resnet_block("a", x, 1), {.pool = 2}) | BatchNorm("bn");
+  const Tensor prob = softmax(relu6(x) | GlobalAvgPooling("gap") | FullyConnected("fc", {.units = 10}));
+  Tensor y = FullyConnected("qkv", reshape(words, {-1, 24}), {.units = 24});
+  const Tensor heads = transpose(reshape(y, {-1, 5, 3, 2, 4}), {2, 0, 3, 1, 4});
+  y = scaled_dot_product_attention(select(heads, 0), select(heads, 1), select(heads, 2));
+  y = reshape(transpose(y, {0, 2, 1, 3}), {-1, 8});
+  y = layer_norm(y + FullyConnected("out", y, {.units = 8}),
+                 get_variable("gamma", {8}, {.initializer = ones_initializer()}),
+                 get_variable("beta", {8}, {.initializer = zeros_initializer()}));
   randomize();
-  const CompiledCallable compiled = compile(session_, {image}, {prob}, {.compute = kBFloat16});
-  const std::vector<at::Tensor> feeds = {at::randn({4, 15, 13, 3})};
-  const at::Tensor given = compiled(feeds)[0];
-  EXPECT_TRUE(test::close(given, plain({image}, {prob}, feeds)[0], {.relative = 0.1, .absolute = 0.02}));
+  const CompiledCallable compiled = compile(session_, {image, words}, {prob, y}, {.compute = kBFloat16});
+  const std::vector<at::Tensor> feeds = {at::randn({4, 15, 13, 3}), at::randn({4, 5, 24})};
+  const auto given = compiled(feeds), expected = plain({image, words}, {prob, y}, feeds);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(given[i].scalar_type(), kFloat32);
+    EXPECT_TRUE(test::close(given[i], expected[i], {.relative = 0.1, .absolute = 0.03})) << i;
+  }
   EXPECT_THAT(compiled.describe(), HasSubstr("cast_to_bfloat16"));
 }
 

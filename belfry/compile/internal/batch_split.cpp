@@ -240,7 +240,11 @@ int64_t samples_at_once(const BatchSplit& split, int64_t weight_bytes, int64_t b
                         int64_t cache_bytes) {
   auto divide = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
   int64_t part = batch;
-  const int64_t fitting = cache_bytes / std::max<int64_t>(split.working_set, 1);
+  // A quarter of the cache is best where one sample takes less than that.
+  const int64_t fitting =
+      split.working_set <= cache_bytes
+          ? std::max<int64_t>(cache_bytes / 4 / std::max<int64_t>(split.working_set, 1), 1)
+          : 0;
   // Bytes from beyond the cache for each sample: values are written and read there, or weights read again.
   if (fitting > 0 && fitting < batch && weight_bytes / fitting < 2 * split.values + weight_bytes / batch)
     part = fitting;

@@ -1,5 +1,3 @@
-#include <ATen/ops/scaled_dot_product_attention.h>
-
 #include <cmath>
 
 #include "belfry/compile/internal/inference_graph.h"
@@ -29,20 +27,23 @@ bool lower_attention(ProgramBuilder& builder, const Node& node) {
   if (q.size() != 4 || k.size() != 4 || v.size() != 4 || node.attribute("is_causal").toBool() ||
       node.attribute("dropout_p").toDouble() != 0 || node.attribute("enable_gqa").toBool())
     return false;
-  for (const Tensor& t : {query, key, value, mask}) {
-    if (t.defined() && (t.dtype() != kFloat32 || builder.value(t).numel() == 0)) return false;
-  }
+  const DType dtype = query.dtype();
+  if (key.dtype() != dtype || value.dtype() != dtype ||
+      !supported({builder.value(query), builder.value(key), builder.value(value)}) ||
+      (mask.defined() && !supported({builder.value(mask)})))
+    return false;
   const int64_t batch = q[0], heads = q[1], time = q[2], size = q[3], keys = k[2], width = v[3];
   if (k[0] != batch || v[0] != batch || k[1] != heads || v[1] != heads) return false;
   const int64_t score_bytes = batch * heads * time * keys * 4;
   if (score_bytes > kMaxScores) return false;
 
-  const auto f32 = memory::data_type::f32;
-  const memory::desc queries({batch, heads, time, size}, f32, memory::format_tag::abcd),
-      keys_transposed({batch, heads, size, keys}, f32, memory::format_tag::abdc),
-      values({batch, heads, keys, width}, f32, memory::format_tag::abcd),
-      scores({batch, heads, time, keys}, f32, memory::format_tag::abcd),
-      output({batch, heads, time, width}, f32, memory::format_tag::acbd);
+  const auto type = *data_type(dtype);
+  const memory::desc queries({batch, heads, time, size}, type, memory::format_tag::abcd),
+      keys_transposed({batch, heads, size, keys}, type, memory::format_tag::abdc),
+      values({batch, heads, keys, width}, type, memory::format_tag::abcd),
+      scores({batch, heads, time, keys}, memory::data_type::f32, memory::format_tag::abcd),
+      weights({batch, heads, time, keys}, type, memory::format_tag::abcd),
+      output({batch, heads, time, width}, type, memory::format_tag::acbd);
 
   const c10::IValue scale = node.attribute("scale");
   dnnl::post_ops after_scores;
@@ -59,10 +60,11 @@ bool lower_attention(ProgramBuilder& builder, const Node& node) {
   }
   const dnnl::matmul::primitive_desc score(dnnl::matmul::desc(queries, keys_transposed, scores),
                                            attributes(after_scores), cpu_engine());
-  const dnnl::softmax_forward::primitive_desc softmax(
-      dnnl::softmax_forward::desc(dnnl::prop_kind::forward_inference, scores, 3), attributes({}),
-      cpu_engine());
-  const dnnl::matmul::primitive_desc average(dnnl::matmul::desc(scores, values, output), attributes({}),
+  const dnnl::softmax_v2_forward::primitive_desc softmax(
+      dnnl::softmax_v2_forward::desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::softmax_accurate,
+                                     scores, weights, 3),
+      attributes({}), cpu_engine());
+  const dnnl::matmul::primitive_desc average(dnnl::matmul::desc(weights, values, output), attributes({}),
                                              cpu_engine());
   if (!is_usable(score) || !is_usable(softmax) || !is_usable(average)) return false;
 
@@ -74,15 +76,17 @@ bool lower_attention(ProgramBuilder& builder, const Node& node) {
   first->add(DNNL_ARG_DST, scores, score_value);
   emit(builder, node, std::move(first), score_value);
 
-  auto second = make_primitive<dnnl::softmax_forward>(softmax);
+  const at::Tensor weight_value =
+      dtype == kFloat32 ? score_value : builder.make({batch, heads, time, keys}, dtype);
+  auto second = make_primitive<dnnl::softmax_v2_forward>(softmax);
   second->add(DNNL_ARG_SRC, scores, score_value);
-  second->add(DNNL_ARG_DST, scores, score_value);
-  emit(builder, node, std::move(second), score_value);
+  second->add(DNNL_ARG_DST, weights, weight_value);
+  emit(builder, node, std::move(second), weight_value);
 
   // Heads next to each other for each time, as what follows wants them.
-  const at::Tensor result = builder.make({batch, time, heads, width}, kFloat32);
+  const at::Tensor result = builder.make({batch, time, heads, width}, dtype);
   auto third = make_primitive<dnnl::matmul>(average);
-  third->add(DNNL_ARG_SRC, scores, score_value);
+  third->add(DNNL_ARG_SRC, weights, weight_value);
   third->add(DNNL_ARG_WEIGHTS, values, builder.dense(value));
   third->add(DNNL_ARG_DST, output, result);
   emit(builder, node, std::move(third), result);

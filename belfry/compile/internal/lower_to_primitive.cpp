@@ -212,8 +212,8 @@ bool lower_layer_norm(ProgramBuilder& builder, const Node& node) {
   if (node.attribute("normalized_shape").toIntVector().size() != 1 || !scale.defined() || !shift.defined())
     return false;
   const at::Tensor weight = builder.value(scale), bias = builder.value(shift);
-  if (builder.value(x).scalar_type() != kFloat32 || weight.scalar_type() != kFloat32 ||
-      bias.scalar_type() != kFloat32)
+  if (!supported({builder.value(x)}) || x.dtype() != node.outputs()[0].dtype ||
+      weight.scalar_type() != kFloat32 || bias.scalar_type() != kFloat32)
     return false;
   const at::Tensor input = as_matrix(builder.dense(x)), output = builder.make_output(node.output());
   const dnnl::layer_normalization_forward::desc desc(

@@ -30,9 +30,16 @@ bool is_light(const Node& node) {
                                               "aten::squeeze.dims",
                                               "aten::select.int",
                                               "aten::flatten.using_ints",
+                                              "aten::layer_norm",
+                                              "aten::mean.dim",
                                               "aten::add.Tensor",
                                               "aten::mul.Tensor"};
   return names.contains(node.op_name()) || activation_of(node);
+}
+
+/// The scale and shift of a normalisation are as precise as its statistics were.
+bool keeps_scale(const Node& node) {
+  return node.op_name() == "aten::layer_norm" || node.op_name() == "belfry::fused_scale_shift";
 }
 
 class Caster {
@@ -57,7 +64,8 @@ class Caster {
     }
     std::vector<Tensor> inputs;
     for (const Tensor& old : node.inputs()) {
-      const bool cast = low && old.dtype() == kFloat32;
+      const bool stays = !inputs.empty() && keeps_scale(node);
+      const bool cast = low && !stays && old.dtype() == kFloat32;
       inputs.push_back(as(rewriter_(old), cast ? kBFloat16 : old.dtype()));
     }
     return rewriter_.copy(node, std::move(inputs)).output();

@@ -67,10 +67,10 @@ Tensor fused_linear(const Tensor& input, const Tensor& weight, const OptionalTen
   return finish(bias ? y + *bias : y, residual, activation, alpha, beta);
 }
 
-/// x * scale + shift, for each channel (the last dimension).
+/// x * scale + shift, for each channel (the last dimension), in the dtype of x.
 Tensor fused_scale_shift(const Tensor& input, const Tensor& scale, const Tensor& shift,
                          std::string_view activation, double alpha, double beta) {
-  return activate(input * scale + shift, activation, alpha, beta);
+  return activate(input * scale + shift, activation, alpha, beta).to(input.scalar_type());
 }
 
 }  // namespace
