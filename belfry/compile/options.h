@@ -16,7 +16,7 @@ struct CompileOptions {
   bool fuse_residuals = true;    ///< the sum into the convolution before it
   bool fuse_activations = true;  ///< into the operator before it
   bool fold_constants = true;    ///< what depends on variables alone is computed when they change
-  bool primitives = true;        ///< oneDNN's primitives with packed weights instead of ATen's operators
+  bool primitives = true;        ///< oneDNN's primitives and our own kernels instead of ATen's operators
   bool plan_memory = true;       ///< values share memory when they are not needed at the same time
   bool split_batch = true;       ///< samples, where independent, in parts that fit the cache, one thread each
   int64_t cache_bytes = 8 << 20;  ///< what a part's values may take of the cache

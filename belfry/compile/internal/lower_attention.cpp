@@ -21,6 +21,7 @@ std::unique_ptr<Primitive> make_primitive(const Description& description) {
 
 /// As two batched products with a softmax in between: queries, keys, values are [..., heads, time, size].
 bool lower_attention(ProgramBuilder& builder, const Node& node) {
+  if (node.op_name() != "aten::scaled_dot_product_attention") return false;
   const Tensor query = input_named(node, "query"), key = input_named(node, "key"),
                value = input_named(node, "value"), mask = input_named(node, "attn_mask");
   const Shape &q = query.shape(), &k = key.shape(), &v = value.shape();

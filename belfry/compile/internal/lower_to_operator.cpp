@@ -167,7 +167,7 @@ at::Tensor number(const c10::Scalar& value) {
 
 }  // namespace
 
-void lower_to_operator(ProgramBuilder& builder, const Node& node) {
+bool lower_to_operator(ProgramBuilder& builder, const Node& node) {
   Operator op = node.op();
   c10::Stack arguments = arguments_of(builder, node);
   if (const auto rewritten = with_number_as_tensor(node.op_name())) {
@@ -199,6 +199,7 @@ void lower_to_operator(ProgramBuilder& builder, const Node& node) {
     instruction = std::make_unique<FunctionalCall>(op, std::move(arguments), outputs);
   }
   builder.emit(node, std::move(instruction), inputs, outputs);
+  return true;
 }
 
 }  // namespace belfry

@@ -162,7 +162,7 @@ bool lower_linear(ProgramBuilder& builder, const Node& node) {
   return true;
 }
 
-bool lower_scale_shift(ProgramBuilder& builder, const Node& node) {
+bool lower_scale_shift_primitive(ProgramBuilder& builder, const Node& node) {
   const OpParts op(node);
   const at::Tensor scale = builder.value(op.inputs[1]), shift = builder.value(op.inputs[2]);
   if (!supported({builder.value(op.inputs[0]), scale, shift}) || scale.dim() != 1 || shift.dim() != 1)
@@ -297,10 +297,9 @@ bool lower_to_primitive(ProgramBuilder& builder, const Node& node) {
   const std::string op = node.op_name();
   if (op == "belfry::fused_conv2d") return lower_conv2d(builder, node);
   if (op == "belfry::fused_linear") return lower_linear(builder, node);
-  if (op == "belfry::fused_scale_shift") return lower_scale_shift(builder, node);
+  if (op == "belfry::fused_scale_shift") return lower_scale_shift_primitive(builder, node);
   if (op == "aten::layer_norm") return lower_layer_norm(builder, node);
   if (op == "aten::mean.dim") return lower_mean(builder, node);
-  if (op == "aten::scaled_dot_product_attention") return lower_attention(builder, node);
   if (const auto activation = activation_of(node)) return lower_activation(builder, node, *activation);
   if (op == "belfry::max_pool2d") return lower_pool2d(builder, node, dnnl::algorithm::pooling_max);
   if (op == "belfry::avg_pool2d")

@@ -212,7 +212,11 @@ void ProgramBuilder::add(const Node& node) {
     }
   }
   if (add_views(node)) return;
-  if (options_.primitives && (lower_to_kernel(*this, node) || lower_to_primitive(*this, node))) return;
+  constexpr decltype(&lower_pad) kLowerings[] = {lower_scale_shift, lower_arithmetic, lower_pad,
+                                                 lower_attention, lower_to_primitive};
+  for (const auto lower : kLowerings) {
+    if (options_.primitives && lower(*this, node)) return;
+  }
   lower_to_operator(*this, node);
 }
 

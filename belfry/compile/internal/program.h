@@ -121,15 +121,17 @@ class ProgramBuilder {
   std::unordered_map<const c10::StorageImpl*, size_t> buffer_of_;
 };
 
-/// Makes an instruction of `node` with a oneDNN primitive and defines its output. False where there is none
-/// for it.
-bool lower_to_primitive(ProgramBuilder& builder, const Node& node);
-/// Its part for attention.
+// Each makes instructions of `node` and defines its outputs, or returns false where it has none for it.
+
+/// With a kernel of our own: scale and shift of channels, arithmetic, constant padding.
+bool lower_scale_shift(ProgramBuilder& builder, const Node& node);
+bool lower_arithmetic(ProgramBuilder& builder, const Node& node);
+bool lower_pad(ProgramBuilder& builder, const Node& node);
+/// With several of oneDNN's primitives.
 bool lower_attention(ProgramBuilder& builder, const Node& node);
-/// The same with one of our own kernels.
-bool lower_to_kernel(ProgramBuilder& builder, const Node& node);
-/// Makes an instruction of `node` with its ATen operator, written into planned memory where that has a way,
-/// and defines its outputs.
-void lower_to_operator(ProgramBuilder& builder, const Node& node);
+/// With one.
+bool lower_to_primitive(ProgramBuilder& builder, const Node& node);
+/// With its ATen operator, written into planned memory where that has a way. Takes every node.
+bool lower_to_operator(ProgramBuilder& builder, const Node& node);
 
 }  // namespace belfry

@@ -1,48 +1,13 @@
-#include <fmt/format.h>
-
-#include <cstring>
+#include <algorithm>
 #include <limits>
 
 #include "belfry/compile/internal/fused_op.h"
 #include "belfry/compile/internal/in_parallel.h"
+#include "belfry/compile/internal/lanes.h"
 #include "belfry/compile/internal/program.h"
-
-// Kernels of our own, for what oneDNN and ATen are slow at. Each says by how much.
 
 namespace belfry {
 namespace {
-
-constexpr int64_t kLanes = 16;
-using Lanes = float __attribute__((vector_size(4 * kLanes)));
-
-// One function of these can be compiled for several instruction sets when all that it calls becomes part of
-// it.
-#define BELFRY_INLINE __attribute__((always_inline)) inline
-
-BELFRY_INLINE void load(const float* from, Lanes& to) {
-  std::memcpy(&to, from, sizeof(to));
-}
-BELFRY_INLINE void store(const Lanes& from, float* to) {
-  std::memcpy(to, &from, sizeof(from));
-}
-
-using Words = uint32_t __attribute__((vector_size(4 * kLanes)));
-using Halves = uint16_t __attribute__((vector_size(2 * kLanes)));
-
-BELFRY_INLINE void load(const at::BFloat16* from, Lanes& to) {
-  Halves halves;
-  std::memcpy(&halves, from, sizeof(halves));
-  const Words words = __builtin_convertvector(halves, Words) << 16;
-  std::memcpy(&to, &words, sizeof(to));
-}
-/// Rounds to the nearest, to the even one of two; NaN stays NaN.
-BELFRY_INLINE void store(const Lanes& from, at::BFloat16* to) {
-  Words words;
-  std::memcpy(&words, &from, sizeof(words));
-  const Words rounded = (words + 0x7fff + ((words >> 16) & 1)) >> 16, nan = Words{} + 0x7fc0;
-  const Halves halves = __builtin_convertvector(from == from ? rounded : nan, Halves);
-  std::memcpy(to, &halves, sizeof(halves));
-}
 
 /// min(max(x * scale + shift, low), high) for each row of channels. NaN stays NaN.
 template <typename T>
@@ -145,7 +110,10 @@ class ScaleShiftInstruction : public Instruction {
   float low_, high_;
 };
 
+}  // namespace
+
 bool lower_scale_shift(ProgramBuilder& builder, const Node& node) {
+  if (node.op_name() != "belfry::fused_scale_shift") return false;
   const OpParts op(node);
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   float low = -kInfinity, high = kInfinity;
@@ -176,44 +144,6 @@ bool lower_scale_shift(ProgramBuilder& builder, const Node& node) {
   builder.emit(node, std::move(instruction), {x, scale, shift}, {y});
   builder.define(node.output(), y);
   return true;
-}
-
-/// Zeros or another number around a tensor, without the copy that ATen's way of making a new one needs.
-class PadInstruction : public Instruction {
- public:
-  PadInstruction(at::Tensor x, at::Tensor y, at::Tensor inside, double value)
-      : x_(std::move(x)), y_(std::move(y)), inside_(std::move(inside)), value_(value) {}
-  void run() override {
-    y_.fill_(value_);
-    inside_.copy_(x_);
-  }
-  std::string describe() const override { return "pad"; }
-
- private:
-  at::Tensor x_, y_, inside_;
-  double value_;
-};
-
-bool lower_pad(ProgramBuilder& builder, const Node& node) {
-  if (node.attribute("mode").toStringRef() != "constant") return false;
-  const auto pads = node.attribute("paddings").toIntVector();
-  const at::Tensor x = builder.value(node.inputs()[0]), y = builder.make_output(node.output());
-  at::Tensor inside = y;
-  for (int64_t i = 0; i < x.dim(); ++i)
-    inside = inside.narrow(i, pads[static_cast<size_t>(2 * i)], x.size(i));
-  builder.emit(node, std::make_unique<PadInstruction>(x, y, inside, node.attribute("value").toDouble()), {x},
-               {y});
-  builder.define(node.output(), y);
-  return true;
-}
-
-}  // namespace
-
-bool lower_to_kernel(ProgramBuilder& builder, const Node& node) {
-  const std::string op = node.op_name();
-  if (op == "belfry::fused_scale_shift") return lower_scale_shift(builder, node);
-  if (op == "belfry::pad") return lower_pad(builder, node);
-  return false;
 }
 
 }  // namespace belfry

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <c10/util/BFloat16.h>
+
+#include <cstdint>
+#include <cstring>
+
+// Vectors of floats for the kernels of belfry/compile. Such a kernel is one inlined function, compiled for
+// several instruction sets of which the best is taken at run time; passing vectors by value between functions
+// would tie it to one of them.
+
+#define BELFRY_INLINE __attribute__((always_inline)) inline
+
+namespace belfry {
+
+constexpr int64_t kLanes = 16;
+using Lanes = float __attribute__((vector_size(4 * kLanes)));
+
+// One function of these can be compiled for several instruction sets when all that it calls becomes part of
+// it.
+#define BELFRY_INLINE __attribute__((always_inline)) inline
+
+BELFRY_INLINE void load(const float* from, Lanes& to) {
+  std::memcpy(&to, from, sizeof(to));
+}
+BELFRY_INLINE void store(const Lanes& from, float* to) {
+  std::memcpy(to, &from, sizeof(from));
+}
+
+using Words = uint32_t __attribute__((vector_size(4 * kLanes)));
+using Halves = uint16_t __attribute__((vector_size(2 * kLanes)));
+
+BELFRY_INLINE void load(const c10::BFloat16* from, Lanes& to) {
+  Halves halves;
+  std::memcpy(&halves, from, sizeof(halves));
+  const Words words = __builtin_convertvector(halves, Words) << 16;
+  std::memcpy(&to, &words, sizeof(to));
+}
+/// Rounds to the nearest, to the even one of two; NaN stays NaN.
+BELFRY_INLINE void store(const Lanes& from, c10::BFloat16* to) {
+  Words words;
+  std::memcpy(&words, &from, sizeof(words));
+  const Words rounded = (words + 0x7fff + ((words >> 16) & 1)) >> 16, nan = Words{} + 0x7fc0;
+  const Halves halves = __builtin_convertvector(from == from ? rounded : nan, Halves);
+  std::memcpy(to, &halves, sizeof(halves));
+}
+
+}  // namespace belfry

@@ -1,0 +1,145 @@
+#include <ATen/ops/full.h>
+
+#include <algorithm>
+
+#include "belfry/compile/internal/in_parallel.h"
+#include "belfry/compile/internal/lanes.h"
+#include "belfry/compile/internal/program.h"
+
+namespace belfry {
+namespace {
+
+enum class Arithmetic { kAdd, kSubtract, kMultiply, kDivide };
+
+template <Arithmetic op, typename T>
+BELFRY_INLINE void calculate(const T& a, const T& b, T& y) {
+  if constexpr (op == Arithmetic::kAdd) y = a + b;
+  if constexpr (op == Arithmetic::kSubtract) y = a - b;
+  if constexpr (op == Arithmetic::kMultiply) y = a * b;
+  if constexpr (op == Arithmetic::kDivide) y = a / b;
+}
+
+/// One of the operands may be a number: its step is 0.
+struct Operands {
+  const float *a, *b;
+  float* y;
+  int64_t a_step, b_step;
+};
+
+template <Arithmetic op>
+BELFRY_INLINE void calculate_range(const Operands& o, int64_t begin, int64_t end) {
+  auto operand = [](const float* from, int64_t step, int64_t i, Lanes& to) __attribute__((always_inline)) {
+    if (step == 0) {
+      to = Lanes{} + *from;
+    } else {
+      load(from + i, to);
+    }
+  };
+  int64_t i = begin;
+  for (; i + kLanes <= end; i += kLanes) {
+    Lanes a, b, y;
+    operand(o.a, o.a_step, i, a);
+    operand(o.b, o.b_step, i, b);
+    calculate<op>(a, b, y);
+    store(y, o.y + i);
+  }
+  for (; i < end; ++i) calculate<op>(o.a[i * o.a_step], o.b[i * o.b_step], o.y[i]);
+}
+
+using Calculate = void (*)(const Operands&, int64_t, int64_t);
+
+template <Arithmetic op>
+void calculate_default(const Operands& o, int64_t begin, int64_t end) {
+  calculate_range<op>(o, begin, end);
+}
+#if defined(__x86_64__)
+template <Arithmetic op>
+__attribute__((target("avx2,fma"))) void calculate_avx2(const Operands& o, int64_t begin, int64_t end) {
+  calculate_range<op>(o, begin, end);
+}
+template <Arithmetic op>
+__attribute__((target("avx512f"))) void calculate_avx512(const Operands& o, int64_t begin, int64_t end) {
+  calculate_range<op>(o, begin, end);
+}
+#endif
+
+template <Arithmetic op>
+Calculate best_calculate() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f")) return calculate_avx512<op>;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return calculate_avx2<op>;
+#endif
+  return calculate_default<op>;
+}
+
+Calculate best_calculate(const std::string& op) {
+  if (op == "add") return best_calculate<Arithmetic::kAdd>();
+  if (op == "sub") return best_calculate<Arithmetic::kSubtract>();
+  if (op == "mul") return best_calculate<Arithmetic::kMultiply>();
+  if (op == "div") return best_calculate<Arithmetic::kDivide>();
+  return nullptr;
+}
+
+/// On a few numbers a twentieth of the time of an ATen operator, which is all overhead there.
+class ArithmeticInstruction : public Instruction {
+ public:
+  ArithmeticInstruction(Calculate calculate, at::Tensor a, at::Tensor b, at::Tensor y)
+      : calculate_(calculate), a_(std::move(a)), b_(std::move(b)), y_(std::move(y)) {}
+
+  void run() override {
+    const int64_t size = y_.numel();
+    const Operands o{a_.const_data_ptr<float>(), b_.const_data_ptr<float>(), y_.mutable_data_ptr<float>(),
+                     a_.numel() == size, b_.numel() == size};
+    if (size <= kStep) {
+      calculate_(o, 0, size);
+    } else {
+      in_parallel((size + kStep - 1) / kStep,
+                  [&](int64_t i) { calculate_(o, i * kStep, std::min(size, (i + 1) * kStep)); });
+    }
+  }
+  std::string describe() const override { return "arithmetic"; }
+
+ private:
+  static constexpr int64_t kStep = 65536;
+
+  Calculate calculate_;
+  at::Tensor a_, b_, y_;
+};
+
+}  // namespace
+
+/// Sums, differences, products and quotients of two dense tensors, or of one and a number.
+bool lower_arithmetic(ProgramBuilder& builder, const Node& node) {
+  std::string name = node.op_name();
+  if (!name.starts_with("aten::")) return false;
+  const size_t dot = name.find('.');
+  const std::string overload = dot == name.npos ? "" : name.substr(dot + 1);
+  name = name.substr(6, dot - 6);
+  const bool with_number = overload == "Scalar", swapped = with_number && name == "rsub";
+  const Calculate calculate = best_calculate(swapped ? "sub" : name);
+  if (!calculate || !(with_number || overload == "Tensor")) return false;
+  const bool scaled = name != "mul" && name != "div";
+  if (scaled && node.attribute("alpha").toScalar().toDouble() != 1) return false;
+  const Tensor &x = node.inputs()[0], &other = with_number ? x : node.inputs()[1];
+  const Shape& shape = node.outputs()[0].shape;
+  if (x.dtype() != kFloat32 || other.dtype() != kFloat32 || node.outputs()[0].dtype != kFloat32 ||
+      std::find(shape.begin(), shape.end(), 0) != shape.end())
+    return false;
+
+  at::Tensor a = builder.value(x), b = with_number ? at::Tensor() : builder.value(other);
+  auto fits = [&](const at::Tensor& t) {
+    return (t.sizes() == at::IntArrayRef(shape) && t.is_contiguous()) || t.numel() == 1;
+  };
+  if (with_number) {
+    b = at::full({}, node.attribute("other").toScalar(), at::kFloat);
+    if (swapped) std::swap(a, b);
+  }
+  if (!fits(a) || !fits(b)) return false;
+  if (c10::multiply_integers(shape) != std::max(a.numel(), b.numel())) return false;
+  const at::Tensor y = builder.make_output_in_place(node, node.output());
+  builder.emit(node, std::make_unique<ArithmeticInstruction>(calculate, a, b, y), {a, b}, {y});
+  builder.define(node.output(), y);
+  return true;
+}
+
+}  // namespace belfry
