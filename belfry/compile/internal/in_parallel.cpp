@@ -9,7 +9,7 @@
 namespace belfry {
 
 #ifdef _OPENMP
-void in_parallel(int64_t count, const std::function<void(int64_t)>& body) {
+void in_parallel(int64_t count, c10::function_ref<void(int64_t)> body) {
   if (count <= 1 || omp_in_parallel() || omp_get_max_threads() <= 1) {
     for (int64_t i = 0; i < count; ++i) body(i);
     return;
@@ -34,7 +34,7 @@ void in_parallel(int64_t count, const std::function<void(int64_t)>& body) {
   if (error) std::rethrow_exception(error);
 }
 #else
-void in_parallel(int64_t count, const std::function<void(int64_t)>& body) {
+void in_parallel(int64_t count, c10::function_ref<void(int64_t)> body) {
   for (int64_t i = 0; i < count; ++i) body(i);
 }
 #endif
