@@ -1,0 +1,76 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <string>
+
+#include "belfry/dataflow/imgaug/transform.h"
+
+namespace belfry::imgaug {
+
+/// What becomes of each value after a step. Steps on uint8 images truncate, as numpy's astype does, so that
+/// steps computed together give what they give one by one.
+enum class Finish { kKeep, kClip, kClipAndTruncate };
+
+/// Some pixels of an image as float32, one row of numbers for each channel.
+struct Tile {
+  std::array<float*, 3> planes;
+  int64_t channels;
+  int64_t size;
+  /// The dtype of the image at this step, and what the step does with its results.
+  at::ScalarType dtype;
+  Finish finish;
+};
+
+/// Calls `loop(last)` where last(float) does what `finish` says.
+template <typename Loop>
+void with_finish(Finish finish, Loop loop) {
+  constexpr auto clip = [](float x) { return std::min(std::max(x, 0.0f), 255.0f); };
+  switch (finish) {
+    case Finish::kKeep:
+      return loop([](float x) { return x; });
+    case Finish::kClip:
+      return loop(clip);
+    case Finish::kClipAndTruncate:
+      return loop([clip](float x) { return static_cast<float>(static_cast<int>(clip(x))); });
+  }
+}
+
+/// Sums over the pixels of an image, of each channel.
+struct ImageSums {
+  int64_t pixels = 0;
+  std::array<double, 3> sum = {}, square_sum = {}, min = {}, max = {};
+};
+
+/// A change of colour that is computed from one pixel, and perhaps from sums over the image: what can be done
+/// in one pass together with its neighbours in a TransformList.
+class PixelTransform : public PhotometricTransform {
+ public:
+  enum class Needs { kNothing, kSum, kSumAndSquares, kExtremes };
+
+  ImageSpec output_spec(const ImageSpec& input) const override;
+  /// The same function for each value of each channel, without sums.
+  virtual bool is_per_value() const { return false; }
+  virtual Needs needs() const { return Needs::kNothing; }
+  virtual at::ScalarType output_dtype(at::ScalarType input) const { return input; }
+  /// Throws DataError when the image has not the channels that this transform wants.
+  virtual void check(const ImageSpec&) const {}
+  /// Changes the tile's values. `sums` are those of the image before this step, as needs() says.
+  virtual void apply(const Tile& tile, const ImageSums& sums) const = 0;
+  /// Float images are clipped to [0, 255] when this is true; uint8 images always.
+  bool clips() const { return clips_; }
+
+ protected:
+  PixelTransform(std::string name, bool clips) : PhotometricTransform(std::move(name)), clips_(clips) {}
+  at::Tensor transform_image(const at::Tensor& image) const final;
+
+ private:
+  bool clips_;
+};
+
+/// The steps one after the other, in as many passes over the image as some step needs sums, and one more.
+/// Requires: at least one step; a checked image.
+at::Tensor apply_pixel_transforms(std::span<const PixelTransform* const> steps, const at::Tensor& image);
+
+}  // namespace belfry::imgaug
