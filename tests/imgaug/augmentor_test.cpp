@@ -53,7 +53,7 @@ TEST(AugmentorList, TransformsSayWhatTheyDo) {
   Rng rng(0);
   const AugmentorList augmentors({Resize({20, 30}), Identity(), CenterCrop(10)});
   EXPECT_EQ(augmentors.get_transform({40, 40}, rng)->description(),
-            "TransformList(ResizeTransform(h=40, w=40, new_h=20, new_w=30, linear), "
+            "TransformList(ResizeTransform(h=40, w=40, new_h=20, new_w=30, interp=linear), "
             "CropTransform(y0=5, x0=10, h=10, w=10))");
 }
 
@@ -127,7 +127,7 @@ TEST(Transform, NamesWhatIsWrongWithCoordinates) {
     return test::message_of<DataError>([&] { transform.apply_coords(coords); });
   };
   EXPECT_THAT(message(at::arange(4).reshape({2, 2})),
-              HasSubstr("[FlipTransform(h=2, w=2, horizontal)] expected coordinates"));
+              HasSubstr("[FlipTransform(h=2, w=2, horiz=true)] expected coordinates"));
   EXPECT_THAT(message(at::arange(4.0).reshape({1, 4})),
               HasSubstr("float64 [N, 2] on the CPU, got Float [1, 4]"));
 }

@@ -14,7 +14,7 @@ namespace {
 
 class ToUint8Transform final : public PixelTransform {
  public:
-  ToUint8Transform() : PixelTransform("ToUint8", true) {}
+  ToUint8Transform() : PixelTransform("ToUint8()", true) {}
   bool is_per_value() const override { return true; }
   at::ScalarType output_dtype(at::ScalarType) const override { return at::kByte; }
   void apply(const Tile& tile, const ImageSums&) const override {
@@ -30,7 +30,7 @@ class ToUint8Transform final : public PixelTransform {
 
 class ToFloat32Transform final : public PixelTransform {
  public:
-  ToFloat32Transform() : PixelTransform("ToFloat32", false) {}
+  ToFloat32Transform() : PixelTransform("ToFloat32()", false) {}
   bool is_per_value() const override { return true; }
   at::ScalarType output_dtype(at::ScalarType) const override { return at::kFloat; }
   void apply(const Tile&, const ImageSums&) const override {}  // tiles are float32 already

@@ -45,7 +45,7 @@ TransformPtr Hue::get_transform(const ImageSpec&, Rng& rng) const {
   const float hue = draw(options_.range, rng);
   const bool rgb = options_.rgb;
   return std::make_shared<PhotometricTransform>(
-      fmt::format("Hue({})", hue), [hue, rgb](const at::Tensor& image) {
+      fmt::format("Hue({}, rgb={})", hue, rgb), [hue, rgb](const at::Tensor& image) {
         return with_mats(image, image.size(0), image.size(1), [&](const cv::Mat& from, cv::Mat& to) {
           cv::Mat hsv;
           cv::cvtColor(from, hsv, rgb ? cv::COLOR_RGB2HSV : cv::COLOR_BGR2HSV);

@@ -17,7 +17,7 @@ class MapImageTransform final : public Transform {
   ImageSpec output_spec(const ImageSpec& input) const override {
     return options_.output_spec ? options_.output_spec(input) : input;
   }
-  std::string description() const override { return "MapImage"; }
+  std::string description() const override { return "MapImage()"; }
 
  protected:
   at::Tensor transform_image(const at::Tensor& image) const override { return function_(image); }

@@ -52,6 +52,16 @@ at::Tensor map_points(const at::Tensor& coords, const AffineMatrix& matrix) {
   return mapped;
 }
 
+const char* name_of(Interpolation interpolation) {
+  constexpr std::array kNames = {"nearest", "linear", "cubic", "area", "lanczos4"};
+  return kNames[static_cast<size_t>(interpolation)];
+}
+
+const char* name_of(Border border) {
+  constexpr std::array kNames = {"constant", "replicate", "reflect", "wrap", "reflect101"};
+  return kNames[static_cast<size_t>(border)];
+}
+
 void check_size(const Transform& who, const at::Tensor& image, int64_t h, int64_t w) {
   if (image.size(0) == h && image.size(1) == w) return;
   throw DataError(fmt::format("[{}] expected an image of {} x {}, got {} x {}", who.description(), h, w,
@@ -132,9 +142,8 @@ ImageSpec ResizeTransform::output_spec(const ImageSpec& input) const {
 }
 
 std::string ResizeTransform::description() const {
-  constexpr std::array kNames = {"nearest", "linear", "cubic", "area", "lanczos4"};
-  return fmt::format("ResizeTransform(h={}, w={}, new_h={}, new_w={}, {})", h, w, new_h, new_w,
-                     kNames[static_cast<size_t>(interpolation)]);
+  return fmt::format("ResizeTransform(h={}, w={}, new_h={}, new_w={}, interp={})", h, w, new_h, new_w,
+                     name_of(interpolation));
 }
 
 at::Tensor ResizeTransform::transform_image(const at::Tensor& image) const {
@@ -152,7 +161,7 @@ at::Tensor ResizeTransform::transform_coords(const at::Tensor& coords) const {
 }
 
 std::string FlipTransform::description() const {
-  return fmt::format("FlipTransform(h={}, w={}, {})", h, w, horiz ? "horizontal" : "vertical");
+  return fmt::format("FlipTransform(h={}, w={}, horiz={})", h, w, horiz);
 }
 
 at::Tensor FlipTransform::transform_image(const at::Tensor& image) const {
@@ -184,7 +193,9 @@ ImageSpec WarpAffineTransform::output_spec(const ImageSpec& input) const {
 }
 
 std::string WarpAffineTransform::description() const {
-  return fmt::format("WarpAffineTransform([{:.6g}], h={}, w={})", fmt::join(matrix, ", "), size.h, size.w);
+  return fmt::format("WarpAffineTransform(matrix=[{}], h={}, w={}, interp={}, border={}, border_value=[{}])",
+                     fmt::join(matrix, ", "), size.h, size.w, name_of(options.interpolation),
+                     name_of(options.border), fmt::join(options.border_value, ", "));
 }
 
 at::Tensor WarpAffineTransform::transform_image(const at::Tensor& image) const {

@@ -43,13 +43,13 @@ double sum_of(const std::array<double, 3>& values) {
 }  // namespace
 
 ScaleShiftTransform::ScaleShiftTransform(std::string name, float scale, float shift, bool clips)
-    : PixelTransform(fmt::format("{}({})", name, scale == 1 ? shift : scale), clips),
+    : PixelTransform(fmt::format("{}({}, clip={})", name, scale == 1 ? shift : scale, clips), clips),
       scale_(scale),
       shift_{shift, shift, shift},
       is_same_(true) {}
 
 ScaleShiftTransform::ScaleShiftTransform(std::string name, const std::array<float, 3>& shift, bool clips)
-    : PixelTransform(fmt::format("{}({})", name, fmt::join(shift, ", ")), clips),
+    : PixelTransform(fmt::format("{}([{}], clip={})", name, fmt::join(shift, ", "), clips), clips),
       scale_(1),
       shift_(shift),
       is_same_(false) {}
@@ -63,7 +63,11 @@ void ScaleShiftTransform::apply(const Tile& tile, const ImageSums&) const {
 }
 
 ContrastTransform::ContrastTransform(float factor, std::optional<bool> rgb, bool clips)
-    : PixelTransform(fmt::format("Contrast({})", factor), clips), factor_(factor), rgb_(rgb) {}
+    : PixelTransform(fmt::format("Contrast({}, rgb={}, clip={})", factor,
+                                 rgb ? (*rgb ? "true" : "false") : "none", clips),
+                     clips),
+      factor_(factor),
+      rgb_(rgb) {}
 
 void ContrastTransform::apply(const Tile& tile, const ImageSums& sums) const {
   const auto pixels = static_cast<double>(sums.pixels);
@@ -78,7 +82,9 @@ void ContrastTransform::apply(const Tile& tile, const ImageSums& sums) const {
 }
 
 SaturationTransform::SaturationTransform(float factor, bool rgb, bool clips)
-    : PixelTransform(fmt::format("Saturation({})", factor), clips), factor_(factor), rgb_(rgb) {}
+    : PixelTransform(fmt::format("Saturation({}, rgb={}, clip={})", factor, rgb, clips), clips),
+      factor_(factor),
+      rgb_(rgb) {}
 
 void SaturationTransform::check(const ImageSpec& image) const {
   check_three_channels("Saturation", image);

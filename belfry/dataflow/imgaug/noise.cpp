@@ -1,0 +1,88 @@
+#include "belfry/dataflow/imgaug/noise.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/ops/empty.h>
+#include <fmt/format.h>
+
+#include "belfry/base/error.h"
+#include "belfry/dataflow/imgaug/internal/draw.h"
+#include "belfry/dataflow/imgaug/internal/pixel_transform.h"
+
+namespace belfry::imgaug {
+namespace {
+
+at::Tensor empty_floats(const at::Tensor& image) {
+  return at::empty(image.sizes(), image.options().dtype(at::kFloat));
+}
+
+// Calls `change(value, number)` for each value of the image with its number of `numbers`.
+template <typename Scalar, typename Change>
+void combine(const at::Tensor& image, const at::Tensor& numbers, const at::Tensor& result, Change change) {
+  const Scalar* from = image.const_data_ptr<Scalar>();
+  const float* number = numbers.const_data_ptr<float>();
+  Scalar* to = result.mutable_data_ptr<Scalar>();
+  for (int64_t i = 0; i < image.numel(); ++i) to[i] = static_cast<Scalar>(change(from[i], number[i]));
+}
+
+template <typename Change>
+at::Tensor combined(const at::Tensor& image, const at::Tensor& numbers, Change change) {
+  const at::Tensor source = image.contiguous();
+  at::Tensor result = at::empty(image.sizes(), image.options());
+  if (image.scalar_type() == at::kFloat) {
+    combine<float>(source, numbers, result, change);
+  } else {
+    combine<uint8_t>(source, numbers, result, change);
+  }
+  return result;
+}
+
+}  // namespace
+
+GaussianNoise::GaussianNoise(GaussianNoiseOptions options) : options_(options) {
+  if (!(options_.sigma >= 0)) {
+    throw UsageError(fmt::format("[GaussianNoise] expected sigma >= 0, got {}", options_.sigma));
+  }
+}
+
+TransformPtr GaussianNoise::get_transform(const ImageSpec&, Rng& rng) const {
+  const uint64_t seed = rng.bits();
+  const auto [sigma, clip] = options_;
+  return std::make_shared<PhotometricTransform>(
+      fmt::format("GaussianNoise(sigma={}, seed={})", sigma, seed),
+      [seed, sigma = sigma, clip = clip](const at::Tensor& image) {
+        at::Tensor noise = empty_floats(image);
+        noise.normal_(0, sigma, at::make_generator<at::CPUGeneratorImpl>(seed));
+        const Finish finish = image.scalar_type() == at::kByte ? Finish::kClipAndTruncate
+                              : clip                           ? Finish::kClip
+                                                               : Finish::kKeep;
+        at::Tensor result;
+        with_finish(finish, [&](auto last) {
+          result = combined(image, noise, [last](float value, float number) { return last(value + number); });
+        });
+        return result;
+      });
+}
+
+SaltPepperNoise::SaltPepperNoise(double white_prob, double black_prob)
+    : white_prob_(white_prob), black_prob_(black_prob) {
+  check_probability("SaltPepperNoise", white_prob);
+  check_probability("SaltPepperNoise", black_prob);
+  check_probability("SaltPepperNoise", white_prob + black_prob);
+}
+
+TransformPtr SaltPepperNoise::get_transform(const ImageSpec&, Rng& rng) const {
+  const uint64_t seed = rng.bits();
+  const auto white = static_cast<float>(1 - white_prob_), black = static_cast<float>(black_prob_);
+  return std::make_shared<PhotometricTransform>(
+      fmt::format("SaltPepperNoise(white={}, black={}, seed={})", white_prob_, black_prob_, seed),
+      [seed, white, black](const at::Tensor& image) {
+        at::Tensor chance = empty_floats(image);
+        chance.uniform_(0, 1, at::make_generator<at::CPUGeneratorImpl>(seed));
+        return combined(image, chance, [white, black](auto value, float number) {
+          const auto salted = number >= white ? decltype(value){255} : value;
+          return number < black ? decltype(value){0} : salted;
+        });
+      });
+}
+
+}  // namespace belfry::imgaug
