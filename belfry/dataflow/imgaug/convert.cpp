@@ -19,12 +19,7 @@ class ToUint8Transform final : public PixelTransform {
   at::ScalarType output_dtype(at::ScalarType) const override { return at::kByte; }
   void apply(const Tile& tile, const ImageSums&) const override {
     if (tile.dtype == at::kByte) return;
-    with_finish(tile.finish, [&](auto last) {
-      for (int64_t c = 0; c < tile.channels; ++c) {
-        float* plane = tile.planes[static_cast<size_t>(c)];
-        for (int64_t i = 0; i < tile.size; ++i) plane[i] = last(plane[i]);
-      }
-    });
+    for (size_t c = 0; c < static_cast<size_t>(tile.channels); ++c) scale_shift(tile, c, 1, 0);  // clips
   }
 };
 

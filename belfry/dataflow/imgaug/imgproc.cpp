@@ -21,9 +21,13 @@ float wrapped(float hue, float turn) {
 
 void turn_hue(cv::Mat& hsv, float hue) {
   if (hsv.depth() == CV_32F) {  // degrees
+    const float turn = wrapped(2 * hue, 360);
     for (int y = 0; y < hsv.rows; ++y) {
       auto* row = hsv.ptr<cv::Vec3f>(y);
-      for (int x = 0; x < hsv.cols; ++x) row[x][0] = wrapped(row[x][0] + 2 * hue, 360);
+      for (int x = 0; x < hsv.cols; ++x) {
+        const float turned = row[x][0] + turn;
+        row[x][0] = turned < 360 ? turned : turned - 360;
+      }
     }
     return;
   }

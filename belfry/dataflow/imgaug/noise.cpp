@@ -4,12 +4,16 @@
 #include <ATen/ops/empty.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
+
 #include "belfry/base/error.h"
 #include "belfry/dataflow/imgaug/internal/draw.h"
-#include "belfry/dataflow/imgaug/internal/pixel_transform.h"
 
 namespace belfry::imgaug {
 namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 at::Tensor empty_floats(const at::Tensor& image) {
   return at::empty(image.sizes(), image.options().dtype(at::kFloat));
@@ -52,14 +56,11 @@ TransformPtr GaussianNoise::get_transform(const ImageSpec&, Rng& rng) const {
       [seed, sigma = sigma, clip = clip](const at::Tensor& image) {
         at::Tensor noise = empty_floats(image);
         noise.normal_(0, sigma, at::make_generator<at::CPUGeneratorImpl>(seed));
-        const Finish finish = image.scalar_type() == at::kByte ? Finish::kClipAndTruncate
-                              : clip                           ? Finish::kClip
-                                                               : Finish::kKeep;
-        at::Tensor result;
-        with_finish(finish, [&](auto last) {
-          result = combined(image, noise, [last](float value, float number) { return last(value + number); });
+        const bool clips = clip || image.scalar_type() == at::kByte;
+        const float low = clips ? 0 : -kInfinity, high = clips ? 255 : kInfinity;
+        return combined(image, noise, [low, high](float value, float number) {
+          return std::min(std::max(value + number, low), high);
         });
-        return result;
       });
 }
 

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "belfry/base/error.h"
+#include "belfry/dataflow/imgaug/internal/run_wide.h"
 
 namespace belfry::imgaug {
 namespace {
@@ -21,14 +22,6 @@ constexpr float kByteGrayUnit = 1.0f / 32768;
 std::array<float, 3> in_order(std::array<float, 3> weights, bool rgb) {
   if (!rgb) std::swap(weights[0], weights[2]);
   return weights;
-}
-
-// x * scale + shift of one plane.
-void scale_shift(const Tile& tile, size_t channel, float scale, float shift) {
-  float* plane = tile.planes[channel];
-  with_finish(tile.finish, [&](auto last) {
-    for (int64_t i = 0; i < tile.size; ++i) plane[i] = last(plane[i] * scale + shift);
-  });
 }
 
 void check_three_channels(const char* who, const ImageSpec& image) {
@@ -91,25 +84,24 @@ void SaturationTransform::check(const ImageSpec& image) const {
 }
 
 void SaturationTransform::apply(const Tile& tile, const ImageSums&) const {
-  const auto& [x0, x1, x2] = tile.planes;
   const bool is_byte = tile.dtype == at::kByte;
-  const auto [w0, w1, w2] = in_order(is_byte ? kByteGray : kGray, rgb_);
-  const float factor = factor_, rest = 1 - factor_;
-  const auto blend = [&](auto gray, auto last) {
-    for (int64_t i = 0; i < tile.size; ++i) {
-      const float add = gray(x0[i] * w0 + x1[i] * w1 + x2[i] * w2) * rest;
-      x0[i] = last(x0[i] * factor + add);
-      x1[i] = last(x1[i] * factor + add);
-      x2[i] = last(x2[i] * factor + add);
-    }
+  const std::array<float, 3> weights = in_order(is_byte ? kByteGray : kGray, rgb_);
+  const auto blend = [&tile, weights, factor = factor_, rest = 1 - factor_](auto gray) {
+    const auto [x0, x1, x2] = tile.planes;
+    run_wide([=, size = tile.size, low = tile.low, high = tile.high, x0 = x0, x1 = x1, x2 = x2] {
+      for (int64_t i = 0; i < size; ++i) {
+        const float add = gray(x0[i] * weights[0] + x1[i] * weights[1] + x2[i] * weights[2]) * rest;
+        x0[i] = std::min(std::max(x0[i] * factor + add, low), high);
+        x1[i] = std::min(std::max(x1[i] * factor + add, low), high);
+        x2[i] = std::min(std::max(x2[i] * factor + add, low), high);
+      }
+    });
   };
-  with_finish(tile.finish, [&](auto last) {
-    if (is_byte) {
-      blend([](float sum) { return static_cast<float>(static_cast<int>(sum * kByteGrayUnit + 0.5f)); }, last);
-    } else {
-      blend([](float sum) { return sum; }, last);
-    }
-  });
+  if (is_byte) {
+    blend([](float sum) { return static_cast<float>(static_cast<int>(sum * kByteGrayUnit + 0.5f)); });
+  } else {
+    blend([](float sum) { return sum; });
+  }
 }
 
 GammaTransform::GammaTransform(float gamma) : PixelTransform(fmt::format("Gamma({})", gamma), true) {
@@ -121,10 +113,10 @@ GammaTransform::GammaTransform(float gamma) : PixelTransform(fmt::format("Gamma(
 
 void GammaTransform::apply(const Tile& tile, const ImageSums&) const {
   for (size_t c = 0; c < static_cast<size_t>(tile.channels); ++c) {
+    scale_shift(tile, c, 1, 0);  // clips
     float* plane = tile.planes[c];
-    for (int64_t i = 0; i < tile.size; ++i) {
-      plane[i] = table_[static_cast<size_t>(std::min(std::max(plane[i], 0.0f), 255.0f))];
-    }
+    for (int64_t i = 0; i < tile.size; ++i)
+      plane[i] = table_[static_cast<size_t>(static_cast<int>(plane[i]))];
   }
 }
 
@@ -134,13 +126,10 @@ ClipTransform::ClipTransform(Range range)
       high_(static_cast<float>(range.high)) {}
 
 void ClipTransform::apply(const Tile& tile, const ImageSums&) const {
-  const float low = low_, high = high_;
-  with_finish(tile.finish, [&](auto last) {
-    for (size_t c = 0; c < static_cast<size_t>(tile.channels); ++c) {
-      float* plane = tile.planes[c];
-      for (int64_t i = 0; i < tile.size; ++i) plane[i] = last(std::min(std::max(plane[i], low), high));
-    }
-  });
+  Tile narrow = tile;
+  narrow.low = std::clamp(low_, tile.low, tile.high);
+  narrow.high = std::clamp(high_, tile.low, tile.high);
+  for (size_t c = 0; c < static_cast<size_t>(tile.channels); ++c) scale_shift(narrow, c, 1, 0);
 }
 
 MeanVarianceTransform::MeanVarianceTransform(bool all_channel)

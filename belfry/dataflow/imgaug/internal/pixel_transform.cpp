@@ -8,12 +8,14 @@
 #include <vector>
 
 #include "belfry/dataflow/imgaug/internal/mat.h"
+#include "belfry/dataflow/imgaug/internal/run_wide.h"
 
 namespace belfry::imgaug {
 namespace {
 
 // Three planes of floats stay in the first-level cache.
 constexpr int64_t kTileSize = 1024;
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 struct Buffers {
   alignas(64) float planes[3][kTileSize];
@@ -41,7 +43,18 @@ void load(const at::Tensor& image, int64_t offset, Buffers& buffers, const Tile&
     bytes[0] = buffers.bytes[0];
   }
   for (int64_t c = 0; c < tile.channels; ++c) {
-    for (int i = 0; i < count; ++i) buffers.planes[c][i] = bytes[c][i];
+    run_wide([count, from = bytes[c], to = buffers.planes[c]] {
+      for (int i = 0; i < count; ++i) to[i] = from[i];
+    });
+  }
+}
+
+// As numpy's astype. A loop of its own: together with clipping it is not vectorized.
+void truncate(const Tile& tile) {
+  for (size_t c = 0; c < static_cast<size_t>(tile.channels); ++c) {
+    run_wide([size = tile.size, plane = tile.planes[c]] {
+      for (int64_t i = 0; i < size; ++i) plane[i] = static_cast<float>(static_cast<int>(plane[i]));
+    });
   }
 }
 
@@ -110,8 +123,8 @@ class PixelPasses {
       const PixelTransform::Needs needs = steps_[i]->needs();
       if (needs == PixelTransform::Needs::kNothing) continue;
       ImageSums& sums = sums_[i];
-      sums.min.fill(std::numeric_limits<double>::infinity());
-      sums.max.fill(-std::numeric_limits<double>::infinity());
+      sums.min.fill(kInfinity);
+      sums.max.fill(-kInfinity);
       pass(i, [&](const Tile& tile, int64_t) { add(sums, tile, needs); });
     }
     at::Tensor result = at::empty(image_.sizes(), image_.options().dtype(dtypes_.back()));
@@ -132,17 +145,16 @@ class PixelPasses {
         load(image_, y * stride + x * channels_, buffers_, tile);
         for (size_t i = 0; i < count; ++i) {
           tile.dtype = dtypes_[i];
-          tile.finish = finish(i);
+          const bool is_byte = dtypes_[i + 1] == at::kByte;
+          const bool clips = is_byte || steps_[i]->clips();
+          tile.low = clips ? 0 : -kInfinity;
+          tile.high = clips ? 255 : kInfinity;
           steps_[i]->apply(tile, sums_[i]);
+          if (is_byte) truncate(tile);
         }
         use(tile, (y * row_ + x) * channels_);
       }
     }
-  }
-
-  Finish finish(size_t step) const {
-    if (dtypes_[step + 1] == at::kByte) return Finish::kClipAndTruncate;
-    return steps_[step]->clips() ? Finish::kClip : Finish::kKeep;
   }
 
   std::span<const PixelTransform* const> steps_;
@@ -164,6 +176,12 @@ ImageSpec PixelTransform::output_spec(const ImageSpec& input) const {
 at::Tensor PixelTransform::transform_image(const at::Tensor& image) const {
   const PixelTransform* const self = this;
   return apply_pixel_transforms({&self, 1}, image);
+}
+
+void scale_shift(const Tile& tile, size_t channel, float scale, float shift) {
+  run_wide([size = tile.size, low = tile.low, high = tile.high, plane = tile.planes[channel], scale, shift] {
+    for (int64_t i = 0; i < size; ++i) plane[i] = std::min(std::max(plane[i] * scale + shift, low), high);
+  });
 }
 
 at::Tensor apply_pixel_transforms(std::span<const PixelTransform* const> steps, const at::Tensor& image) {

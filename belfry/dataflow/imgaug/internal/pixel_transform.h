@@ -9,33 +9,19 @@
 
 namespace belfry::imgaug {
 
-/// What becomes of each value after a step. Steps on uint8 images truncate, as numpy's astype does, so that
-/// steps computed together give what they give one by one.
-enum class Finish { kKeep, kClip, kClipAndTruncate };
-
 /// Some pixels of an image as float32, one row of numbers for each channel.
 struct Tile {
   std::array<float*, 3> planes;
   int64_t channels;
   int64_t size;
-  /// The dtype of the image at this step, and what the step does with its results.
+  /// The dtype of the image at this step; its values are whole numbers when this is uint8.
   at::ScalarType dtype;
-  Finish finish;
+  /// What the step clips its results to: [0, 255] when they become uint8; infinite when it does not clip.
+  float low, high;
 };
 
-/// Calls `loop(last)` where last(float) does what `finish` says.
-template <typename Loop>
-void with_finish(Finish finish, Loop loop) {
-  constexpr auto clip = [](float x) { return std::min(std::max(x, 0.0f), 255.0f); };
-  switch (finish) {
-    case Finish::kKeep:
-      return loop([](float x) { return x; });
-    case Finish::kClip:
-      return loop(clip);
-    case Finish::kClipAndTruncate:
-      return loop([clip](float x) { return static_cast<float>(static_cast<int>(clip(x))); });
-  }
-}
+/// x * scale + shift of one plane, clipped as the tile says.
+void scale_shift(const Tile& tile, size_t channel, float scale, float shift);
 
 /// Sums over the pixels of an image, of each channel.
 struct ImageSums {
@@ -56,7 +42,8 @@ class PixelTransform : public PhotometricTransform {
   virtual at::ScalarType output_dtype(at::ScalarType input) const { return input; }
   /// Throws DataError when the image has not the channels that this transform wants.
   virtual void check(const ImageSpec&) const {}
-  /// Changes the tile's values. `sums` are those of the image before this step, as needs() says.
+  /// Changes the tile's values; what becomes uint8 is truncated afterwards. `sums` are those of the image
+  /// before this step, as needs() says.
   virtual void apply(const Tile& tile, const ImageSums& sums) const = 0;
   /// Float images are clipped to [0, 255] when this is true; uint8 images always.
   bool clips() const { return clips_; }
