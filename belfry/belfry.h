@@ -37,6 +37,7 @@
 #include "belfry/dataflow/datasets/split.h"
 #include "belfry/dataflow/join_data.h"
 #include "belfry/dataflow/map_data.h"
+#include "belfry/dataflow/map_function.h"
 #include "belfry/dataflow/parallel_map_data.h"
 #include "belfry/dataflow/prefetch_data.h"
 #include "belfry/dataflow/raw.h"

@@ -1,12 +1,28 @@
 #include "belfry/base/rng.h"
 
+#include <initializer_list>
+#include <vector>
+
 namespace belfry {
 
-Rng::Rng(uint64_t seed, uint64_t stream) {
-  std::seed_seq words{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32),
-                      static_cast<uint32_t>(stream), static_cast<uint32_t>(stream >> 32)};
-  engine_.seed(words);
+namespace {
+
+std::mt19937_64 engine_of(std::initializer_list<uint64_t> numbers) {
+  std::vector<uint32_t> halves;
+  for (uint64_t number : numbers) {
+    halves.push_back(static_cast<uint32_t>(number));
+    halves.push_back(static_cast<uint32_t>(number >> 32));
+  }
+  std::seed_seq words(halves.begin(), halves.end());
+  return std::mt19937_64(words);
 }
+
+}  // namespace
+
+Rng::Rng(uint64_t seed, uint64_t stream) : engine_(engine_of({seed, stream})) {}
+
+Rng::Rng(uint64_t seed, uint64_t stream, uint64_t substream)
+    : engine_(engine_of({seed, stream, substream})) {}
 
 uint64_t Rng::below(uint64_t n) {
   // Numbers under `bias` would make the small results more likely: 2^64 is not a multiple of n.

@@ -15,6 +15,8 @@ class Rng {
   /// Generators with the same `seed` and different `stream` are independent: use the stream for the pass over
   /// the data, the worker or the datapoint.
   explicit Rng(uint64_t seed, uint64_t stream = 0);
+  /// One of many streams of a stream: the datapoint `substream` of the pass `stream`.
+  Rng(uint64_t seed, uint64_t stream, uint64_t substream);
 
   /// 64 random bits.
   uint64_t bits() { return engine_(); }

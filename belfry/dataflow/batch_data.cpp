@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <limits>
+
 #include "belfry/base/error.h"
 
 namespace belfry {
@@ -41,6 +44,33 @@ void add(const Datapoint& datapoint, std::vector<std::vector<at::Tensor>>& colum
   }
 }
 
+struct BatchPass {
+  std::optional<Datapoint> next() {
+    std::vector<std::vector<at::Tensor>> columns;
+    int64_t count = 0;
+    while (count < batch_size) {
+      std::optional<Datapoint> datapoint = source.next();
+      if (!datapoint) break;
+      add(*datapoint, columns, count++);
+    }
+    if (count == 0 || (count < batch_size && !remainder)) return std::nullopt;
+    Datapoint batch;
+    batch.reserve(columns.size());
+    for (const auto& column : columns) batch.push_back(at::stack(column));
+    return batch;
+  }
+
+  int64_t skip(int64_t count) {
+    const int64_t most = std::numeric_limits<int64_t>::max() / batch_size;
+    const int64_t skipped = source.skip(std::min(count, most) * batch_size);
+    return skipped / batch_size + (remainder && skipped % batch_size != 0);
+  }
+
+  DataIterator source;
+  int64_t batch_size;
+  bool remainder;
+};
+
 }  // namespace
 
 BatchData::BatchData(AnyDataFlow source, int64_t batch_size, BatchDataOptions options)
@@ -61,22 +91,8 @@ std::optional<int64_t> BatchData::size() const {
   return *n / batch_size_ + (options_.remainder && *n % batch_size_ != 0);
 }
 
-DataIterator BatchData::iterator() {
-  return DataIterator([source = source_->iterator(), batch_size = batch_size_,
-                       remainder = options_.remainder]() mutable -> std::optional<Datapoint> {
-    std::vector<std::vector<at::Tensor>> columns;
-    int64_t count = 0;
-    while (count < batch_size) {
-      std::optional<Datapoint> datapoint = source.next();
-      if (!datapoint) break;
-      add(*datapoint, columns, count++);
-    }
-    if (count == 0 || (count < batch_size && !remainder)) return std::nullopt;
-    Datapoint batch;
-    batch.reserve(columns.size());
-    for (const auto& column : columns) batch.push_back(at::stack(column));
-    return batch;
-  });
+DataIterator BatchData::start_pass(int64_t pass) {
+  return DataIterator(BatchPass{source_->start_pass(pass), batch_size_, options_.remainder});
 }
 
 }  // namespace belfry

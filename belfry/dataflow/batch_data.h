@@ -19,7 +19,7 @@ class BatchData : public ProxyDataFlow {
   /// Throws UsageError when `batch_size` is not positive, and, where the source's size is known and there is
   /// no remainder, when it is greater than that size: no batch would ever come.
   BatchData(AnyDataFlow source, int64_t batch_size, BatchDataOptions options = {});
-  DataIterator iterator() override;
+  DataIterator start_pass(int64_t pass) override;
   std::optional<int64_t> size() const override;
 
  private:

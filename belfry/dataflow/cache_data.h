@@ -5,26 +5,27 @@
 namespace belfry {
 
 struct CacheDataOptions {
-  /// Whether passes that come from memory are in a new random order each. The pass that fills the cache is
-  /// not.
+  /// Whether passes are in a new random order each. Pass 0 is not: it may fill the cache.
   bool shuffle = false;
   uint64_t seed = 0;
 };
 
-/// Keeps the datapoints of the first pass that reaches its end in memory; later passes come from there and do
-/// not touch the source. A pass that stops early or fails caches nothing.
+/// Keeps the datapoints of the source's pass 0 in memory. The first pass that reaches its end fills the
+/// cache; later ones come from there and do not touch the source. A pass that stops early or fails caches
+/// nothing. With `shuffle`, a pass other than 0 that finds no cache fills it before its first datapoint.
 class CacheData : public ProxyDataFlow {
  public:
   explicit CacheData(AnyDataFlow source, CacheDataOptions options = {});
-  DataIterator iterator() override;
+  DataIterator start_pass(int64_t pass) override;
   /// Also forgets the cache.
   void reset_state() override;
 
  private:
   struct Cache;
+  struct FillingPass;
+  struct CachedPass;
   std::shared_ptr<Cache> cache_;
   CacheDataOptions options_;
-  PassRng rng_;
 };
 
 }  // namespace belfry

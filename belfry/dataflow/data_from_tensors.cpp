@@ -3,9 +3,33 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "belfry/base/error.h"
 
 namespace belfry {
+namespace {
+
+struct RowPass {
+  std::optional<Datapoint> next() {
+    if (row == tensors[0].size(0)) return std::nullopt;
+    Datapoint datapoint;
+    datapoint.reserve(tensors.size());
+    for (const at::Tensor& tensor : tensors) datapoint.push_back(tensor.select(0, row));
+    ++row;
+    return datapoint;
+  }
+  int64_t skip(int64_t count) {
+    const int64_t skipped = std::min(count, tensors[0].size(0) - row);
+    row += skipped;
+    return skipped;
+  }
+
+  std::vector<at::Tensor> tensors;
+  int64_t row = 0;
+};
+
+}  // namespace
 
 DataFromTensors::DataFromTensors(std::vector<at::Tensor> tensors) : tensors_(std::move(tensors)) {
   if (tensors_.empty()) throw UsageError("[DataFromTensors] expected at least one tensor, got none");
@@ -22,15 +46,8 @@ DataFromTensors::DataFromTensors(std::vector<at::Tensor> tensors) : tensors_(std
   }
 }
 
-DataIterator DataFromTensors::iterator() {
-  return DataIterator([tensors = tensors_, row = int64_t{0}]() mutable -> std::optional<Datapoint> {
-    if (row == tensors[0].size(0)) return std::nullopt;
-    Datapoint datapoint;
-    datapoint.reserve(tensors.size());
-    for (const at::Tensor& tensor : tensors) datapoint.push_back(tensor.select(0, row));
-    ++row;
-    return datapoint;
-  });
+DataIterator DataFromTensors::start_pass(int64_t) {
+  return DataIterator(RowPass{tensors_});
 }
 
 DataFromTensors DataFromTensors::slice(int64_t begin, int64_t end) const {

@@ -11,7 +11,7 @@ class DataFromTensors : public DataFlow {
   /// Throws UsageError when there is no tensor, or one is a scalar or has another number of rows than the
   /// first.
   explicit DataFromTensors(std::vector<at::Tensor> tensors);
-  DataIterator iterator() override;
+  DataIterator start_pass(int64_t pass) override;
   std::optional<int64_t> size() const override { return tensors_[0].size(0); }
 
   /// The rows [begin, end) as a dataflow; shares memory. Throws UsageError unless 0 <= begin <= end <=

@@ -20,6 +20,20 @@ namespace belfry {
 /// they come from, so nobody writes into them in place.
 using Datapoint = std::vector<at::Tensor>;
 
+/// A place in the data: `index` datapoints of pass number `pass` have been taken. Passes count from 0.
+struct DataPosition {
+  int64_t pass = 0;
+  int64_t index = 0;
+  bool operator==(const DataPosition&) const = default;
+};
+
+/// What a DataIterator is made of: a function, or an object with a method next(), that returns the next
+/// datapoint, or nullopt at the end.
+template <typename T>
+concept MakesDatapoints = std::is_invocable_r_v<std::optional<Datapoint>, T&> || requires(T& t) {
+  { t.next() } -> std::convertible_to<std::optional<Datapoint>>;
+};
+
 /// One pass over a dataflow. Move-only; owns everything it needs, so it may outlive the dataflow that made
 /// it. Destroying it early is always allowed: it stops and joins the threads that work for it. One thread at
 /// a time may use a pass; it need not be the thread that made it.
@@ -27,10 +41,10 @@ using Datapoint = std::vector<at::Tensor>;
 ///     for (Datapoint& dp : flow.iterator()) ...
 class DataIterator {
  public:
-  /// `next` is called for each datapoint and returns nullopt at the end. It may be move-only.
-  template <typename Next>
-  requires std::is_invocable_r_v<std::optional<Datapoint>, Next&> &&
-      (!std::same_as<std::remove_cvref_t<Next>, DataIterator>)explicit DataIterator(Next next)
+  /// An object may, besides next(), have `int64_t skip(int64_t count)`, which does what skip() below says
+  /// faster than by calling next(). `next` may be move-only.
+  template <MakesDatapoints Next>
+  requires(!std::same_as<Next, DataIterator>) explicit DataIterator(Next next)
       : pass_(std::make_unique<PassOf<Next>>(std::move(next))) {}
 
   /// The next datapoint, or nullopt when the pass is over. May throw whatever the dataflow's functions and
@@ -38,23 +52,51 @@ class DataIterator {
   /// are released and further calls return nullopt.
   std::optional<Datapoint> next();
 
+  /// Leaves out the next `count` datapoints and returns how many there were: fewer than `count` only when
+  /// the pass ended. What follows is what would have followed `count` calls of next(), but where it can a
+  /// dataflow does not make what nobody sees: lists and tensors step over their rows at once, batches and map
+  /// functions that never drop hand the request to their source, others read on and throw away. May throw
+  /// what next() may; throws UsageError when `count` is negative.
+  int64_t skip(int64_t count);
+
+  /// Where this pass stands: what to store so that `DataFlow::iterator_at` goes on from here. The pass number
+  /// is 0 for dataflows that implement only iterator().
+  const DataPosition& position() const { return position_; }
+
   class Cursor;
   Cursor begin();
   std::default_sentinel_t end() const { return {}; }
 
  private:
+  friend class DataFlow;
+
   struct Pass {
     virtual ~Pass() = default;
     virtual std::optional<Datapoint> next() = 0;
+    virtual int64_t skip(int64_t count);
   };
   template <typename Next>
   struct PassOf final : Pass {
     explicit PassOf(Next next) : next_(std::move(next)) {}
-    std::optional<Datapoint> next() override { return next_(); }
+    std::optional<Datapoint> next() override {
+      if constexpr (requires { next_.next(); }) {
+        return next_.next();
+      } else {
+        return next_();
+      }
+    }
+    int64_t skip(int64_t count) override {
+      if constexpr (requires { next_.skip(count); }) {
+        return next_.skip(count);
+      } else {
+        return Pass::skip(count);
+      }
+    }
     Next next_;
   };
 
   std::unique_ptr<Pass> pass_;
+  DataPosition position_;
 };
 
 /// Where a range-for stands in a pass.
@@ -80,10 +122,14 @@ inline DataIterator::Cursor DataIterator::begin() {
 /// A source of datapoints that can be passed over any number of times.
 ///
 /// Dataflows are light objects to be composed: `BatchData(ShuffleData(mnist), 128)`. A decorator shares
-/// ownership of its source, and copies of a dataflow share its sources and its random state.
+/// ownership of its source, and copies of a dataflow share its sources and the number of its next pass.
 ///
-/// To write one: derive, implement `iterator()` (usually `return DataIterator([...]() mutable { ... });` with
-/// a lambda that holds the pass's state and does not refer to `this`), and `size()` where it is known.
+/// Passes are numbered. What is random in one depends on the seeds and on that number alone, so a pass can be
+/// had again, from its beginning or from the middle: `iterator_at`.
+///
+/// To write one: derive and implement one of `iterator()` and `start_pass()`, and `size()` where it is known.
+/// The simplest implementation is `return DataIterator([...]() mutable { ... });` with a lambda that holds
+/// the pass's state and does not refer to `this`.
 ///
 /// Threads: the methods of a dataflow, of its copies and of those that share its source are called by one
 /// thread at a time. The passes themselves are independent of each other, unless the class says otherwise.
@@ -91,22 +137,38 @@ class DataFlow {
  public:
   virtual ~DataFlow() = default;
 
-  /// Starts a new pass from the beginning. What is random differs from pass to pass.
-  virtual DataIterator iterator() = 0;
+  /// Starts the next pass, from its beginning: number 0 at first, then 1, and so on. To be implemented by
+  /// dataflows whose passes are all alike; the default calls `start_pass`.
+  virtual DataIterator iterator();
+
+  /// Starts pass number `pass`, from its beginning, whatever was started before. This is what decorators call
+  /// on their source, and what a dataflow with random numbers implements, drawing them from
+  /// `Rng(seed, pass)`. The default calls `iterator()`, which is right where all passes are alike.
+  virtual DataIterator start_pass(int64_t pass);
+
+  /// Starts a pass in the middle, so that exactly those datapoints follow which would have followed in an
+  /// uninterrupted pass: how training goes on after a restart. `iterator()` then starts the pass after it.
+  /// Costs what DataIterator::skip costs.
+  ///
+  /// Throws UsageError when a number is negative or the pass has fewer than `position.index` datapoints.
+  DataIterator iterator_at(DataPosition position);
 
   /// The number of datapoints of one pass; nullopt when it is infinite or not known before it ends. It is
   /// exact unless a map function drops datapoints: who must see each datapoint once (an evaluation) iterates
   /// to the end instead of counting.
   virtual std::optional<int64_t> size() const { return std::nullopt; }
 
-  /// Makes the next pass a first pass again: the same seed then gives the same data in the same order. A new
+  /// Makes the next pass number 0 again: the same seed then gives the same data in the same order. A new
   /// dataflow is in this state, so calling it is optional. Passes that have begun go on unchanged.
-  virtual void reset_state() {}
+  virtual void reset_state() { *next_pass_ = 0; }
 
  protected:
   DataFlow() = default;
   DataFlow(const DataFlow&) = default;
   DataFlow& operator=(const DataFlow&) = default;
+
+ private:
+  std::shared_ptr<std::atomic<int64_t>> next_pass_ = std::make_shared<std::atomic<int64_t>>(0);
 };
 
 /// Shares ownership of a dataflow of any class. Functions that take a dataflow take this: the argument may be
@@ -133,26 +195,15 @@ class AnyDataFlow {
 class ProxyDataFlow : public DataFlow {
  public:
   std::optional<int64_t> size() const override { return source_->size(); }
-  void reset_state() override { source_->reset_state(); }
+  void reset_state() override {
+    DataFlow::reset_state();
+    source_->reset_state();
+  }
 
  protected:
   explicit ProxyDataFlow(AnyDataFlow source) : source_(std::move(source)) {}
 
   AnyDataFlow source_;
-};
-
-/// The random state of a dataflow: one generator for each pass, all derived from one seed. Copies share it.
-/// Safe to use from any thread.
-class PassRng {
- public:
-  explicit PassRng(uint64_t seed) : seed_(seed), pass_(std::make_shared<std::atomic<uint64_t>>(0)) {}
-  /// The generator of a new pass.
-  Rng next_pass() { return Rng(seed_, (*pass_)++); }
-  void reset() { *pass_ = 0; }
-
- private:
-  uint64_t seed_;
-  std::shared_ptr<std::atomic<uint64_t>> pass_;
 };
 
 }  // namespace belfry

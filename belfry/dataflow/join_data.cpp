@@ -6,18 +6,59 @@
 #include "belfry/base/log.h"
 
 namespace belfry {
+namespace {
+
+struct ConcatPass {
+  std::optional<Datapoint> next() {
+    for (; index < sources.size(); ++index, current.reset()) {
+      if (!current) current.emplace(sources[index]->start_pass(pass));
+      if (std::optional<Datapoint> datapoint = current->next()) return datapoint;
+    }
+    return std::nullopt;
+  }
+
+  int64_t skip(int64_t count) {
+    int64_t skipped = 0;
+    for (; index < sources.size(); ++index, current.reset()) {
+      if (!current) current.emplace(sources[index]->start_pass(pass));
+      skipped += current->skip(count - skipped);
+      if (skipped == count) break;
+    }
+    return skipped;
+  }
+
+  std::vector<AnyDataFlow> sources;
+  int64_t pass;
+  size_t index = 0;
+  std::optional<DataIterator> current = {};
+};
+
+struct JoinPass {
+  std::optional<Datapoint> next() {
+    Datapoint joined;
+    for (DataIterator& pass : passes) {
+      std::optional<Datapoint> part = pass.next();
+      if (!part) return std::nullopt;
+      joined.insert(joined.end(), std::make_move_iterator(part->begin()),
+                    std::make_move_iterator(part->end()));
+    }
+    return joined;
+  }
+
+  int64_t skip(int64_t count) {
+    for (DataIterator& pass : passes) count = std::min(count, pass.skip(count));
+    return count;
+  }
+
+  std::vector<DataIterator> passes;
+};
+
+}  // namespace
 
 ConcatData::ConcatData(std::vector<AnyDataFlow> sources) : sources_(std::move(sources)) {}
 
-DataIterator ConcatData::iterator() {
-  return DataIterator([sources = sources_, index = size_t{0},
-                       pass = std::optional<DataIterator>()]() mutable -> std::optional<Datapoint> {
-    for (; index < sources.size(); ++index, pass.reset()) {
-      if (!pass) pass.emplace(sources[index]->iterator());
-      if (std::optional<Datapoint> datapoint = pass->next()) return datapoint;
-    }
-    return std::nullopt;
-  });
+DataIterator ConcatData::start_pass(int64_t pass) {
+  return DataIterator(ConcatPass{sources_, pass});
 }
 
 std::optional<int64_t> ConcatData::size() const {
@@ -31,6 +72,7 @@ std::optional<int64_t> ConcatData::size() const {
 }
 
 void ConcatData::reset_state() {
+  DataFlow::reset_state();
   for (const AnyDataFlow& source : sources_) source->reset_state();
 }
 
@@ -43,19 +85,10 @@ JoinData::JoinData(std::vector<AnyDataFlow> sources) : sources_(std::move(source
   }
 }
 
-DataIterator JoinData::iterator() {
+DataIterator JoinData::start_pass(int64_t pass) {
   std::vector<DataIterator> passes;
-  for (const AnyDataFlow& source : sources_) passes.push_back(source->iterator());
-  return DataIterator([passes = std::move(passes)]() mutable -> std::optional<Datapoint> {
-    Datapoint joined;
-    for (DataIterator& pass : passes) {
-      std::optional<Datapoint> part = pass.next();
-      if (!part) return std::nullopt;
-      joined.insert(joined.end(), std::make_move_iterator(part->begin()),
-                    std::make_move_iterator(part->end()));
-    }
-    return joined;
-  });
+  for (const AnyDataFlow& source : sources_) passes.push_back(source->start_pass(pass));
+  return DataIterator(JoinPass{std::move(passes)});
 }
 
 std::optional<int64_t> JoinData::size() const {
@@ -69,6 +102,7 @@ std::optional<int64_t> JoinData::size() const {
 }
 
 void JoinData::reset_state() {
+  DataFlow::reset_state();
   for (const AnyDataFlow& source : sources_) source->reset_state();
 }
 

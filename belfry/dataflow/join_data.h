@@ -5,11 +5,11 @@
 namespace belfry {
 
 /// Produces the datapoints of its first source, then those of the second, and so on. A source may be given
-/// more than once.
+/// more than once. Pass n consists of pass n of each source.
 class ConcatData : public DataFlow {
  public:
   explicit ConcatData(std::vector<AnyDataFlow> sources);
-  DataIterator iterator() override;
+  DataIterator start_pass(int64_t pass) override;
   /// The sum; nullopt when a source's size is not known.
   std::optional<int64_t> size() const override;
   void reset_state() override;
@@ -19,12 +19,14 @@ class ConcatData : public DataFlow {
 };
 
 /// Puts the components of one datapoint of each source into one datapoint: {a, b} and {c} make {a, b, c}.
-/// Ends with the first source that ends. A source may be given more than once: each has its own pass.
+/// Ends with the first source that ends. Pass n joins pass n of each source: sources of the same size that
+/// are shuffled with the same seed stay in step, and a source that is to be paired with another order of
+/// itself needs another seed.
 class JoinData : public DataFlow {
  public:
   /// Throws UsageError when `sources` is empty. Logs a warning when sources of known sizes differ.
   explicit JoinData(std::vector<AnyDataFlow> sources);
-  DataIterator iterator() override;
+  DataIterator start_pass(int64_t pass) override;
   /// The smallest; nullopt when a source's size is not known.
   std::optional<int64_t> size() const override;
   void reset_state() override;

@@ -21,16 +21,27 @@ void check_index(int64_t index, std::string_view stage) {
   if (index < 0) throw UsageError(fmt::format("[{}] expected a component index >= 0, got {}", stage, index));
 }
 
+// The function on datapoints has the same form as the one on the component, for what its type says matters.
 MapFunction map_component(MapComponentFunction function, int64_t index) {
   if (!function) throw UsageError("[MapDataComponent] expected a function, got an empty one");
   check_index(index, "MapDataComponent");
-  return [function = std::move(function), index](Datapoint datapoint) -> std::optional<Datapoint> {
+  auto apply = [function, index](Datapoint datapoint, auto&... rng) -> std::optional<Datapoint> {
     check_component(datapoint, index, "MapDataComponent");
-    std::optional<at::Tensor> value = function(std::move(datapoint[index]));
+    std::optional<at::Tensor> value = function(std::move(datapoint[index]), rng...);
     if (!value) return std::nullopt;
     datapoint[index] = std::move(*value);
     return datapoint;
   };
+  auto apply_without_dropping = [apply](Datapoint datapoint, auto&... rng) {
+    return *apply(std::move(datapoint), rng...);
+  };
+  auto with_rng = [](auto f) {
+    return [f](Datapoint datapoint, Rng& rng) { return f(std::move(datapoint), rng); };
+  };
+  auto plain = [](auto f) { return [f](Datapoint datapoint) { return f(std::move(datapoint)); }; };
+  if (function.is_random())
+    return function.may_drop() ? MapFunction(with_rng(apply)) : MapFunction(with_rng(apply_without_dropping));
+  return function.may_drop() ? MapFunction(plain(apply)) : MapFunction(plain(apply_without_dropping));
 }
 
 MapFunction select(std::vector<int64_t> indices) {
@@ -49,36 +60,66 @@ MapFunction select(std::vector<int64_t> indices) {
 }  // namespace
 
 std::optional<Datapoint> internal::map_call(const MapFunction& function, Datapoint datapoint,
-                                            std::string_view stage, int64_t index) {
+                                            const MapCall& call) {
   try {
     try {
-      return function(std::move(datapoint));
+      if (!function.is_random()) return function(std::move(datapoint));
+      Rng rng(call.seed, static_cast<uint64_t>(call.pass), static_cast<uint64_t>(call.index));
+      return function(std::move(datapoint), rng);
     } catch (const c10::Error& e) {
       throw Error(e.what_without_backtrace());
     }
   } catch (...) {
-    rethrow_with_context(fmt::format("[{}] datapoint {}", stage, index));
+    rethrow_with_context(fmt::format("[{}] datapoint {}", call.stage, call.index));
   }
 }
 
-MapData::MapData(AnyDataFlow source, MapFunction function)
-    : ProxyDataFlow(std::move(source)), function_(std::make_shared<const MapFunction>(std::move(function))) {
+namespace {
+
+struct MapPass {
+  std::optional<Datapoint> next() {
+    while (std::optional<Datapoint> datapoint = source.next()) {
+      auto mapped = internal::map_call(*function, std::move(*datapoint), call);
+      ++call.index;
+      if (mapped) return mapped;
+    }
+    return std::nullopt;
+  }
+
+  int64_t skip(int64_t count) {
+    int64_t skipped = 0;
+    if (function->may_drop()) {
+      while (skipped < count && next()) ++skipped;
+    } else {
+      skipped = source.skip(count);
+      call.index += skipped;
+    }
+    return skipped;
+  }
+
+  DataIterator source;
+  std::shared_ptr<const MapFunction> function;
+  internal::MapCall call;
+};
+
+}  // namespace
+
+MapData::MapData(AnyDataFlow source, MapFunction function, MapDataOptions options)
+    : ProxyDataFlow(std::move(source)),
+      function_(std::make_shared<const MapFunction>(std::move(function))),
+      options_(options) {
   if (!*function_) throw UsageError("[MapData] expected a function, got an empty one");
 }
 
-DataIterator MapData::iterator() {
-  return DataIterator([source = source_->iterator(), function = function_,
-                       index = int64_t{0}]() mutable -> std::optional<Datapoint> {
-    while (std::optional<Datapoint> datapoint = source.next()) {
-      if (auto mapped = internal::map_call(*function, std::move(*datapoint), "MapData", index++))
-        return mapped;
-    }
-    return std::nullopt;
-  });
+DataIterator MapData::start_pass(int64_t pass) {
+  return DataIterator(MapPass{source_->start_pass(pass),
+                              function_,
+                              {.stage = "MapData", .seed = options_.seed, .pass = pass, .index = 0}});
 }
 
-MapDataComponent::MapDataComponent(AnyDataFlow source, MapComponentFunction function, int64_t index)
-    : MapData(std::move(source), map_component(std::move(function), index)) {}
+MapDataComponent::MapDataComponent(AnyDataFlow source, MapComponentFunction function, int64_t index,
+                                   MapDataOptions options)
+    : MapData(std::move(source), map_component(std::move(function), index), options) {}
 
 SelectComponent::SelectComponent(AnyDataFlow source, std::vector<int64_t> indices)
     : MapData(std::move(source), select(std::move(indices))) {}

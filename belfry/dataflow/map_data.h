@@ -1,15 +1,13 @@
 #pragma once
 
-#include <functional>
-
-#include "belfry/dataflow/dataflow.h"
+#include "belfry/dataflow/map_function.h"
 
 namespace belfry {
 
-/// Makes a new datapoint from one; nullopt drops it. It must not write into the tensors it is given, unless
-/// it knows that they are not shared.
-using MapFunction = std::function<std::optional<Datapoint>(Datapoint)>;
-using MapComponentFunction = std::function<std::optional<at::Tensor>(at::Tensor)>;
+struct MapDataOptions {
+  /// For functions that take an Rng. Stages with the same seed draw the same numbers: give each its own.
+  uint64_t seed = 0;
+};
 
 /// Applies a function to each datapoint.
 ///
@@ -19,11 +17,12 @@ using MapComponentFunction = std::function<std::optional<at::Tensor>(at::Tensor)
 class MapData : public ProxyDataFlow {
  public:
   /// Throws UsageError when `function` is empty.
-  MapData(AnyDataFlow source, MapFunction function);
-  DataIterator iterator() override;
+  MapData(AnyDataFlow source, MapFunction function, MapDataOptions options = {});
+  DataIterator start_pass(int64_t pass) override;
 
  private:
   std::shared_ptr<const MapFunction> function_;
+  MapDataOptions options_;
 };
 
 /// Applies a function to component `index` of each datapoint and keeps the others; nullopt drops the
@@ -31,7 +30,8 @@ class MapData : public ProxyDataFlow {
 class MapDataComponent : public MapData {
  public:
   /// Throws UsageError when `function` is empty or `index` negative.
-  MapDataComponent(AnyDataFlow source, MapComponentFunction function, int64_t index = 0);
+  MapDataComponent(AnyDataFlow source, MapComponentFunction function, int64_t index = 0,
+                   MapDataOptions options = {});
 };
 
 /// Keeps the components named by `indices`, in that order: {2, 0} makes {c2, c0} of {c0, c1, c2}. A datapoint

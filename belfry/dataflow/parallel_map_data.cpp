@@ -19,9 +19,13 @@ namespace {
 // the worker with the lowest ticket can always finish: no deadlock.
 class ParallelMap {
  public:
-  ParallelMap(DataIterator source, std::shared_ptr<const MapFunction> function, int64_t num_thread,
-              int64_t buffer_size)
-      : source_(std::move(source)), function_(std::move(function)), slots_(static_cast<size_t>(buffer_size)) {
+  /// `first` is the call for the source's next datapoint.
+  ParallelMap(DataIterator source, std::shared_ptr<const MapFunction> function,
+              const internal::MapCall& first, int64_t num_thread, int64_t buffer_size)
+      : source_(std::move(source)),
+        function_(std::move(function)),
+        first_(first),
+        slots_(static_cast<size_t>(buffer_size)) {
     try {
       for (int64_t i = 0; i < num_thread; ++i) threads_.emplace_back([this] { run(); });
     } catch (...) {
@@ -88,8 +92,9 @@ class ParallelMap {
 
   void map(uint64_t ticket, Slot& result) {
     try {
-      result.datapoint = internal::map_call(*function_, std::move(*result.datapoint), "MultiThreadMapData",
-                                            static_cast<int64_t>(ticket));
+      internal::MapCall call = first_;
+      call.index += static_cast<int64_t>(ticket);
+      result.datapoint = internal::map_call(*function_, std::move(*result.datapoint), call);
     } catch (...) {
       result.datapoint.reset();
       result.error = std::current_exception();
@@ -113,6 +118,7 @@ class ParallelMap {
   std::mutex source_mutex_;  // guards source_; taken before mutex_
   DataIterator source_;
   const std::shared_ptr<const MapFunction> function_;
+  const internal::MapCall first_;
 
   std::mutex mutex_;  // guards the members below
   std::condition_variable has_room_, has_result_;
@@ -121,6 +127,31 @@ class ParallelMap {
   bool ended_ = false;  // no more tickets: the source is at its end, has failed, or nobody wants more
 
   std::vector<std::thread> threads_;
+};
+
+struct ParallelMapPass {
+  std::optional<Datapoint> next() {
+    if (!running)
+      running = std::make_unique<ParallelMap>(std::move(source), function, first, num_thread, buffer_size);
+    return running->next();
+  }
+
+  int64_t skip(int64_t count) {
+    int64_t skipped = 0;
+    if (!running && !function->may_drop()) {
+      skipped = source.skip(count);
+      first.index += skipped;
+    } else {
+      while (skipped < count && next()) ++skipped;
+    }
+    return skipped;
+  }
+
+  DataIterator source;
+  std::shared_ptr<const MapFunction> function;
+  internal::MapCall first;
+  int64_t num_thread, buffer_size;
+  std::unique_ptr<ParallelMap> running = {};
 };
 
 }  // namespace
@@ -139,10 +170,13 @@ MultiThreadMapData::MultiThreadMapData(AnyDataFlow source, int64_t num_thread, M
   if (!*function_) throw UsageError("[MultiThreadMapData] expected a function, got an empty one");
 }
 
-DataIterator MultiThreadMapData::iterator() {
-  auto pass =
-      std::make_unique<ParallelMap>(source_->iterator(), function_, num_thread_, options_.buffer_size);
-  return DataIterator([pass = std::move(pass)] { return pass->next(); });
+DataIterator MultiThreadMapData::start_pass(int64_t pass) {
+  return DataIterator(
+      ParallelMapPass{source_->start_pass(pass),
+                      function_,
+                      {.stage = "MultiThreadMapData", .seed = options_.seed, .pass = pass, .index = 0},
+                      num_thread_,
+                      options_.buffer_size});
 }
 
 }  // namespace belfry

@@ -7,6 +7,8 @@ namespace belfry {
 struct MultiThreadMapDataOptions {
   /// At most this many datapoints are being mapped or wait for the consumer.
   int64_t buffer_size = 200;
+  /// For functions that take an Rng. Stages with the same seed draw the same numbers: give each its own.
+  uint64_t seed = 0;
 };
 
 /// MapData whose function runs in `num_thread` threads. Produces exactly what MapData would, in the same
@@ -15,7 +17,8 @@ struct MultiThreadMapDataOptions {
 ///
 /// The function is called from several threads at once; the source is used by one of them at a time.
 /// Exceptions arrive at their datapoint's place: the function's as in MapData, the source's unchanged. The
-/// threads start with the pass and end with it; stopping early waits for the calls that are running.
+/// threads start when the first datapoint is asked for and end with the pass; stopping early waits for the
+/// calls that are running.
 ///
 /// Functions that call large ATen operators: each of the threads may use ATen's own threads
 /// (at::get_num_threads(), by default one for each core) on top. Where mapping is parallel already,
@@ -26,7 +29,7 @@ class MultiThreadMapData : public ProxyDataFlow {
   /// Throws UsageError when `num_thread` or the buffer size is not positive or `function` is empty.
   MultiThreadMapData(AnyDataFlow source, int64_t num_thread, MapFunction function,
                      MultiThreadMapDataOptions options = {});
-  DataIterator iterator() override;
+  DataIterator start_pass(int64_t pass) override;
 
  private:
   int64_t num_thread_;

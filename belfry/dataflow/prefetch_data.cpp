@@ -38,6 +38,23 @@ class Prefetcher {
   std::thread thread_;
 };
 
+struct PrefetchPass {
+  std::optional<Datapoint> next() {
+    if (!prefetcher) prefetcher = std::make_unique<Prefetcher>(std::move(source), buffer_size);
+    return prefetcher->next();
+  }
+  int64_t skip(int64_t count) {
+    if (!prefetcher) return source.skip(count);
+    int64_t skipped = 0;
+    while (skipped < count && prefetcher->next()) ++skipped;
+    return skipped;
+  }
+
+  DataIterator source;
+  size_t buffer_size;
+  std::unique_ptr<Prefetcher> prefetcher = {};
+};
+
 }  // namespace
 
 PrefetchData::PrefetchData(AnyDataFlow source, int64_t buffer_size)
@@ -46,9 +63,8 @@ PrefetchData::PrefetchData(AnyDataFlow source, int64_t buffer_size)
     throw UsageError(fmt::format("[PrefetchData] expected buffer_size > 0, got {}", buffer_size_));
 }
 
-DataIterator PrefetchData::iterator() {
-  auto prefetcher = std::make_unique<Prefetcher>(source_->iterator(), static_cast<size_t>(buffer_size_));
-  return DataIterator([prefetcher = std::move(prefetcher)] { return prefetcher->next(); });
+DataIterator PrefetchData::start_pass(int64_t pass) {
+  return DataIterator(PrefetchPass{source_->start_pass(pass), static_cast<size_t>(buffer_size_)});
 }
 
 }  // namespace belfry

@@ -11,7 +11,7 @@ namespace belfry {
 class DataFromList : public DataFlow {
  public:
   explicit DataFromList(std::vector<Datapoint> list);
-  DataIterator iterator() override;
+  DataIterator start_pass(int64_t pass) override;
   std::optional<int64_t> size() const override { return static_cast<int64_t>(list_->size()); }
 
  private:
@@ -27,7 +27,7 @@ class DataFromFunction : public DataFlow {
   /// `start_pass` is called for each pass and returns that pass's `Next`, which holds the pass's position.
   /// `size` is what `size()` tells.
   explicit DataFromFunction(std::function<Next()> start_pass, std::optional<int64_t> size = std::nullopt);
-  DataIterator iterator() override;
+  DataIterator start_pass(int64_t pass) override;
   std::optional<int64_t> size() const override { return size_; }
 
  private:
@@ -54,15 +54,14 @@ struct FakeDataOptions {
 /// Produces random datapoints of given shapes: for measuring and for tests.
 class FakeData : public DataFlow {
  public:
+  /// Throws UsageError when the size is negative.
   explicit FakeData(std::vector<FakeComponent> components, FakeDataOptions options = {});
-  DataIterator iterator() override;
+  DataIterator start_pass(int64_t pass) override;
   std::optional<int64_t> size() const override { return options_.size; }
-  void reset_state() override { rng_.reset(); }
 
  private:
   std::vector<FakeComponent> components_;
   FakeDataOptions options_;
-  PassRng rng_;
 };
 
 }  // namespace belfry

@@ -2,11 +2,56 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "belfry/base/error.h"
 
 namespace belfry {
+namespace {
+
+int64_t saturated_product(int64_t a, int64_t b) {
+  int64_t product = 0;
+  return __builtin_mul_overflow(a, b, &product) ? std::numeric_limits<int64_t>::max() : product;
+}
+
+struct RepeatedPass {
+  std::optional<Datapoint> next() {
+    while (true) {
+      if (std::optional<Datapoint> datapoint = pass.next()) {
+        is_empty = false;
+        return datapoint;
+      }
+      if (!start_again()) return std::nullopt;
+    }
+  }
+
+  int64_t skip(int64_t count) {
+    int64_t skipped = 0;
+    while (true) {
+      const int64_t here = pass.skip(count - skipped);
+      if (here > 0) is_empty = false;
+      skipped += here;
+      if (skipped == count || !start_again()) return skipped;
+    }
+  }
+
+  bool start_again() {
+    if (is_empty || left == 1) return false;
+    if (left > 0) --left;
+    is_empty = true;
+    pass = source->start_pass(++number);
+    return true;
+  }
+
+  AnyDataFlow source;
+  int64_t left;    // source passes, with this one; -1 for ever
+  int64_t number;  // of the source pass
+  DataIterator pass;
+  bool is_empty = true;
+};
+
+}  // namespace
 
 RepeatedData::RepeatedData(AnyDataFlow source, int64_t num) : ProxyDataFlow(std::move(source)), num_(num) {
   if (num_ <= 0 && num_ != -1)
@@ -19,37 +64,63 @@ std::optional<int64_t> RepeatedData::size() const {
   return *n * num_;
 }
 
-DataIterator RepeatedData::iterator() {
-  return DataIterator([source = source_, pass = source_->iterator(), left = num_,
-                       is_empty = true]() mutable -> std::optional<Datapoint> {
-    while (true) {
-      if (std::optional<Datapoint> datapoint = pass.next()) {
-        is_empty = false;
-        return datapoint;
-      }
-      if (is_empty || left == 1) return std::nullopt;
-      if (left > 0) --left;
-      is_empty = true;
-      pass = source->iterator();
-    }
-  });
+DataIterator RepeatedData::start_pass(int64_t pass) {
+  const int64_t first = num_ == -1 ? pass : saturated_product(pass, num_);
+  return DataIterator(RepeatedPass{source_, num_, first, source_->start_pass(first)});
 }
 
-// Where a FixedSizeData stands in its source.
+// Where a FixedSizeData stands in the endless repetition of its source.
 struct FixedSizeData::Position {
-  std::optional<DataIterator> pass;
+  std::optional<DataIterator> endless;
+  int64_t to_skip = 0;
+  int64_t last_pass = -1;
   bool in_use = false;
+};
 
-  Datapoint next(const AnyDataFlow& source, int64_t wanted) {
-    if (pass) {
-      if (std::optional<Datapoint> datapoint = pass->next()) return std::move(*datapoint);
+struct FixedSizeData::FixedSizePass {
+  struct Release {
+    void operator()(Position* position) const { position->in_use = false; }
+  };
+
+  // A position that failed is lost.
+  template <typename Function>
+  auto with_position(Function function) {
+    try {
+      return function(*position->endless);
+    } catch (...) {
+      position->endless.reset();
+      throw;
     }
-    pass.emplace(source->iterator());
-    std::optional<Datapoint> datapoint = pass->next();
-    if (!datapoint)
-      throw DataError(fmt::format("[FixedSizeData] expected {} datapoints, got an empty source", wanted));
-    return std::move(*datapoint);
   }
+
+  std::optional<Datapoint> next() {
+    if (left == 0) return std::nullopt;
+    skip_in_source(std::exchange(position->to_skip, 0));
+    std::optional<Datapoint> datapoint = with_position([](DataIterator& endless) { return endless.next(); });
+    if (!datapoint) throw_empty();
+    --left;
+    return datapoint;
+  }
+
+  int64_t skip(int64_t count) {
+    count = std::min(count, left);
+    skip_in_source(std::exchange(position->to_skip, 0));
+    skip_in_source(count);
+    left -= count;
+    return count;
+  }
+
+  void skip_in_source(int64_t count) {
+    if (with_position([&](DataIterator& endless) { return endless.skip(count); }) < count) throw_empty();
+  }
+
+  [[noreturn]] void throw_empty() const {
+    throw DataError(fmt::format("[FixedSizeData] expected {} datapoints, got an empty source", size));
+  }
+
+  std::shared_ptr<Position> position;
+  std::unique_ptr<Position, Release> in_use;
+  int64_t size, left;
 };
 
 FixedSizeData::FixedSizeData(AnyDataFlow source, int64_t size, FixedSizeDataOptions options)
@@ -59,27 +130,29 @@ FixedSizeData::FixedSizeData(AnyDataFlow source, int64_t size, FixedSizeDataOpti
   if (size_ < 0) throw UsageError(fmt::format("[FixedSizeData] expected size >= 0, got {}", size_));
 }
 
-DataIterator FixedSizeData::iterator() {
+DataIterator FixedSizeData::start_pass(int64_t pass) {
   std::shared_ptr<Position> position = kept_ ? kept_ : std::make_shared<Position>();
   if (position->in_use)
     throw UsageError("[FixedSizeData] expected one pass at a time with keep_state, got a second one");
+  RepeatedData endless(source_, -1);
+  if (!kept_) {
+    // Each pass has source passes of its own, as far as is known how many it needs.
+    const int64_t n = source_->size().value_or(0);
+    position->endless.emplace(endless.start_pass(n > 0 ? saturated_product(pass, size_ / n + 1) : pass));
+  } else if (!position->endless || pass != position->last_pass + 1) {
+    position->endless.emplace(endless.start_pass(0));
+    position->to_skip = saturated_product(pass, size_);
+  }
+  position->last_pass = pass;
   position->in_use = true;
-  struct Release {
-    void operator()(Position* position) const { position->in_use = false; }
-  };
-  return DataIterator([source = source_, position,
-                       release = std::unique_ptr<Position, Release>(position.get()), size = size_,
-                       left = size_]() mutable -> std::optional<Datapoint> {
-    if (left == 0) return std::nullopt;
-    --left;
-    return position->next(source, size);
-  });
+  return DataIterator(FixedSizePass{
+      position, std::unique_ptr<Position, FixedSizePass::Release>(position.get()), size_, size_});
 }
 
 void FixedSizeData::reset_state() {
   if (kept_ && kept_->in_use)
     throw UsageError("[FixedSizeData] expected no pass to run at reset_state(), got one");
-  if (kept_) kept_->pass.reset();
+  if (kept_) *kept_ = {};
   ProxyDataFlow::reset_state();
 }
 

@@ -10,7 +10,7 @@ class RepeatedData : public ProxyDataFlow {
  public:
   /// Throws UsageError when `num` is neither positive nor -1.
   RepeatedData(AnyDataFlow source, int64_t num);
-  DataIterator iterator() override;
+  DataIterator start_pass(int64_t pass) override;
   /// nullopt when it repeats for ever.
   std::optional<int64_t> size() const override;
 
@@ -28,18 +28,21 @@ struct FixedSizeDataOptions {
 /// 2, 3.
 ///
 /// With `keep_state` there is one position in the source, shared by all copies: starting a pass while another
-/// is not destroyed or at its end is a UsageError. An empty source is a DataError.
+/// is not destroyed or at its end is a UsageError. The pass after the one that was started last goes on where
+/// that one stopped, early or not; any other begins where it would if all before it had reached their end.
+/// An empty source is a DataError.
 class FixedSizeData : public ProxyDataFlow {
  public:
   /// Throws UsageError when `size` is negative.
   FixedSizeData(AnyDataFlow source, int64_t size, FixedSizeDataOptions options = {});
-  DataIterator iterator() override;
+  DataIterator start_pass(int64_t pass) override;
   std::optional<int64_t> size() const override { return size_; }
   /// Throws UsageError while a pass with `keep_state` runs.
   void reset_state() override;
 
  private:
   struct Position;
+  struct FixedSizePass;
   int64_t size_;
   std::shared_ptr<Position> kept_;  // null without keep_state
 };

@@ -15,11 +15,10 @@ struct ShuffleDataOptions {
 class ShuffleData : public ProxyDataFlow {
  public:
   explicit ShuffleData(AnyDataFlow source, ShuffleDataOptions options = {});
-  DataIterator iterator() override;
-  void reset_state() override;
+  DataIterator start_pass(int64_t pass) override;
 
  private:
-  PassRng rng_;
+  ShuffleDataOptions options_;
 };
 
 }  // namespace belfry

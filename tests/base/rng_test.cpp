@@ -25,6 +25,8 @@ TEST(Rng, SameSeedAndStreamGiveTheSameNumbersAndOthersDoNot) {
 TEST(Rng, NumbersAreThoseOfMersenneTwisterWithTheStandardsSeeding) {
   EXPECT_THAT(first_bits(Rng(42, 3)),
               testing::ElementsAre(12523044466735400969u, 11396007123420412152u, 63768599874599047u));
+  EXPECT_THAT(first_bits(Rng(42, 3, 5)),
+              testing::ElementsAre(14849763548330144953u, 14478179364746189402u, 926497093668895087u));
 }
 
 TEST(Rng, BelowIsInRangeAndReachesEveryValue) {

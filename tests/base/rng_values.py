@@ -1,4 +1,5 @@
-"""Prints the numbers that tests/base/rng_test.cpp expects: std::mt19937_64 seeded with std::seed_seq{42, 0, 3, 0}.
+"""Prints the numbers that tests/base/rng_test.cpp expects: std::mt19937_64 seeded with std::seed_seq{42, 0, 3, 0} and
+{42, 0, 3, 0, 5, 0}.
 
 Written from the text of the C++ standard, [rand.util.seedseq] and [rand.eng.mers].
 """
@@ -43,4 +44,5 @@ def mt19937_64(words, count):
 
 
 if __name__ == "__main__":
-    print(", ".join(f"{value}u" for value in mt19937_64([42, 0, 3, 0], 3)))
+    for words in ([42, 0, 3, 0], [42, 0, 3, 0, 5, 0]):
+        print(", ".join(f"{value}u" for value in mt19937_64(words, 3)))

@@ -35,6 +35,9 @@ inline std::vector<int64_t> values(DataIterator& pass) {
   for (Datapoint& datapoint : pass) all.push_back(value(datapoint));
   return all;
 }
+inline std::vector<int64_t> values(DataIterator&& pass) {
+  return values(pass);
+}
 /// The values of one pass.
 inline std::vector<int64_t> values(DataFlow& flow) {
   DataIterator pass = flow.iterator();
