@@ -42,6 +42,7 @@
 #include "belfry/dataflow/prefetch_data.h"
 #include "belfry/dataflow/raw.h"
 #include "belfry/dataflow/repeated_data.h"
+#include "belfry/dataflow/serialize.h"
 #include "belfry/dataflow/shuffle_data.h"
 #include "belfry/export/graph_file.h"
 #include "belfry/export/onnx.h"

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "belfry/base/error.h"
+#include "belfry/dataflow/serialize.h"
 #include "belfry/export/graph_file.h"
 #include "belfry/formats/bundle_reader.h"
 #include "belfry/formats/checkpoint_state.h"
@@ -95,6 +96,10 @@ void run_onnx(std::string_view input) {
   expect_only_data_errors([&] { parse_onnx("x", as_byte_span(input)); });
 }
 
+void run_datapoint(std::string_view input) {
+  expect_only_data_errors([&] { loads(as_byte_span(input)); });
+}
+
 /// The input is the JSON of a graph file, whose weight "w" is [3, 2].
 void run_graph_file(std::string_view input) {
   FaultFileSystem files;
@@ -134,7 +139,7 @@ const std::vector<FuzzTarget>& fuzz_targets() {
       {"bundle", run_bundle},           {"checkpoint_state", run_checkpoint_state},
       {"tfrecord", run_tfrecord},       {"npz", run_npz},
       {"safetensors", run_safetensors}, {"onnx", run_onnx},
-      {"graph_file", run_graph_file}};
+      {"graph_file", run_graph_file},   {"datapoint", run_datapoint}};
   return targets;
 }
 

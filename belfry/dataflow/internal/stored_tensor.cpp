@@ -1,0 +1,108 @@
+#include "belfry/dataflow/internal/stored_tensor.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/stack.h>
+#include <fmt/format.h>
+
+#include <cstring>
+#include <utility>
+
+#include "belfry/base/error.h"
+
+namespace belfry::internal {
+namespace {
+
+constexpr std::pair<at::ScalarType, DataType> kTypes[] = {
+    {at::kFloat, DataType::kFloat32},
+    {at::kDouble, DataType::kFloat64},
+    {at::kHalf, DataType::kFloat16},
+    {at::kByte, DataType::kUInt8},
+    {at::kChar, DataType::kInt8},
+    {at::kShort, DataType::kInt16},
+    {at::kInt, DataType::kInt32},
+    {at::kLong, DataType::kInt64},
+    {at::kUInt16, DataType::kUInt16},
+    {at::kUInt32, DataType::kUInt32},
+    {at::kUInt64, DataType::kUInt64},
+    {at::kBool, DataType::kBool},
+    {at::kComplexFloat, DataType::kComplex64},
+    {at::kComplexDouble, DataType::kComplex128},
+};
+
+at::Tensor tensor_of_bytes(ByteSpan bytes) {
+  at::Tensor tensor = at::empty({static_cast<int64_t>(bytes.size())}, at::TensorOptions(at::kByte));
+  if (!bytes.empty()) std::memcpy(tensor.mutable_data_ptr(), bytes.data(), bytes.size());
+  return tensor;
+}
+
+at::Tensor tensor_of_list(const PythonValue::List& list, const std::string& where) {
+  std::vector<at::Tensor> rows;
+  for (const PythonValue& value : list) {
+    rows.push_back(tensor_of(value, where));
+    if (rows.back().sizes() != rows[0].sizes() || rows.back().scalar_type() != rows[0].scalar_type())
+      throw DataError(where, "expected the values of a list to have one shape and type, got a mixed list");
+  }
+  if (rows.empty()) return at::empty({0}, at::TensorOptions(at::kDouble));
+  return at::stack(rows);
+}
+
+}  // namespace
+
+at::ScalarType scalar_type(DataType stored, const std::string& where) {
+  for (auto [type, data_type] : kTypes) {
+    if (data_type == stored) return type;
+  }
+  throw DataError(where, "expected a type that tensors have, got " + to_string(stored));
+}
+
+DataType stored_type(at::ScalarType type, std::string_view who) {
+  for (auto [known, data_type] : kTypes) {
+    if (known == type) return data_type;
+  }
+  throw UsageError(
+      fmt::format("[{}] expected a tensor of a type that numpy has, got {}", who, c10::toString(type)));
+}
+
+at::Tensor dense(const at::Tensor& tensor) {
+  return tensor.cpu().contiguous().resolve_conj().resolve_neg();
+}
+
+ByteSpan elements_of(const at::Tensor& dense) {
+  return {static_cast<const std::byte*>(dense.const_data_ptr()), dense.nbytes()};
+}
+
+at::Tensor tensor_of(const PythonArray& array, const std::string& where) {
+  at::Tensor tensor = at::empty(array.shape, at::TensorOptions(scalar_type(array.dtype, where)));
+  if (tensor.numel() > 0)
+    copy_elements(array, {static_cast<std::byte*>(tensor.mutable_data_ptr()), tensor.nbytes()});
+  return tensor;
+}
+
+at::Tensor tensor_of(const PythonValue& value, const std::string& where) {
+  return std::visit(
+      [&]<typename T>(const T& held) -> at::Tensor {
+        if constexpr (std::is_same_v<T, std::monostate>) {
+          throw DataError(where, "expected an array, a number, text, bytes or a list, got None");
+        } else if constexpr (std::is_same_v<T, bool>) {
+          return at::scalar_tensor(held, at::kBool);
+        } else if constexpr (std::is_same_v<T, int64_t>) {
+          return at::scalar_tensor(held, at::kLong);
+        } else if constexpr (std::is_same_v<T, uint64_t>) {
+          return at::scalar_tensor(at::Scalar(held), at::kUInt64);
+        } else if constexpr (std::is_same_v<T, double>) {
+          return at::scalar_tensor(held, at::kDouble);
+        } else if constexpr (std::is_same_v<T, std::string_view>) {
+          return tensor_of_bytes(as_byte_span(held));
+        } else if constexpr (std::is_same_v<T, ByteSpan>) {
+          return tensor_of_bytes(held);
+        } else if constexpr (std::is_same_v<T, PythonArray>) {
+          return tensor_of(held, where);
+        } else {
+          return tensor_of_list(held, where);
+        }
+      },
+      value.value);
+}
+
+}  // namespace belfry::internal

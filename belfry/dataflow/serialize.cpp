@@ -1,0 +1,43 @@
+#include "belfry/dataflow/serialize.h"
+
+#include <fmt/format.h>
+
+#include "belfry/base/error.h"
+#include "belfry/dataflow/internal/stored_tensor.h"
+#include "belfry/formats/msgpack.h"
+
+namespace belfry {
+namespace {
+
+// What the head of an array of a few dimensions takes.
+constexpr size_t kHeadSize = 96;
+
+}  // namespace
+
+std::string dumps(const Datapoint& datapoint) {
+  size_t size = kHeadSize;
+  for (const at::Tensor& tensor : datapoint) size += tensor.nbytes() + kHeadSize;
+  MsgpackWriter writer(size);
+  writer.list(datapoint.size());
+  for (const at::Tensor& tensor : datapoint) {
+    const at::Tensor dense = internal::dense(tensor);
+    writer.array(internal::stored_type(dense.scalar_type(), "dumps"), dense.sizes().vec(),
+                 internal::elements_of(dense));
+  }
+  return writer.take();
+}
+
+Datapoint loads(ByteSpan bytes, const std::string& where) {
+  const PythonValue value = parse_msgpack(where, bytes);
+  const auto* list = std::get_if<PythonValue::List>(&value.value);
+  if (!list) throw DataError(where, "expected a datapoint, which is a list, got " + type_name(value));
+  Datapoint datapoint;
+  datapoint.reserve(list->size());
+  for (const PythonValue& component : *list) {
+    datapoint.push_back(
+        internal::tensor_of(component, fmt::format("{}: component {}", where, datapoint.size())));
+  }
+  return datapoint;
+}
+
+}  // namespace belfry

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "belfry/base/file_system.h"
+#include "belfry/dataflow/dataflow.h"
+
+namespace belfry {
+
+/// The bytes that tensorpack's `dumps` makes of a datapoint of numpy arrays (of numpy scalars where a tensor
+/// has no dimensions) under TENSORPACK_SERIALIZE=msgpack. Throws UsageError for tensors that numpy has no
+/// type for (bfloat16) or that are larger than 4 GiB. Safe to call from any thread.
+std::string dumps(const Datapoint& datapoint);
+
+/// The datapoint that `dumps` or tensorpack's msgpack wrote. Numbers become scalar tensors (Python's int an
+/// int64, float a float64), text and bytes uint8 [length], lists of equal values tensors. `where` names the
+/// bytes in messages. Throws DataError, with `where`, when the bytes are damaged, or hold what is no tensor.
+/// Safe to call from any thread; memory never exceeds a fixed multiple of the bytes.
+Datapoint loads(ByteSpan bytes, const std::string& where = "datapoint");
+
+}  // namespace belfry

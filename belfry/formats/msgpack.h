@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "belfry/base/file_system.h"
+#include "belfry/formats/dtype.h"
+#include "belfry/formats/python_value.h"
+
+namespace belfry {
+
+// MessagePack as tensorpack writes datapoints with TENSORPACK_SERIALIZE=msgpack: a list of values, numpy
+// arrays in msgpack_numpy's form, a map of nd, type, kind, shape, data (and nd, type, data for a numpy
+// scalar).
+
+/// The one value that `bytes` hold; a view of them. Throws DataError with `where` and the offset when they
+/// are cut off, go on behind the value, are nested deeper than kMaxPythonDepth, or hold what a PythonValue
+/// cannot: dictionaries, extension types, arrays of objects. Memory stays within a fixed multiple of `bytes`,
+/// whatever lengths they claim.
+PythonValue parse_msgpack(const std::string& where, ByteSpan bytes);
+
+/// Appends values to a string. A list is its head and then its elements.
+class MsgpackWriter {
+ public:
+  /// Takes memory for `size` bytes at once.
+  explicit MsgpackWriter(size_t size = 0) { out_.reserve(size); }
+
+  void list(size_t elements);
+  void bytes(ByteSpan bytes);
+  /// An array, little-endian and row-major; a numpy scalar when `shape` is empty. Throws UsageError when
+  /// numpy has no such type, or `elements` is not what type and shape take.
+  void array(DataType dtype, const std::vector<int64_t>& shape, ByteSpan elements);
+
+  /// What was written; the writer is empty afterwards.
+  std::string take() { return std::move(out_); }
+
+ private:
+  void head(uint8_t short_head, size_t short_limit, uint8_t long_head, size_t size);
+  void text(std::string_view text);
+  void integer(uint64_t value);
+  void key(std::string_view name);
+
+  std::string out_;
+};
+
+}  // namespace belfry

@@ -1,0 +1,43 @@
+#include "belfry/formats/python_value.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "belfry/base/error.h"
+#include "belfry/formats/npy.h"
+
+namespace belfry {
+
+std::string type_name(const PythonValue& value) {
+  constexpr const char* kNames[] = {"None", "bool", "int", "int", "float", "str", "bytes", "array", "list"};
+  static_assert(std::size(kNames) == std::variant_size_v<decltype(PythonValue::value)>);
+  return kNames[value.value.index()];
+}
+
+PythonArray python_array(const std::string& where, std::string_view descr, std::vector<int64_t> shape,
+                         ByteSpan elements) {
+  const bool has_order = !descr.empty() && std::string_view("<>|=").find(descr[0]) != std::string_view::npos;
+  const DataType dtype = has_order ? from_npy_descr(descr) : DataType::kInvalid;
+  if (dtype == DataType::kInvalid)
+    throw DataError(where, fmt::format("expected an array of numbers, got numpy's type '{}'", descr));
+  const std::optional<uint64_t> expected = byte_size(dtype, shape);
+  if (expected != elements.size()) {
+    throw DataError(where, fmt::format("expected the bytes of an array {}, got {} bytes",
+                                       describe(dtype, shape), elements.size()));
+  }
+  return {dtype, descr[0] == '>', false, std::move(shape), elements};
+}
+
+void copy_elements(const PythonArray& array, MutableByteSpan out) {
+  std::ranges::copy(array.elements, out.begin());
+  if (!array.big_endian && !array.fortran_order) return;
+  NpyHeader layout;
+  layout.info.dtype = array.dtype;
+  layout.info.shape = array.shape;
+  layout.big_endian = array.big_endian;
+  layout.fortran_order = array.fortran_order;
+  normalise(layout, out);
+}
+
+}  // namespace belfry
