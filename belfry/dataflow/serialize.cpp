@@ -5,6 +5,7 @@
 #include "belfry/base/error.h"
 #include "belfry/dataflow/internal/stored_tensor.h"
 #include "belfry/formats/msgpack.h"
+#include "belfry/formats/pickle.h"
 
 namespace belfry {
 namespace {
@@ -28,7 +29,7 @@ std::string dumps(const Datapoint& datapoint) {
 }
 
 Datapoint loads(ByteSpan bytes, const std::string& where) {
-  const PythonValue value = parse_msgpack(where, bytes);
+  const PythonValue value = is_pickle(bytes) ? parse_pickle(where, bytes) : parse_msgpack(where, bytes);
   const auto* list = std::get_if<PythonValue::List>(&value.value);
   if (!list) throw DataError(where, "expected a datapoint, which is a list, got " + type_name(value));
   Datapoint datapoint;

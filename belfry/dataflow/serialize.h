@@ -12,10 +12,11 @@ namespace belfry {
 /// type for (bfloat16) or that are larger than 4 GiB. Safe to call from any thread.
 std::string dumps(const Datapoint& datapoint);
 
-/// The datapoint that `dumps` or tensorpack's msgpack wrote. Numbers become scalar tensors (Python's int an
-/// int64, float a float64), text and bytes uint8 [length], lists of equal values tensors. `where` names the
-/// bytes in messages. Throws DataError, with `where`, when the bytes are damaged, or hold what is no tensor.
-/// Safe to call from any thread; memory never exceeds a fixed multiple of the bytes.
+/// The datapoint that `dumps` wrote, or tensorpack's `dumps`: MessagePack, and also pickles, its default, of
+/// which only plain values and numpy's arrays are read, never code. Numbers become scalar tensors (Python's
+/// int an int64, float a float64), text and bytes uint8 [length], lists of equal values tensors. `where`
+/// names the bytes in messages. Throws DataError, with `where`, when the bytes are damaged, or hold what is
+/// no tensor. Safe to call from any thread; memory never exceeds a fixed multiple of the bytes.
 Datapoint loads(ByteSpan bytes, const std::string& where = "datapoint");
 
 }  // namespace belfry

@@ -1,9 +1,11 @@
 """Datapoints between tensorpack and Belfry.
 
 python_datapoints.py DIR: loads DIR/ours.msgpack with tensorpack and prints a line for each component (type, dtype,
-shape, hex); then writes DIR/<case>.msgpack and prints what is in each, as arrays, in the same form.
+shape, hex); then writes DIR/<case>.msgpack, .pickle and .pickle4 (of Python 3.4 to 3.7) and prints what is in each, as
+arrays, in the same form.
 """
 import os
+import pickle
 import sys
 
 os.environ['TENSORPACK_SERIALIZE'] = 'msgpack'
@@ -13,6 +15,13 @@ from tensorpack.utils import serialize
 folder = sys.argv[1]
 TYPES = ['float16', 'float32', 'float64', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64',
          'bool', 'complex64', 'complex128']
+
+
+def write(name, value):
+    for suffix, content in [('msgpack', serialize.dumps(value)), ('pickle', serialize.PickleSerializer.dumps(value)),
+                            ('pickle4', pickle.dumps(value, protocol=4))]:
+        with open(f'{folder}/{name}.{suffix}', 'wb') as f:
+            f.write(content)
 
 
 def as_array(value):
@@ -47,11 +56,19 @@ cases = {
     'many': [np.uint8([i]) for i in range(20)],
 }
 for name, datapoint in cases.items():
-    with open(f'{folder}/{name}.msgpack', 'wb') as f:
-        f.write(serialize.dumps(datapoint))
+    write(name, datapoint)
     show(name, datapoint)
 for name, value in {'none': [None], 'objects': [np.array([{}], dtype=object)], 'dictionary': [{'a': 1}],
                     'words': [np.array(['a', 'b'])], 'structure': [np.zeros(2, [('x', 'f4')])], 'no_list': 3,
                     'mixed': [[1, 2.5]]}.items():
-    with open(f'{folder}/bad_{name}.msgpack', 'wb') as f:
-        f.write(serialize.dumps(value))
+    write('bad_' + name, value)
+
+
+class Code:
+    def __reduce__(self):
+        return os.system, ('true',)
+
+
+for suffix, protocol in [('pickle', 5), ('pickle4', 4)]:
+    with open(f'{folder}/bad_code.{suffix}', 'wb') as f:
+        pickle.dump([Code()], f, protocol=protocol)

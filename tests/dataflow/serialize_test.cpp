@@ -73,8 +73,10 @@ TEST_F(DatapointsWithTensorpack, TensorpackReadsOurs) {
 }
 
 TEST_F(DatapointsWithTensorpack, ReadsAllThatTensorpackWrites) {
-  for (std::string name : {"arrays", "scalars", "numbers", "texts", "lists", "layouts", "many"})
-    EXPECT_EQ(lines_of(name, load_file(*folder / (name + ".msgpack"))), said[name]);
+  for (std::string name : {"arrays", "scalars", "numbers", "texts", "lists", "layouts", "many"}) {
+    for (const char* suffix : {".msgpack", ".pickle", ".pickle4"})
+      EXPECT_EQ(lines_of(name, load_file(*folder / (name + suffix))), said[name]) << suffix;
+  }
 }
 
 TEST_F(DatapointsWithTensorpack, WritesArraysByteForByteAsTensorpackDoes) {
@@ -98,6 +100,24 @@ TEST_F(DatapointsWithTensorpack, SaysWhatIsNoTensor) {
     const std::string file = fmt::format("bad_{}.msgpack", name);
     EXPECT_THAT(message_of<DataError>([&] { load_file(*folder / file); }),
                 AllOf(testing::StartsWith(file), HasSubstr(message)));
+  }
+}
+
+TEST_F(DatapointsWithTensorpack, RunsNoCodeOfPickles) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"none", "got None"},
+      {"objects", "got a dictionary, an object or a structure"},
+      {"dictionary", "got a dictionary"},
+      {"words", "got numpy's type '<U1'"},
+      {"structure", "got a dictionary, an object or a structure"},
+      {"code", "got a pickled posix.system"},
+  };
+  for (auto [name, message] : cases) {
+    for (const char* suffix : {".pickle", ".pickle4"}) {
+      const std::string file = fmt::format("bad_{}{}", name, suffix);
+      EXPECT_THAT(message_of<DataError>([&] { load_file(*folder / file); }),
+                  AllOf(testing::StartsWith(file), HasSubstr(message)));
+    }
   }
 }
 
