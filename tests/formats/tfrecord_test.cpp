@@ -37,6 +37,26 @@ TEST(TfRecord, ReadsSmallAndLargeRecords) {
   EXPECT_TRUE(read_all("").empty());
 }
 
+TEST(TfRecord, WhatIsWrittenIsReadAndTheFileAppearsWhenItIsComplete) {
+  test::FaultFileSystem files;
+  RecordWriter writer("x", files);
+  const std::string large(3 << 20, 'x');
+  for (const std::string& record : {std::string("a"), large, std::string()}) writer.append(record);
+  EXPECT_EQ(writer.offset(), 1 + large.size() + 3 * kRecordFrame);
+  EXPECT_FALSE(files.exists("x"));
+  writer.publish();
+  RecordReader reader("x", files);
+  std::vector<std::string> records;
+  for (std::string record; reader.next(record);) records.push_back(record);
+  EXPECT_THAT(records, testing::ElementsAre("a", large, ""));
+}
+
+TEST(TfRecord, ParsesARecordAtTheBeginningOfMore) {
+  EXPECT_EQ(parse_record("x", 7, as_byte_span(frame_record("first") + "more")), "first");
+  EXPECT_THAT(test::message_of<DataError>([] { parse_record("x", 7, as_byte_span("short")); }),
+              testing::StartsWith("x at byte 7: record is cut off"));
+}
+
 TEST(TfRecord, AnyTruncationIsAnError) {
   std::string content = frame_record("first") + frame_record("second");
   for (size_t size = 1; size < content.size(); ++size) {

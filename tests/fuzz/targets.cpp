@@ -15,6 +15,7 @@
 #include "belfry/formats/npz.h"
 #include "belfry/formats/onnx.h"
 #include "belfry/formats/safetensors.h"
+#include "belfry/formats/tf_example.h"
 #include "belfry/formats/tfrecord.h"
 #include "tests/support/fault_file_system.h"
 
@@ -100,6 +101,10 @@ void run_datapoint(std::string_view input) {
   expect_only_data_errors([&] { loads(as_byte_span(input)); });
 }
 
+void run_tf_example(std::string_view input) {
+  expect_only_data_errors([&] { serialize_tf_example(parse_tf_example("x", input)); });
+}
+
 /// The input is the JSON of a graph file, whose weight "w" is [3, 2].
 void run_graph_file(std::string_view input) {
   FaultFileSystem files;
@@ -139,7 +144,8 @@ const std::vector<FuzzTarget>& fuzz_targets() {
       {"bundle", run_bundle},           {"checkpoint_state", run_checkpoint_state},
       {"tfrecord", run_tfrecord},       {"npz", run_npz},
       {"safetensors", run_safetensors}, {"onnx", run_onnx},
-      {"graph_file", run_graph_file},   {"datapoint", run_datapoint}};
+      {"graph_file", run_graph_file},   {"datapoint", run_datapoint},
+      {"tf_example", run_tf_example}};
   return targets;
 }
 
