@@ -92,13 +92,24 @@ ByteSpan RecordReader::peek(uint64_t size) {
   return as_byte_span(window_).subspan(offset_ - window_begin_, size);
 }
 
-bool RecordReader::next(std::string& payload) {
-  uint64_t left = file_->size() - offset_;
-  if (left == 0) return false;
+// The length of the next payload. Requires: not at the end.
+uint64_t RecordReader::next_length() {
+  const uint64_t left = file_->size() - offset_;
   check_head_is_there(path_, offset_, left);
-  const uint64_t length = payload_length(path_, offset_, peek(kHead), left);
+  return payload_length(path_, offset_, peek(kHead), left);
+}
+
+bool RecordReader::next(std::string& payload) {
+  if (offset_ == file_->size()) return false;
+  const uint64_t length = next_length();
   payload = payload_of(path_, offset_, peek(length + kRecordFrame));
   offset_ += length + kRecordFrame;
+  return true;
+}
+
+bool RecordReader::skip() {
+  if (offset_ == file_->size()) return false;
+  offset_ += next_length() + kRecordFrame;
   return true;
 }
 

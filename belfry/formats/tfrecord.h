@@ -33,11 +33,14 @@ class RecordReader {
   /// The next record into `payload`; false at the end of the file. A file that ends inside a record is an
   /// error, also inside its head, which TensorFlow takes for a clean end.
   bool next(std::string& payload);
+  /// Passes over the next record, of which only the head is read and checked; false at the end of the file.
+  bool skip();
   /// Where the next record begins.
   uint64_t offset() const { return offset_; }
 
  private:
   ByteSpan peek(uint64_t size);
+  uint64_t next_length();
 
   std::string path_;
   std::unique_ptr<ReadableFile> file_;

@@ -1,0 +1,89 @@
+#include "belfry/dataflow/storage/internal/lmdb.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "belfry/base/error.h"
+
+namespace belfry::internal {
+namespace {
+
+MDB_val to_lmdb(std::string_view text) {
+  return {text.size(), const_cast<char*>(text.data())};
+}
+
+std::string_view to_text(const MDB_val& value) {
+  return {static_cast<const char*>(value.mv_data), value.mv_size};
+}
+
+ByteSpan to_bytes(const MDB_val& value) {
+  return as_byte_span(to_text(value));
+}
+
+}  // namespace
+
+std::string lmdb_file(const std::string& path) {
+  return std::filesystem::is_directory(path) ? path + "/data.mdb" : path;
+}
+
+void check_lmdb(int code, const std::string& file) {
+  if (code != MDB_SUCCESS) throw DataError(file, mdb_strerror(code));
+}
+
+LmdbDatabase::LmdbDatabase(const std::string& path) : file_(lmdb_file(path)) {
+  const uint64_t size = FileSystem::posix().open(file_)->size();
+  MDB_env* environment = nullptr;
+  check_lmdb(mdb_env_create(&environment), file_);
+  environment_.reset(environment);
+  check_lmdb(mdb_env_set_mapsize(environment, size), file_);
+  constexpr unsigned kFlags = MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS;
+  if (const int code = mdb_env_open(environment, file_.c_str(), kFlags, 0); code != MDB_SUCCESS)
+    throw DataError(file_, fmt::format("expected an LMDB database, got: {}", mdb_strerror(code)));
+  MDB_envinfo info;
+  MDB_stat stat;
+  check_lmdb(mdb_env_info(environment, &info), file_);
+  check_lmdb(mdb_env_stat(environment, &stat), file_);
+  const uint64_t needed = (uint64_t{info.me_last_pgno} + 1) * stat.ms_psize;
+  if (size < needed)
+    throw DataError(file_, fmt::format("the database is cut off: expected {} bytes, got {}", needed, size));
+
+  LmdbTransaction transaction = begin();
+  check_lmdb(mdb_dbi_open(transaction.get(), nullptr, 0, &dbi_), file_);
+  check_lmdb(mdb_stat(transaction.get(), dbi_, &stat), file_);
+  entries_ = static_cast<int64_t>(stat.ms_entries);
+  check_lmdb(mdb_txn_commit(transaction.release()), file_);
+}
+
+LmdbTransaction LmdbDatabase::begin() const {
+  MDB_txn* transaction = nullptr;
+  check_lmdb(mdb_txn_begin(environment_.get(), nullptr, MDB_RDONLY, &transaction), file_);
+  return LmdbTransaction(transaction);
+}
+
+LmdbSnapshot::LmdbSnapshot(std::shared_ptr<const LmdbDatabase> database)
+    : database_(std::move(database)), transaction_(database_->begin()) {
+  MDB_cursor* cursor = nullptr;
+  check_lmdb(mdb_cursor_open(transaction_.get(), database_->dbi(), &cursor), database_->file());
+  cursor_.reset(cursor);
+}
+
+std::optional<ByteSpan> LmdbSnapshot::get(std::string_view key) const {
+  MDB_val lmdb_key = to_lmdb(key), value;
+  const int code = mdb_get(transaction_.get(), database_->dbi(), &lmdb_key, &value);
+  if (code == MDB_NOTFOUND) return std::nullopt;
+  check_lmdb(code, database_->file());
+  return to_bytes(value);
+}
+
+std::optional<std::pair<std::string_view, ByteSpan>> LmdbSnapshot::next() {
+  for (;;) {
+    MDB_val key, value;
+    const int code = mdb_cursor_get(cursor_.get(), &key, &value, MDB_NEXT);
+    if (code == MDB_NOTFOUND) return std::nullopt;
+    check_lmdb(code, database_->file());
+    if (to_text(key) != kKeysKey) return std::pair(to_text(key), to_bytes(value));
+  }
+}
+
+}  // namespace belfry::internal

@@ -1,0 +1,199 @@
+#include "belfry/dataflow/storage/shard_data.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "belfry/base/error.h"
+#include "belfry/dataflow/serialize.h"
+#include "belfry/dataflow/storage/internal/read_ahead.h"
+#include "belfry/dataflow/storage/internal/shard_index.h"
+#include "belfry/formats/tfrecord.h"
+
+namespace belfry {
+
+// Large enough that a disk spends its time on reading, not on seeking.
+constexpr int64_t kPieceSize = int64_t{4} << 20;
+
+namespace {
+
+// Records of one file that are read at once: [first, last).
+struct Piece {
+  size_t shard;
+  int64_t first, last;
+
+  int64_t size() const { return last - first; }
+};
+
+}  // namespace
+
+struct internal::ShardContents {
+  std::string folder;
+  ShardDataOptions options;
+  std::vector<Shard> shards;
+  std::vector<Piece> pieces;
+  int64_t size = 0;
+
+  std::vector<Datapoint> read(const Piece& piece) const;
+};
+
+namespace {
+
+using internal::ShardContents;
+
+std::vector<Piece> cut(const std::vector<internal::Shard>& shards) {
+  std::vector<Piece> pieces;
+  for (size_t i = 0; i < shards.size(); ++i) {
+    const std::vector<int64_t>& offsets = shards[i].offsets;
+    int64_t first = 0;
+    for (int64_t last = 1; last <= shards[i].size(); ++last) {
+      const bool is_end = last == shards[i].size();
+      if (!is_end && offsets[static_cast<size_t>(last)] - offsets[static_cast<size_t>(first)] < kPieceSize)
+        continue;
+      pieces.push_back({i, first, last});
+      first = last;
+    }
+  }
+  return pieces;
+}
+
+class ShardPass {
+ public:
+  ShardPass(std::shared_ptr<const ShardContents> contents, int64_t pass)
+      : contents_(std::move(contents)),
+        rng_(contents_->options.seed, static_cast<uint64_t>(pass)),
+        order_(contents_->pieces.size()) {
+    std::iota(order_.begin(), order_.end(), 0);
+    if (contents_->options.shuffle) rng_.shuffle(order_);
+  }
+
+  std::optional<Datapoint> next() {
+    if (at_ == window_.size() && !next_window()) return std::nullopt;
+    if (!ahead_) start_reading();
+    const Place place = window_[at_++];
+    std::vector<Datapoint>& piece = read_[static_cast<size_t>(place.piece)];
+    if (piece.empty()) piece = ahead_->take(begin_ + place.piece);
+    return std::move(piece[static_cast<size_t>(place.record)]);
+  }
+
+  int64_t skip(int64_t count) {
+    int64_t skipped = 0;
+    while (skipped < count) {
+      if (at_ == window_.size() && !next_window()) break;
+      const auto step = std::min(count - skipped, static_cast<int64_t>(window_.size() - at_));
+      at_ += static_cast<size_t>(step);
+      skipped += step;
+    }
+    return skipped;
+  }
+
+ private:
+  // A datapoint of the window.
+  struct Place {
+    int32_t piece;  // from begin_ on
+    int32_t record;
+  };
+
+  // Unshuffled, a window is one piece.
+  int64_t window_pieces() const {
+    return contents_->options.shuffle ? std::max<int64_t>(1, contents_->options.shuffle_window / kPieceSize)
+                                      : 1;
+  }
+  int64_t count() const { return static_cast<int64_t>(order_.size()); }
+
+  const Piece& piece(int64_t i) const { return contents_->pieces[order_[static_cast<size_t>(i)]]; }
+
+  // The order of the next window's datapoints, for which nothing is read.
+  bool next_window() {
+    begin_ = end_;
+    end_ = std::min(begin_ + window_pieces(), count());
+    window_.clear();
+    at_ = 0;
+    for (int64_t i = begin_; i < end_; ++i) {
+      for (int64_t record = 0; record < piece(i).size(); ++record)
+        window_.push_back({static_cast<int32_t>(i - begin_), static_cast<int32_t>(record)});
+    }
+    if (contents_->options.shuffle) rng_.shuffle(window_);
+    read_.assign(static_cast<size_t>(end_ - begin_), {});
+    if (ahead_) want();
+    return begin_ < end_;
+  }
+
+  void start_reading() {
+    ahead_ = std::make_unique<internal::ReadAhead<std::vector<Datapoint>>>(
+        contents_->options.num_thread, [contents = contents_, order = order_](int64_t i) {
+          return contents->read(contents->pieces[order[static_cast<size_t>(i)]]);
+        });
+    want();
+  }
+
+  // Ahead is the next window, and work for each thread where windows are small.
+  void want() {
+    const int64_t ahead = std::max(window_pieces(), contents_->options.num_thread);
+    ahead_->want(begin_, std::min(end_ + ahead, count()));
+  }
+
+  std::shared_ptr<const ShardContents> contents_;
+  Rng rng_;
+  std::vector<size_t> order_;    // of the pieces
+  int64_t begin_ = 0, end_ = 0;  // the window, in order_
+  std::vector<Place> window_;
+  size_t at_ = 0;                             // in window_
+  std::vector<std::vector<Datapoint>> read_;  // the pieces of the window; empty until needed
+  std::unique_ptr<internal::ReadAhead<std::vector<Datapoint>>> ahead_;
+};
+
+}  // namespace
+
+std::vector<Datapoint> internal::ShardContents::read(const Piece& piece) const {
+  const Shard& shard = shards[piece.shard];
+  const std::string path = folder + "/" + shard.name;
+  const auto offset = [&](int64_t record) {
+    return static_cast<uint64_t>(shard.offsets[static_cast<size_t>(record)]);
+  };
+  static thread_local std::string bytes;  // of a thread that reads ahead, and ends with the pass
+  const uint64_t size = offset(piece.last) - offset(piece.first);
+  if (bytes.size() < size) bytes.resize(size);
+  FileSystem::posix().open(path)->read(offset(piece.first),
+                                       std::as_writable_bytes(std::span(bytes).first(size)));
+
+  std::vector<Datapoint> datapoints;
+  datapoints.reserve(static_cast<size_t>(piece.size()));
+  for (int64_t i = piece.first; i < piece.last; ++i) {
+    const uint64_t begin = offset(i), size = offset(i + 1) - begin;
+    const ByteSpan record = as_byte_span(bytes).subspan(begin - offset(piece.first), size);
+    const std::string_view payload = parse_record(path, begin, record);
+    if (payload.size() + kRecordFrame != size) {
+      throw DataError(path, begin,
+                      fmt::format("expected a record of {} bytes, as the index says, got {}", size,
+                                  payload.size() + kRecordFrame));
+    }
+    datapoints.push_back(loads(as_byte_span(payload), fmt::format("{}: record at byte {}", path, begin)));
+  }
+  return datapoints;
+}
+
+ShardData::ShardData(const std::string& folder, ShardDataOptions options) {
+  if (options.shuffle_window < 1 || options.num_thread < 1) {
+    throw UsageError(fmt::format("[ShardData] expected shuffle_window and num_thread >= 1, got {} and {}",
+                                 options.shuffle_window, options.num_thread));
+  }
+  auto contents = std::make_shared<internal::ShardContents>();
+  contents->folder = folder;
+  contents->options = options;
+  contents->shards = internal::read_shard_index(folder);
+  contents->pieces = cut(contents->shards);
+  for (const internal::Shard& shard : contents->shards) contents->size += shard.size();
+  contents_ = std::move(contents);
+}
+
+DataIterator ShardData::start_pass(int64_t pass) {
+  return DataIterator(ShardPass(contents_, pass));
+}
+
+std::optional<int64_t> ShardData::size() const {
+  return contents_->size;
+}
+
+}  // namespace belfry

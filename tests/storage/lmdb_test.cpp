@@ -1,0 +1,156 @@
+#include <ATen/ops/arange.h>
+#include <ATen/ops/full.h>
+#include <gmock/gmock.h>
+
+#include <filesystem>
+
+#include "belfry/base/error.h"
+#include "belfry/dataflow/serialize.h"
+#include "belfry/dataflow/storage/lmdb_serializer.h"
+#include "tests/dataflow/flows.h"
+#include "tests/formats/arrays.h"
+#include "tests/support/temp_dir.h"
+
+namespace belfry {
+namespace {
+
+using test::message_of;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::string text(const at::Tensor& bytes) {
+  return {static_cast<const char*>(bytes.const_data_ptr()), bytes.nbytes()};
+}
+
+class Lmdb : public testing::Test {
+ protected:
+  Lmdb() { LMDBSerializer::save(counting(20), file_, {.write_frequency = 7}); }
+  LMDBDataDecoder shuffled() const { return LMDBSerializer::load(file_, {.seed = 3}); }
+  void damage(const std::function<void(std::string&)>& change) const {
+    std::string content = test::slurp(file_);
+    change(content);
+    test::spit(file_, content);
+  }
+
+  test::TempDir folder_;
+  const std::string file_ = folder_ / "data.lmdb";
+};
+
+TEST_F(Lmdb, LoadsWhatWasSavedInItsOrder) {
+  LMDBDataDecoder flow = LMDBSerializer::load(file_, {.shuffle = false});
+  EXPECT_EQ(flow.size(), 20);
+  EXPECT_EQ(values(flow), range(20));
+  EXPECT_EQ(values(flow), range(20));
+}
+
+TEST_F(Lmdb, ShufflesEachPassAnewAndAgainWithTheSameSeed) {
+  LMDBDataDecoder flow = shuffled();
+  const std::vector<int64_t> first = values(flow), second = values(flow);
+  EXPECT_THAT(first, testing::UnorderedElementsAreArray(range(20)));
+  EXPECT_NE(first, range(20));
+  EXPECT_NE(first, second);
+  EXPECT_EQ(values(shuffled()), first);
+}
+
+TEST_F(Lmdb, PassesCanBeContinuedInTheMiddle) {
+  for (bool shuffle : {false, true}) {
+    LMDBDataDecoder flow = LMDBSerializer::load(file_, {.shuffle = shuffle});
+    values(flow);
+    std::vector<int64_t> second = values(flow);
+    DataIterator rest = flow.iterator_at({.pass = 1, .index = 13});
+    EXPECT_EQ(values(rest), std::vector<int64_t>(second.begin() + 13, second.end()));
+    EXPECT_THROW(flow.iterator_at({.pass = 1, .index = 21}), UsageError);
+  }
+}
+
+TEST_F(Lmdb, PassesAreIndependent) {
+  LMDBDataDecoder flow = LMDBSerializer::load(file_, {.shuffle = false});
+  DataIterator a = flow.iterator(), b = flow.iterator();
+  for (int64_t i = 0; i < 20; ++i) {
+    EXPECT_EQ(value(*a.next()), i);
+    EXPECT_EQ(value(*b.next()), i);
+  }
+}
+
+TEST_F(Lmdb, DataAreTheBytesOfKeysAndValues) {
+  LMDBData data(file_, {.shuffle = false});
+  const Datapoint first = *data.iterator().next();
+  EXPECT_EQ(text(first.at(0)), "00000000");
+  EXPECT_EQ(loads(as_byte_span(text(first.at(1)))).at(0).item<int64_t>(), 0);
+}
+
+TEST_F(Lmdb, ADecoderMayDropEntries) {
+  LMDBDataDecoder flow(LMDBData(file_, {.shuffle = false}), [](std::string_view key, ByteSpan value) {
+    return key.back() == '5' ? std::optional(loads(value)) : std::nullopt;
+  });
+  EXPECT_THAT(values(flow), ElementsAre(5, 15));
+  DataIterator rest = flow.iterator_at({.index = 1});
+  EXPECT_THAT(values(rest), ElementsAre(15));
+}
+
+TEST_F(Lmdb, KeysMayBeGivenAsAListOrAFormat) {
+  LMDBDecode decode = [](std::string_view, ByteSpan value) { return loads(value); };
+  LMDBDataDecoder listed(LMDBData(file_, {.keys = {"00000003", "00000019"}}), decode);
+  EXPECT_THAT(values(listed), testing::UnorderedElementsAre(3, 19));
+  LMDBDataDecoder formatted(LMDBData(file_, {.key_format = "{:0>8d}"}), decode);
+  EXPECT_THAT(values(formatted), testing::UnorderedElementsAreArray(range(20)));
+  EXPECT_THROW(LMDBData(file_, {.key_format = "{:0>8s}"}), UsageError);
+  LMDBDataDecoder missing(LMDBData(file_, {.keys = {"77"}}), decode);
+  EXPECT_THAT(message_of<DataError>([&] { values(missing); }),
+              HasSubstr(file_ + ": expected the key 77, which is not there"));
+}
+
+TEST_F(Lmdb, ErrorsOfValuesNameFileAndKey) {
+  LMDBDataDecoder flow(LMDBData(file_, {.shuffle = false}),
+                       [](std::string_view, ByteSpan value) { return loads(value.first(3), "value"); });
+  EXPECT_THAT(message_of<DataError>([&] { values(flow); }),
+              testing::StartsWith(file_ + ": key 00000000: value"));
+}
+
+TEST_F(Lmdb, ADatabaseThatIsCutOffIsAnErrorNotASignal) {
+  damage([](std::string& content) { content.resize(content.size() - 1); });
+  EXPECT_THAT(message_of<DataError>([&] { LMDBData data(file_); }),
+              HasSubstr("the database is cut off: expected"));
+  damage([](std::string& content) { content.resize(100); });
+  EXPECT_THROW(LMDBData data(file_), DataError);
+}
+
+TEST_F(Lmdb, WhatIsNoDatabaseIsAnError) {
+  EXPECT_THROW(LMDBData(folder_ / "missing"), DataError);
+  EXPECT_THROW(LMDBData(folder_.path()), DataError);
+  test::spit(file_, std::string(100'000, 'x'));
+  EXPECT_THAT(message_of<DataError>([&] { LMDBData data(file_); }), HasSubstr("expected an LMDB database"));
+  test::spit(file_, "");
+  EXPECT_THROW(LMDBData data(file_), DataError);
+}
+
+TEST_F(Lmdb, AnInterruptedSaveLeavesNothing) {
+  EXPECT_THROW(
+      LMDBSerializer::save(MapData(counting(9), fail_at(7)), folder_ / "new", {.write_frequency = 2}), Error);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "new"));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 1);
+}
+
+TEST_F(Lmdb, SaveNeverReplacesADatabase) {
+  EXPECT_THAT(message_of<UsageError>([&] { LMDBSerializer::save(counting(1), file_); }),
+              HasSubstr("which exists"));
+  EXPECT_EQ(LMDBSerializer::load(file_).size(), 20);
+}
+
+TEST_F(Lmdb, AFolderMayHoldTheDatabase) {
+  const std::string inside = folder_ / "inside";
+  std::filesystem::create_directory(inside);
+  LMDBSerializer::save(counting(3), inside);
+  EXPECT_TRUE(std::filesystem::exists(inside + "/data.mdb"));
+  EXPECT_EQ(values(LMDBSerializer::load(inside, {.shuffle = false})), range(3));
+}
+
+TEST_F(Lmdb, NoDatapointsAreADatabaseToo) {
+  LMDBSerializer::save(counting(0), folder_ / "empty");
+  EXPECT_EQ(LMDBSerializer::load(folder_ / "empty").size(), 0);
+  EXPECT_TRUE(values(LMDBSerializer::load(folder_ / "empty")).empty());
+}
+
+}  // namespace
+}  // namespace belfry
