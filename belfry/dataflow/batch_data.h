@@ -7,10 +7,13 @@ namespace belfry {
 struct BatchDataOptions {
   /// Whether datapoints that are left over at the end of a pass make a smaller last batch, or are dropped.
   bool remainder = false;
+  /// Whether batches are made in page-locked memory, from which copies to a GPU are faster and can run beside
+  /// the computation. Throws UsageError without CUDA.
+  bool pinned = false;
 };
 
 /// Stacks each `batch_size` datapoints into one: a component of shape [H, W, C] becomes [N, H, W, C] in new
-/// memory, scalars become [N].
+/// memory, scalars become [N]. Each datapoint is copied to its place as soon as it comes.
 ///
 /// Throws DataError, naming the component, when the datapoints of a batch differ in the number of components,
 /// or a component differs in shape or dtype.

@@ -2,60 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <thread>
-
-#include "belfry/base/bounded_queue.h"
 #include "belfry/base/error.h"
+#include "belfry/dataflow/internal/ordered_map.h"
 
 namespace belfry {
-namespace {
-
-class Prefetcher {
- public:
-  Prefetcher(DataIterator source, size_t buffer_size) : queue_(buffer_size), source_(std::move(source)) {
-    thread_ = std::thread([this] { run(); });
-  }
-  ~Prefetcher() {
-    queue_.cancel();
-    thread_.join();
-  }
-  std::optional<Datapoint> next() { return queue_.pop(); }
-
- private:
-  void run() {
-    try {
-      while (std::optional<Datapoint> datapoint = source_.next()) {
-        if (!queue_.push(std::move(*datapoint))) return;
-      }
-      queue_.close();
-    } catch (...) {
-      queue_.close(std::current_exception());
-    }
-  }
-
-  BoundedQueue<Datapoint> queue_;
-  DataIterator source_;
-  std::thread thread_;
-};
-
-struct PrefetchPass {
-  std::optional<Datapoint> next() {
-    if (!prefetcher) prefetcher = std::make_unique<Prefetcher>(std::move(source), buffer_size);
-    return prefetcher->next();
-  }
-  int64_t skip(int64_t count) {
-    if (!prefetcher) return source.skip(count);
-    int64_t skipped = 0;
-    while (skipped < count && prefetcher->next()) ++skipped;
-    return skipped;
-  }
-
-  DataIterator source;
-  size_t buffer_size;
-  std::unique_ptr<Prefetcher> prefetcher = {};
-};
-
-}  // namespace
 
 PrefetchData::PrefetchData(AnyDataFlow source, int64_t buffer_size)
     : ProxyDataFlow(std::move(source)), buffer_size_(buffer_size) {
@@ -64,7 +14,8 @@ PrefetchData::PrefetchData(AnyDataFlow source, int64_t buffer_size)
 }
 
 DataIterator PrefetchData::start_pass(int64_t pass) {
-  return DataIterator(PrefetchPass{source_->start_pass(pass), static_cast<size_t>(buffer_size_)});
+  return DataIterator(internal::OrderedMapPass(source_->start_pass(pass), /*function=*/nullptr,
+                                               {.stage = "PrefetchData"}, /*num_thread=*/1, buffer_size_));
 }
 
 }  // namespace belfry

@@ -51,6 +51,36 @@ struct RepeatedPass {
   bool is_empty = true;
 };
 
+struct RepeatedPointPass {
+  std::optional<Datapoint> next() {
+    if (left == 0) {
+      std::optional<Datapoint> datapoint = source.next();
+      if (!datapoint) return std::nullopt;
+      current = std::move(*datapoint);
+      left = num;
+    }
+    --left;
+    return current;
+  }
+
+  int64_t skip(int64_t count) {
+    int64_t skipped = std::min(count, left);
+    left -= skipped;
+    const int64_t whole = (count - skipped) / num;
+    const int64_t there = source.skip(whole);
+    skipped += there * num;
+    if (there == whole) {
+      while (skipped < count && next()) ++skipped;
+    }
+    return skipped;
+  }
+
+  DataIterator source;
+  int64_t num;
+  int64_t left = 0;  // of the current datapoint
+  Datapoint current = {};
+};
+
 }  // namespace
 
 RepeatedData::RepeatedData(AnyDataFlow source, int64_t num) : ProxyDataFlow(std::move(source)), num_(num) {
@@ -67,6 +97,21 @@ std::optional<int64_t> RepeatedData::size() const {
 DataIterator RepeatedData::start_pass(int64_t pass) {
   const int64_t first = num_ == -1 ? pass : saturated_product(pass, num_);
   return DataIterator(RepeatedPass{source_, num_, first, source_->start_pass(first)});
+}
+
+RepeatedDataPoint::RepeatedDataPoint(AnyDataFlow source, int64_t num)
+    : ProxyDataFlow(std::move(source)), num_(num) {
+  if (num_ <= 0) throw UsageError(fmt::format("[RepeatedDataPoint] expected num > 0, got {}", num_));
+}
+
+DataIterator RepeatedDataPoint::start_pass(int64_t pass) {
+  return DataIterator(RepeatedPointPass{source_->start_pass(pass), num_});
+}
+
+std::optional<int64_t> RepeatedDataPoint::size() const {
+  const std::optional<int64_t> n = source_->size();
+  if (!n) return std::nullopt;
+  return saturated_product(*n, num_);
 }
 
 // Where a FixedSizeData stands in the endless repetition of its source.

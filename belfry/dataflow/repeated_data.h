@@ -18,6 +18,18 @@ class RepeatedData : public ProxyDataFlow {
   int64_t num_;
 };
 
+/// Produces each datapoint `num` times in a row.
+class RepeatedDataPoint : public ProxyDataFlow {
+ public:
+  /// Throws UsageError when `num` is not positive.
+  RepeatedDataPoint(AnyDataFlow source, int64_t num);
+  DataIterator start_pass(int64_t pass) override;
+  std::optional<int64_t> size() const override;
+
+ private:
+  int64_t num_;
+};
+
 struct FixedSizeDataOptions {
   /// Whether each pass goes on where the one before it stopped in the source, or starts the source anew.
   bool keep_state = true;

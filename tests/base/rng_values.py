@@ -1,7 +1,7 @@
-"""Prints the numbers that tests/base/rng_test.cpp expects: std::mt19937_64 seeded with std::seed_seq{42, 0, 3, 0} and
-{42, 0, 3, 0, 5, 0}.
+"""Prints the numbers that tests/base/rng_test.cpp expects: std::mt19937_64 seeded with std::seed_seq{42, 0, 3, 0}, and
+with the one number that 42, 3 and 5 are mixed to.
 
-Written from the text of the C++ standard, [rand.util.seedseq] and [rand.eng.mers].
+Written from the text of the C++ standard, [rand.util.seedseq] and [rand.eng.mers], and of SplitMix64.
 """
 
 MASK32, MASK64 = (1 << 32) - 1, (1 << 64) - 1
@@ -29,10 +29,30 @@ def seed_seq(words, n):
     return result
 
 
-def mt19937_64(words, count):
+def state_of_words(words):
+    a = seed_seq(words, 2 * 312)
+    return [a[2 * i] | a[2 * i + 1] << 32 for i in range(312)]
+
+
+def state_of_number(number):
+    x = [number]
+    for i in range(1, 312):
+        x.append((6364136223846793005 * (x[-1] ^ (x[-1] >> 62)) + i) & MASK64)
+    return x
+
+
+def mixed(*numbers):
+    state = 0
+    for number in numbers:
+        x = (state + number + 1) & MASK64
+        x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK64
+        x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK64
+        state = x ^ (x >> 31)
+    return state
+
+
+def mt19937_64(x, count):
     n, m, lower = 312, 156, (1 << 31) - 1
-    a = seed_seq(words, 2 * n)
-    x = [a[2 * i] | a[2 * i + 1] << 32 for i in range(n)]
     for i in range(count):
         y = (x[i] & ~lower & MASK64) | (x[i + 1] & lower)
         x.append(x[i + m] ^ (y >> 1) ^ (0xB5026F5AA96619E9 if y & 1 else 0))
@@ -44,5 +64,5 @@ def mt19937_64(words, count):
 
 
 if __name__ == "__main__":
-    for words in ([42, 0, 3, 0], [42, 0, 3, 0, 5, 0]):
-        print(", ".join(f"{value}u" for value in mt19937_64(words, 3)))
+    for state in (state_of_words([42, 0, 3, 0]), state_of_number(mixed(42, 3, 5))):
+        print(", ".join(f"{value}u" for value in mt19937_64(state, 3)))

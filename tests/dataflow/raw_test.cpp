@@ -4,8 +4,13 @@
 #include <ATen/ops/equal.h>
 #include <gmock/gmock.h>
 
+#include <list>
+#include <ranges>
+
 #include "belfry/base/error.h"
+#include "belfry/dataflow/data_from_queue.h"
 #include "belfry/dataflow/data_from_tensors.h"
+#include "belfry/dataflow/iterable_data.h"
 #include "tests/dataflow/flows.h"
 
 namespace belfry {
@@ -34,6 +39,48 @@ TEST(DataFromFunction, StartsEachPassWithAFreshFunction) {
 TEST(DataFromFunction, AnEmptyFunctionIsAnError) {
   EXPECT_THROW(DataFromFunction({}), UsageError);
   EXPECT_THROW(DataFromFunction([] { return DataFromFunction::Next(); }).iterator(), UsageError);
+}
+
+TEST(DataFromIterable, ProducesTheContainerInEachPass) {
+  DataFromIterable flow(std::list{scalar(3), scalar(1)});
+  EXPECT_EQ(flow.size(), 2);
+  for (int pass = 0; pass < 2; ++pass) EXPECT_THAT(values(flow), ElementsAre(3, 1));
+  DataFromIterable view(std::views::iota(0, 4) | std::views::transform([](int i) { return scalar(i * i); }));
+  EXPECT_THAT(values(view), ElementsAre(0, 1, 4, 9));
+  DataFromIterable even(std::vector{scalar(1), scalar(2)} |
+                        std::views::filter([](const Datapoint& dp) { return value(dp) % 2 == 0; }));
+  EXPECT_THAT(values(even), ElementsAre(2));
+  EXPECT_EQ(even.size(), std::nullopt);
+}
+
+TEST(DataFromGenerator, AsksForARangeInEachPassAndForOneDatapointAtATime) {
+  int made = 0;
+  int64_t passes = 0;
+  DataFromGenerator flow([&] {
+    return std::views::iota(passes++) | std::views::transform([&](int64_t i) {
+             ++made;
+             return scalar(i);
+           });
+  });
+  EXPECT_EQ(flow.size(), std::nullopt);
+  DataIterator pass = flow.iterator();
+  EXPECT_EQ(value(*pass.next()), 0);
+  EXPECT_EQ(value(*pass.next()), 1);
+  EXPECT_EQ(made, 2);
+  EXPECT_EQ(value(*flow.iterator().next()), 1);
+}
+
+TEST(DataFromQueue, ProducesUntilTheQueueIsClosed) {
+  auto queue = std::make_shared<BoundedQueue<Datapoint>>(3);
+  DataFromQueue flow(queue);
+  queue->push(scalar(1));
+  queue->push(scalar(2));
+  DataIterator pass = flow.iterator();
+  EXPECT_EQ(value(*pass.next()), 1);
+  queue->close(std::make_exception_ptr(DataError("the producer is gone")));
+  EXPECT_EQ(value(*pass.next()), 2);
+  EXPECT_THROW(pass.next(), DataError);
+  EXPECT_THROW(DataFromQueue(nullptr), UsageError);
 }
 
 TEST(FakeData, HasTheShapesDtypesAndRangesAskedFor) {

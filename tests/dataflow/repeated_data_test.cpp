@@ -33,6 +33,13 @@ TEST(RepeatedData, WrongCountsAreErrors) {
   EXPECT_THROW(RepeatedData(counting(1), -2), UsageError);
 }
 
+TEST(RepeatedDataPoint, RepeatsEachDatapoint) {
+  RepeatedDataPoint flow(counting(3), 2);
+  EXPECT_THAT(values(flow), ElementsAre(0, 0, 1, 1, 2, 2));
+  EXPECT_EQ(flow.size(), 6);
+  EXPECT_THROW(RepeatedDataPoint(counting(3), 0), UsageError);
+}
+
 // The examples of tensorpack's documentation.
 TEST(FixedSizeData, GoesOnOrStartsAnew) {
   FixedSizeData going_on(counting(5), 3), anew(counting(5), 3, {.keep_state = false}),

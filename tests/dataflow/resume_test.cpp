@@ -1,12 +1,21 @@
 #include <ATen/ops/add.h>
 #include <gmock/gmock.h>
 
+#include <list>
+
 #include "belfry/base/error.h"
 #include "belfry/dataflow/batch_data.h"
+#include "belfry/dataflow/batch_data_by_shape.h"
 #include "belfry/dataflow/cache_data.h"
+#include "belfry/dataflow/inspect_data.h"
+#include "belfry/dataflow/iterable_data.h"
 #include "belfry/dataflow/join_data.h"
+#include "belfry/dataflow/locally_shuffle_data.h"
+#include "belfry/dataflow/multi_thread_runner.h"
+#include "belfry/dataflow/parallel_map_and_batch_data.h"
 #include "belfry/dataflow/parallel_map_data.h"
 #include "belfry/dataflow/prefetch_data.h"
+#include "belfry/dataflow/random_data.h"
 #include "belfry/dataflow/repeated_data.h"
 #include "belfry/dataflow/shuffle_data.h"
 #include "tests/dataflow/flows.h"
@@ -71,6 +80,45 @@ std::vector<Case> cases() {
        }},
       {"cache", [=] { return CacheData(shuffled()); }},
       {"shuffled cache", [=] { return CacheData(shuffled(), {.shuffle = true, .seed = 2}); }},
+      {"repeated datapoints", [=] { return RepeatedDataPoint(shuffled(), 3); }},
+      {"choose",
+       [=] {
+         return RandomChooseData({shuffled(), MapData(counting(20), add_noise)},
+                                 {.probabilities = {0.25, 0.75}, .seed = 1});
+       }},
+      {"mix",
+       [=] {
+         return RandomMixData({shuffled(), counting(0), MapData(counting(9), add_noise)});
+       }},
+      {"local shuffle",
+       [=] { return LocallyShuffleData(shuffled(), 5, {.num_reuse = 2, .endless = false}); }},
+      {"endless local shuffle",
+       [=] { return FixedSizeData(LocallyShuffleData(shuffled(), 5), 30, {.keep_state = false}); }},
+      {"batch by shape",
+       [=] {
+         auto columns = [](Datapoint dp) { return Datapoint{dp[0].expand({value(dp) % 3 + 1})}; };
+         return BatchDataByShape(MapData(shuffled(), columns), 2, 0, {.remainder = true});
+       }},
+      {"print", [=] { return PrintData(shuffled(), {.print = [](std::string_view) {}}); }},
+      {"iterable",
+       [=] {
+         return DataFromIterable(std::list{scalar(1), scalar(2), scalar(3)});
+       }},
+      {"runner", [=] { return MultiThreadRunner(shuffled(), 3, {.num_prefetch = 4}); }},
+      {"runner of one", [=] { return MultiThreadRunner(MapData(shuffled(), add_noise), 1); }},
+      {"map and batch",
+       [=] {
+         auto write = [](const Datapoint& dp, const Datapoint& out, Rng& rng) {
+           out[0].copy_(dp[0]);
+           out[1].fill_(static_cast<int64_t>(rng.below(1000)));
+         };
+         return MultiThreadMapAndBatchData(shuffled(), write,
+                                           {.num_thread = 3,
+                                            .batch_size = 4,
+                                            .components = {{.dtype = at::kLong}, {{2}, at::kLong}},
+                                            .remainder = true,
+                                            .buffer_size = 5});
+       }},
       {"all",
        [=] {
          auto mapped =

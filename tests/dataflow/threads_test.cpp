@@ -1,10 +1,16 @@
+#include <ATen/ops/equal.h>
+#include <ATen/ops/full.h>
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "belfry/base/error.h"
 #include "belfry/dataflow/batch_data.h"
+#include "belfry/dataflow/data_from_queue.h"
+#include "belfry/dataflow/multi_thread_runner.h"
+#include "belfry/dataflow/parallel_map_and_batch_data.h"
 #include "belfry/dataflow/parallel_map_data.h"
 #include "belfry/dataflow/prefetch_data.h"
 #include "belfry/dataflow/repeated_data.h"
@@ -47,6 +53,8 @@ std::vector<Stage> stages() {
                      }});
     }
   }
+  all.push_back(
+      {"runner", [](AnyDataFlow source) { return MultiThreadRunner(source, 1, {.num_prefetch = 3}); }});
   all.push_back({"prefetch of map of prefetch", [](AnyDataFlow source) {
                    return PrefetchData(
                        MultiThreadMapData(PrefetchData(source, 2), 3, uneven, {.buffer_size = 4}), 2);
@@ -102,7 +110,7 @@ TEST(ThreadedData, ASlowConsumerHoldsTheSourceBack) {
     return dp;
   });
   const std::pair<AnyDataFlow, int64_t> cases[] = {
-      {PrefetchData(source, 3), 3 + 1},  // the buffer, and one that waits to enter it
+      {PrefetchData(source, 3), 3},
       {MultiThreadMapData(source, 8, same, {.buffer_size = 3}), 3},
   };
   for (const auto& [flow, ahead] : cases) {
@@ -157,6 +165,128 @@ TEST(MultiThreadMapData, RunsTheFunctionInSeveralThreadsAtOnce) {
     return dp;
   };
   EXPECT_EQ(values(MultiThreadMapData(counting(2), 2, meet)), range(2));
+}
+
+TEST(MultiThreadMapData, CheapAndSlowCallsInTurnLoseNothing) {
+  auto sometimes_slow = [](Datapoint dp) {
+    if (value(dp) % 500 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    return dp;
+  };
+  for (int64_t threads : {2, 8}) {
+    EXPECT_EQ(values(MultiThreadMapData(counting(5000), threads, sometimes_slow)), range(5000));
+  }
+}
+
+TEST(MultiThreadMapData, DeliversWhatItHasWhileTheSourceWaits) {
+  for (int64_t threads : {1, 2, 8}) {
+    auto queue = std::make_shared<BoundedQueue<Datapoint>>(8);
+    DataIterator pass = MultiThreadMapData(DataFromQueue(queue), threads, same).iterator();
+    for (int64_t i = 0; i < 5; ++i) queue->push(scalar(i));
+    for (int64_t i = 0; i < 5; ++i) EXPECT_EQ(value(*pass.next()), i);
+    queue->close();
+    EXPECT_FALSE(pass.next());
+  }
+}
+
+// A row is {value, [[value * 10 + random], [the same]]}.
+MultiThreadMapAndBatchData rows(AnyDataFlow source, MultiThreadMapAndBatchDataOptions options) {
+  options.components = {{.dtype = at::kLong}, {.shape = {2, 1}, .dtype = at::kDouble}};
+  auto write = [](const Datapoint& dp, const Datapoint& out, Rng& rng) {
+    out.at(0).copy_(dp.at(0));
+    out.at(1).fill_(static_cast<double>(value(dp)) * 10 + rng.uniform());
+  };
+  return MultiThreadMapAndBatchData(std::move(source), write, std::move(options));
+}
+
+TEST(MultiThreadMapAndBatchData, MakesTheBatchesOfMapAndBatchForAnyNumberOfThreads) {
+  auto map = [](Datapoint dp, Rng& rng) {
+    at::Tensor noisy = at::full({2, 1}, static_cast<double>(value(dp)) * 10 + rng.uniform(), at::kDouble);
+    return Datapoint{dp[0], noisy};
+  };
+  for (int64_t n : {0, 1, 13, 39, 40}) {
+    BatchData expected(MapData(counting(n), map, {.seed = 5}), 13, {.remainder = true});
+    for (int64_t threads : {1, 2, 8}) {
+      MultiThreadMapAndBatchData flow =
+          rows(counting(n), {.num_thread = threads, .batch_size = 13, .remainder = true, .seed = 5});
+      DataIterator wanted = expected.start_pass(3), pass = flow.start_pass(3);
+      for (Datapoint& batch : wanted) {
+        std::optional<Datapoint> got = pass.next();
+        ASSERT_TRUE(got);
+        EXPECT_TRUE(at::equal(got->at(0), batch.at(0)) && at::equal(got->at(1), batch.at(1)));
+      }
+      EXPECT_FALSE(pass.next());
+    }
+  }
+}
+
+TEST(MultiThreadMapAndBatchData, CountsAndBadArguments) {
+  EXPECT_EQ(rows(counting(13), {.batch_size = 4}).size(), 3);
+  EXPECT_EQ(rows(counting(13), {.batch_size = 4, .remainder = true}).size(), 4);
+  EXPECT_EQ(rows(endless(), {}).size(), std::nullopt);
+  EXPECT_THROW(rows(counting(13), {.batch_size = 14}), UsageError);
+  EXPECT_THROW(rows(counting(13), {.num_thread = 0}), UsageError);
+  EXPECT_THROW(rows(counting(13), {.batch_size = 0}), UsageError);
+  EXPECT_THROW(rows(counting(13), {.buffer_size = 0}), UsageError);
+  auto nothing = [](const Datapoint&, const Datapoint&, Rng&) {};
+  EXPECT_THROW(MultiThreadMapAndBatchData(counting(1), nothing, {}), UsageError);
+  EXPECT_THROW(MultiThreadMapAndBatchData(counting(1), nothing, {.components = {{.shape = {-1}}}}),
+               UsageError);
+  EXPECT_THROW(MultiThreadMapAndBatchData(counting(1), {}, {.components = {{}}}), UsageError);
+}
+
+TEST(MultiThreadMapAndBatchData, AnErrorNamesStageAndDatapoint) {
+  auto broken = [](const Datapoint& dp, const Datapoint&, Rng&) { fail_at(17)(dp); };
+  MultiThreadMapAndBatchData flow(counting(39), broken,
+                                  {.num_thread = 3, .batch_size = 4, .components = {{}}, .buffer_size = 5});
+  DataIterator pass = flow.iterator();
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(pass.next());
+  EXPECT_THAT([&] { pass.next(); },
+              ThrowsMessage<Error>("[MultiThreadMapAndBatchData] datapoint 17: cannot read 17"));
+}
+
+TEST(MultiThreadRunner, TakesFromItsThreadsInTurn) {
+  auto numbered = [](int64_t k) {
+    return MapData(counting(6), [k](Datapoint dp) { return scalar(value(dp) + 100 * k); });
+  };
+  int64_t made = 0;
+  MultiThreadRunner flow([&]() -> AnyDataFlow { return numbered(made++); }, 3);
+  EXPECT_EQ(made, 3);
+  EXPECT_EQ(flow.size(), 6);
+  EXPECT_THAT(values(flow), testing::ElementsAre(0, 100, 200, 1, 101, 201));
+  EXPECT_THAT(values(flow), testing::ElementsAre(0, 100, 200, 1, 101, 201));
+}
+
+TEST(MultiThreadRunner, EachThreadAndPassHasAnotherOrder) {
+  ShuffleData shuffled(counting(39));
+  MultiThreadRunner flow(shuffled, 3);
+  std::vector<int64_t> expected;
+  for (size_t i = 0; i < 13; ++i) {
+    for (int64_t t = 0; t < 3; ++t) expected.push_back(values(shuffled.start_pass(3 + t)).at(i));
+  }
+  EXPECT_EQ(values(flow.start_pass(1)), expected);
+}
+
+TEST(MultiThreadRunner, GoesOnWithoutEndWhereTheSizeIsNotKnown) {
+  DataFromFunction source([] {
+    return [i = int64_t{0}]() mutable { return i < 3 ? std::optional(scalar(i++)) : std::nullopt; };
+  });
+  DataIterator pass = MultiThreadRunner(source, 2).iterator();
+  for (int64_t i = 0; i < 39; ++i) EXPECT_EQ(value(*pass.next()), i / 2 % 3);
+}
+
+TEST(MultiThreadRunner, AnErrorOfAThreadComesInItsTurn) {
+  int64_t made = 0;
+  auto make = [&]() -> AnyDataFlow { return MapData(endless(), fail_at(made++ == 1 ? 4 : -1)); };
+  DataIterator pass = MultiThreadRunner(make, 3, {.num_prefetch = 6}).iterator();
+  for (int64_t i = 0; i < 13; ++i) EXPECT_EQ(value(*pass.next()), i / 3);
+  EXPECT_THAT([&] { pass.next(); }, ThrowsMessage<Error>("[MapData] datapoint 4: cannot read 4"));
+}
+
+TEST(MultiThreadRunner, EndsWithAnEmptySourceAndRejectsBadArguments) {
+  EXPECT_EQ(values(MultiThreadRunner(counting(0), 3)), range(0));
+  EXPECT_THROW(MultiThreadRunner(counting(1), 0), UsageError);
+  EXPECT_THROW(MultiThreadRunner(counting(1), 1, {.num_prefetch = 0}), UsageError);
+  EXPECT_THROW(MultiThreadRunner(std::function<AnyDataFlow()>(), 1), UsageError);
 }
 
 TEST(ThreadedData, ATrainingPipelineIsTheSameForAnyNumberOfThreads) {
