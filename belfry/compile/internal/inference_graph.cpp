@@ -83,20 +83,34 @@ int64_t Rewriter::uses(const Tensor& old) const {
 const Node& Rewriter::copy(const Node& node) {
   std::vector<Tensor> inputs;
   for (const Tensor& input : node.inputs()) inputs.push_back((*this)(input));
-  return result_.graph->add_copy(node, std::move(inputs));
+  return copy(node, std::move(inputs));
+}
+
+Tensor Rewriter::operator()(const Tensor& old) {
+  if (!old.defined()) return {};
+  // Graphs are deep: what is still to be copied waits on a stack of our own.
+  std::vector<const Node*> waiting;
+  if (!map_.contains(old)) waiting.push_back(&old.node());
+  while (!waiting.empty()) {
+    const Node& node = *waiting.back();
+    const size_t count = waiting.size();
+    for (const Tensor& input : node.inputs()) {
+      if (!map_.contains(input)) waiting.push_back(&input.node());
+    }
+    if (waiting.size() > count) continue;
+    waiting.pop_back();
+    if (map_.contains(node.output(0))) continue;  // waited twice
+    const Node& copied = copy(node);
+    for (int i = 0; i < static_cast<int>(node.outputs().size()); ++i) map_[node.output(i)] = copied.output(i);
+  }
+  return map_.at(old);
 }
 
 InferenceGraph Rewriter::run(const Rule& rule) {
   GraphScope as_default(*result_.graph);
   for (const Node* node : needed_) {
     if (node->kind() == NodeKind::kPlaceholder) continue;  // mapped before
-    if (Tensor replacement = rule(*node)) {
-      map_[node->output()] = replacement;
-      continue;
-    }
-    const Node& copied = copy(*node);
-    for (size_t i = 0; i < node->outputs().size(); ++i)
-      map_[node->output(static_cast<int>(i))] = copied.output(static_cast<int>(i));
+    if (Tensor replacement = rule(*node)) map_[node->output()] = replacement;
   }
   for (const Tensor& fetch : source_.fetches) result_.fetches.push_back((*this)(fetch));
   return std::move(result_);

@@ -26,7 +26,8 @@ struct InferenceGraph {
   std::vector<Tensor> fetches;
 };
 
-/// Copies a graph node by node while a rule puts other nodes in the place of some.
+/// Copies a graph node by node while a rule puts other nodes in the place of some. What nobody needs any more
+/// is not copied, so that what takes its place can have its name.
 class Rewriter {
  public:
   /// Gives the tensor of the new graph that replaces the (only) output of `node`, a node of the old one, or
@@ -43,7 +44,7 @@ class Rewriter {
   // For rules:
 
   /// The new tensor for an old one whose node was visited; none for none.
-  Tensor operator()(const Tensor& old) const { return old.defined() ? map_.at(old) : Tensor(); }
+  Tensor operator()(const Tensor& old);
   /// How many inputs and fetches of the old graph refer to a tensor.
   int64_t uses(const Tensor& old) const;
   /// A copy of `node` with its inputs mapped, or with the given ones.
