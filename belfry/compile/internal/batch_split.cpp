@@ -245,8 +245,9 @@ int64_t samples_at_once(const BatchSplit& split, int64_t weight_bytes, int64_t b
       split.working_set <= cache_bytes
           ? std::max<int64_t>(cache_bytes / 4 / std::max<int64_t>(split.working_set, 1), 1)
           : 0;
-  // Bytes from beyond the cache for each sample: values are written and read there, or weights read again.
-  if (fitting > 0 && fitting < batch && weight_bytes / fitting < 2 * split.values + weight_bytes / batch)
+  // Bytes from beyond the cache for each sample: values, whose memory is read to be written, written, and
+  // read again; or the weights once more for each part.
+  if (fitting > 0 && fitting < batch && weight_bytes / fitting < 3 * split.values + weight_bytes / batch)
     part = fitting;
   part = std::min(part, divide(batch, threads));
   const int64_t parts = divide(divide(batch, part), threads) * threads;  // as many for each thread
