@@ -177,7 +177,7 @@ class Tracer {
                              (of(mask) == samples && mask.rank() == rank);
       return together && mask_fits && samples.axis < rank - 2 ? std::optional(samples) : std::nullopt;
     }
-    if (op == "aten::clone" || op == "aten::contiguous" || op == "aten::to.dtype") return samples;
+    if (op == "aten::_to_copy" || op == "aten::clone" || op == "aten::contiguous") return samples;
     return std::nullopt;
   }
 
