@@ -1,16 +1,21 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "belfry/base/file_system.h"
 #include "belfry/graph/tensor.h"
 #include "belfry/runtime/session.h"
 
 namespace belfry {
 
 struct OnnxExportOptions {
-  /// Replaces a file that exists.
+  /// Replaces files that exist.
   bool overwrite = false;
+  /// Weights of more bytes than this go to a second file, `path`.data, which belongs beside the model: ONNX's
+  /// external data. Readers of protocol buffers take files of up to 2 GiB.
+  uint64_t max_inline_bytes = 2'000'000'000;
 };
 
 /// Writes what `outputs` need for given `inputs` as an ONNX model (IR 8, opset 17), with the variables'
@@ -20,10 +25,12 @@ struct OnnxExportOptions {
 ///
 /// Images in NHWC stay so at inputs and outputs; in between, transpositions cancel.
 ///
-/// The file appears complete or not at all. Throws UsageError when `path` exists, when the graph is no
-/// inference graph (it draws random numbers, writes variables, needs a placeholder that is not among
-/// `inputs`), and for an operator or dtype that ONNX has no counterpart for, naming node, operator and scope;
-/// DataError when the disk refuses. May be called while other threads run the session.
+/// Nodes that only log (print) pass their input on.
+///
+/// The model appears complete or not at all, after its weights. Throws UsageError when `path` exists, when
+/// the graph is no inference graph (it draws random numbers, writes variables, needs a placeholder that is
+/// not among `inputs`), and for an operator or dtype that ONNX has no counterpart for, naming node, operator
+/// and scope; DataError when the disk refuses. May be called while other threads run the session.
 void export_onnx(Session& session, const std::vector<Fetch>& inputs, const std::vector<Fetch>& outputs,
                  const std::string& path, const OnnxExportOptions& options = {});
 
@@ -37,6 +44,8 @@ struct OnnxGraph {
 /// of graphs have not, under the current name scope.
 /// Throws DataError for a damaged file, a model of another opset, an operator that export_onnx does not write
 /// or writes otherwise, and shapes that do not fit, naming operator and node.
-OnnxGraph import_onnx(const std::string& path);
+/// No file can make this call anything but operators that compute a tensor from tensors, or read files from
+/// outside of the model's folder.
+OnnxGraph import_onnx(const std::string& path, FileSystem& files = FileSystem::posix());
 
 }  // namespace belfry

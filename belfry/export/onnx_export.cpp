@@ -1,7 +1,10 @@
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "belfry/base/atomic_file.h"
 #include "belfry/base/error.h"
+#include "belfry/checkpoint/element_type.h"
 #include "belfry/export/internal/frozen_graph.h"
 #include "belfry/export/internal/onnx_ops.h"
 #include "belfry/export/onnx.h"
@@ -45,7 +48,9 @@ const OnnxOps& onnx_ops() {
 
 namespace {
 
-OnnxModel to_onnx(const FrozenGraph& graph) {
+using Weights = std::vector<std::pair<OnnxName, at::Tensor>>;
+
+OnnxModel to_onnx(const FrozenGraph& graph, Weights& weights) {
   OnnxBuilder out;
   std::unordered_map<Tensor, OnnxName> names;
   for (const Tensor& input : graph.inputs)
@@ -64,7 +69,53 @@ OnnxModel to_onnx(const FrozenGraph& graph) {
   }
   for (const Tensor& output : graph.outputs)
     out.output(public_name(output), value_of(output), output.dtype(), output.shape());
-  return out.finish();
+  return out.finish(weights);
+}
+
+ByteSpan bytes_of(const at::Tensor& value) {
+  return {static_cast<const std::byte*>(value.const_data_ptr()), value.nbytes()};
+}
+
+OnnxTensor describe_weight(const OnnxName& name, const at::Tensor& value) {
+  return {{name, to_stored(value.scalar_type(), name), value.sizes().vec()}, ""};
+}
+
+void put_inline(OnnxModel& model, const OnnxName& name, const at::Tensor& value) {
+  OnnxTensor tensor = describe_weight(name, value);
+  tensor.bytes.assign(static_cast<const char*>(value.const_data_ptr()), value.nbytes());
+  model.initializers.push_back(std::move(tensor));
+}
+
+/// Shapes and the like stay in the model, where its readers look for them.
+constexpr uint64_t kSmall = 1024;
+/// A page, so that readers can map each weight.
+constexpr uint64_t kAlignment = 4096;
+
+void write_beside(FileSystem& files, const std::string& path, const Weights& weights, OnnxModel& model) {
+  const std::string data = path + ".data";
+  AtomicFile file(files, data);
+  const std::string zeros(kAlignment, '\0');
+  uint64_t offset = 0;
+  for (const auto& [name, value] : weights) {
+    if (value.nbytes() < kSmall) {
+      put_inline(model, name, value);
+      continue;
+    }
+    const uint64_t gap = (kAlignment - offset % kAlignment) % kAlignment;
+    file.append(as_byte_span(std::string_view(zeros).substr(0, gap)));
+    file.append(bytes_of(value));
+    model.initializers.push_back(describe_weight(name, value));
+    model.initializers.back().external = {std::filesystem::path(data).filename(), offset + gap,
+                                          value.nbytes()};
+    offset += gap + value.nbytes();
+  }
+  if (files.exists(path)) files.remove(path);  // no model with weights of another
+  file.publish();
+}
+
+void check_new(FileSystem& files, const std::string& path) {
+  if (files.exists(path))
+    throw UsageError(fmt::format("[export_onnx] expected a new file, got {}, which exists", path));
 }
 
 }  // namespace
@@ -73,10 +124,19 @@ OnnxModel to_onnx(const FrozenGraph& graph) {
 void export_onnx(Session& session, const std::vector<Fetch>& inputs, const std::vector<Fetch>& outputs,
                  const std::string& path, const OnnxExportOptions& options) {
   FileSystem& files = FileSystem::posix();
-  if (!options.overwrite && files.exists(path))
-    throw UsageError(fmt::format("[export_onnx] expected a new file, got {}, which exists", path));
+  if (!options.overwrite) internal::check_new(files, path);
   const auto graph = internal::freeze("export_onnx", session, inputs, outputs);
-  write_file_atomically(files, path, as_byte_span(serialize_onnx(internal::to_onnx(graph))));
+  internal::Weights weights;
+  OnnxModel model = internal::to_onnx(graph, weights);
+  uint64_t bytes = 0;
+  for (const auto& [name, value] : weights) bytes += value.nbytes();
+  if (bytes > options.max_inline_bytes) {
+    if (!options.overwrite) internal::check_new(files, path + ".data");
+    internal::write_beside(files, path, weights, model);
+  } else {
+    for (const auto& [name, value] : weights) internal::put_inline(model, name, value);
+  }
+  write_file_atomically(files, path, as_byte_span(serialize_onnx(model)));
 }
 
 }  // namespace belfry

@@ -3,6 +3,7 @@
 
 #include <cctype>
 #include <cstring>
+#include <limits>
 
 #include "belfry/base/error.h"
 #include "belfry/checkpoint/element_type.h"
@@ -46,15 +47,6 @@ std::string graph_name(const std::string& name) {
 
 constexpr uint64_t kMaxFile = 0x7fffffff;
 
-at::Tensor to_tensor(const OnnxTensor& stored) {
-  const DType dtype = to_dtype(stored.info.dtype);
-  if (dtype == DType::Undefined)
-    throw ImportFailure{fmt::format("the tensor {} has a type that Belfry has not", stored.info.name)};
-  at::Tensor value = at::empty(stored.info.shape, dtype);
-  if (!stored.bytes.empty()) std::memcpy(value.mutable_data_ptr(), stored.bytes.data(), stored.bytes.size());
-  return value;
-}
-
 const OnnxBuilds& builds() {
   static const OnnxBuilds all = [] {
     OnnxBuilds table;
@@ -68,7 +60,8 @@ const OnnxBuilds& builds() {
 
 class Importer {
  public:
-  Importer(const std::string& path, const OnnxModel& model) : path_(path), model_(model) {}
+  Importer(const std::string& path, const OnnxModel& model, FileSystem& files)
+      : path_(path), model_(model), external_(path, files) {}
 
   OnnxGraph import() {
     if (model_.opset < 13 || model_.opset > 17)
@@ -92,11 +85,30 @@ class Importer {
       f();
     } catch (const ImportFailure& failure) {
       throw DataError(path_, fmt::format("[{} {}] {}", what, name, failure.reason));
-    } catch (const UsageError& e) {
-      throw DataError(path_, fmt::format("[{} {}] {}", what, name, e.what()));
+    } catch (const DataError&) {
+      throw;
+    } catch (const InternalError&) {
+      throw;
     } catch (const c10::Error& e) {
       throw DataError(path_, fmt::format("[{} {}] {}", what, name, e.what_without_backtrace()));
+    } catch (const std::exception& e) {  // a number that does not fit, an attribute that is not there
+      throw DataError(path_, fmt::format("[{} {}] {}", what, name, e.what()));
     }
+  }
+
+  at::Tensor to_tensor(const OnnxTensor& stored) {
+    const DType dtype = to_dtype(stored.info.dtype);
+    if (dtype == DType::Undefined)
+      throw ImportFailure{fmt::format("the tensor {} has a type that Belfry has not", stored.info.name)};
+    const ReadableFile* file = stored.external ? &external_.of(stored) : nullptr;
+    at::Tensor value = at::empty(stored.info.shape, dtype);
+    if (file) {
+      file->read(stored.external->offset,
+                 {static_cast<std::byte*>(value.mutable_data_ptr()), value.nbytes()});
+    } else if (!stored.bytes.empty()) {
+      std::memcpy(value.mutable_data_ptr(), stored.bytes.data(), stored.bytes.size());
+    }
+    return value;
   }
 
   void define(const std::string& name, const Tensor& tensor) {
@@ -145,6 +157,7 @@ class Importer {
 
   const std::string& path_;
   const OnnxModel& model_;
+  OnnxExternalFiles external_;
   std::unordered_map<std::string, Tensor> tensors_;
   OnnxGraph graph_;
 };
@@ -188,6 +201,13 @@ std::vector<int64_t> OnnxImport::axes(size_t index) const {
   return has(index) ? constant_integers(index) : integers("axes", {});
 }
 
+void check_lengths(const std::string& what, const std::vector<int64_t>& lengths, int64_t least) {
+  for (int64_t length : lengths) {
+    if (length < least || length > std::numeric_limits<int32_t>::max())
+      throw ImportFailure{fmt::format("expected {} from {} on, got {}", what, least, length)};
+  }
+}
+
 std::optional<at::Tensor> value_of(const Tensor& tensor) {
   if (tensor.node().kind() != NodeKind::kConstant) return std::nullopt;
   return tensor.node().attribute("value").toTensor();
@@ -215,17 +235,18 @@ std::optional<Shape> known_sizes(const Tensor& sizes) {
     }
     return all;
   }
-  if (sizes.rank() == 1 && sizes.dim(0) != kDynamic)
+  constexpr int64_t kMostDimensions = 64;  // LibTorch's
+  if (sizes.rank() == 1 && sizes.dim(0) != kDynamic && sizes.dim(0) <= kMostDimensions)
     return Shape(static_cast<size_t>(sizes.dim(0)), kDynamic);
   return std::nullopt;
 }
 
 }  // namespace internal
 
-OnnxGraph import_onnx(const std::string& path) {
-  const std::string bytes = read_file(FileSystem::posix(), path, internal::kMaxFile);
+OnnxGraph import_onnx(const std::string& path, FileSystem& files) {
+  const std::string bytes = read_file(files, path, internal::kMaxFile);
   const OnnxModel model = parse_onnx(path, as_byte_span(bytes));
-  return internal::Importer(path, model).import();
+  return internal::Importer(path, model, files).import();
 }
 
 }  // namespace belfry

@@ -10,7 +10,7 @@ namespace belfry {
 // Inference graphs for TensorFlow. Both functions write what `outputs` need for given `inputs`, with the
 // variables' current values. Any tensor of the graph may be an input; dynamic sizes stay dynamic. Inputs and
 // outputs are the nodes of their names ("split.1" for the tensor "split:1"). Whatever no input flows into is
-// computed now.
+// computed now. Nodes that only log (print) pass their input on.
 //
 // Both throw UsageError when the path exists, when the graph is no inference graph (it draws random numbers,
 // writes variables, needs a placeholder that is not among `inputs`), and for an operator that TensorFlow has

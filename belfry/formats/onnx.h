@@ -1,7 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -13,9 +17,17 @@ namespace belfry {
 // ONNX models as structs: what serialize_onnx and parse_onnx turn into bytes and back. Of the format's
 // messages there are those that an inference graph without subgraphs is made of.
 
+/// Bytes kept in a file beside the model, what ONNX calls external data.
+struct OnnxExternalBytes {
+  std::string file;  ///< path from the model's folder
+  uint64_t offset = 0;
+  uint64_t length = 0;
+};
+
 struct OnnxTensor {
   ArrayInfo info;
-  std::string bytes;
+  std::string bytes;  ///< none where `external` says where they are
+  std::optional<OnnxExternalBytes> external = std::nullopt;
 };
 
 struct OnnxAttribute {
@@ -52,13 +64,29 @@ struct OnnxModel {
   std::vector<OnnxValue> outputs;
 };
 
-/// Throws UsageError for a dtype that the format has not, and for a model of more than 2 GiB, which readers
-/// of protocol buffers refuse.
+/// Writes references to external bytes, not the bytes. Throws UsageError for a dtype that the format has not,
+/// and for a model of more than 2 GiB, which readers of protocol buffers refuse.
 std::string serialize_onnx(const OnnxModel& model);
 
 /// `where` names the bytes in messages. Throws DataError when they are damaged, or hold what the structs do
-/// not: subgraphs, functions, other domains, sparse tensors, tensors kept in other files. Inputs that are
-/// initializers too are left out.
+/// not: subgraphs, functions, other domains, sparse tensors. External bytes stay where they are. Inputs that
+/// are initializers too are left out.
 OnnxModel parse_onnx(const std::string& where, ByteSpan bytes);
+
+/// The files that a model keeps bytes in; each is opened once.
+class OnnxExternalFiles {
+ public:
+  /// Of the model at `path`. `files` must outlive the object.
+  OnnxExternalFiles(std::string path, FileSystem& files) : path_(std::move(path)), files_(files) {}
+
+  /// The file of a tensor with external bytes, which has all of them. Throws DataError where it has not, and
+  /// for a file that is not in the model's folder or below it, also by way of a symbolic link.
+  const ReadableFile& of(const OnnxTensor& tensor);
+
+ private:
+  std::string path_;
+  FileSystem& files_;
+  std::map<std::string, std::unique_ptr<ReadableFile>> open_;
+};
 
 }  // namespace belfry

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <charconv>
 #include <protozero/pbf_reader.hpp>
 #include <unordered_set>
 
@@ -212,8 +213,39 @@ class Parser {
     return attribute;
   }
 
+  uint64_t number(const std::string& text) const {
+    uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size())
+      fail(fmt::format("has the place '{}' for a tensor in another file", text));
+    return value;
+  }
+
+  /// One of the pairs that say where bytes are. ONNX has more of them, which may be passed over.
+  void external_entry(pbf_reader message, OnnxExternalBytes& place, bool& has_length) {
+    std::string key, value;
+    while (message.next()) {
+      switch (message.tag_and_type()) {
+        case bytes(field::tensor::kEntryKey):
+          key = message.get_string();
+          break;
+        case bytes(field::tensor::kEntryValue):
+          value = message.get_string();
+          break;
+        default:
+          message.skip();
+      }
+    }
+    if (key == "location") place.file = value;
+    if (key == "offset") place.offset = number(value);
+    if (key == "length") place.length = number(value);
+    has_length = has_length || key == "length";
+  }
+
   OnnxTensor tensor(pbf_reader message) {
     OnnxTensor tensor;
+    OnnxExternalBytes external;
+    bool is_external = false, has_length = false;
     while (message.next()) {
       switch (message.tag_and_type()) {
         case varint(field::tensor::kDims):
@@ -247,13 +279,23 @@ class Parser {
                                 std::min(size_of(tensor.info.dtype), sizeof value));
           break;
         case bytes(field::tensor::kExternalData):
-          fail("keeps tensors in other files");
+          external_entry(message.get_message(), external, has_length);
+          break;
+        case varint(field::tensor::kDataLocation):
+          is_external = message.get_int32() == field::tensor::kExternal;
+          break;
         default:
           message.skip();
       }
     }
-    if (byte_size(tensor.info.dtype, tensor.info.shape) != tensor.bytes.size()) {
-      fail(fmt::format("has {} bytes for the tensor {}, which is {}", tensor.bytes.size(), tensor.info.name,
+    const auto needed = byte_size(tensor.info.dtype, tensor.info.shape);
+    if (is_external) {
+      if (!has_length) external.length = needed.value_or(0);
+      tensor.external = external;
+    }
+    const uint64_t given = is_external ? external.length : tensor.bytes.size();
+    if (needed != given) {
+      fail(fmt::format("has {} bytes for the tensor {}, which is {}", given, tensor.info.name,
                        describe(tensor.info.dtype, tensor.info.shape)));
     }
     return tensor;

@@ -26,7 +26,16 @@ void write_tensor(pbf_writer& out, uint32_t tag, const OnnxTensor& tensor) {
   for (int64_t size : tensor.info.shape) message.add_int64(field::tensor::kDims, size);
   message.add_int32(field::tensor::kDataType, data_type(tensor.info.name, tensor.info.dtype));
   message.add_string(field::tensor::kName, tensor.info.name);
-  message.add_bytes(field::tensor::kRawData, tensor.bytes);
+  if (!tensor.external) return message.add_bytes(field::tensor::kRawData, tensor.bytes);
+  const auto entry = [&](const char* key, const std::string& value) {
+    pbf_writer pair(message, field::tensor::kExternalData);
+    pair.add_string(field::tensor::kEntryKey, key);
+    pair.add_string(field::tensor::kEntryValue, value);
+  };
+  entry("location", tensor.external->file);
+  entry("offset", std::to_string(tensor.external->offset));
+  entry("length", std::to_string(tensor.external->length));
+  message.add_int32(field::tensor::kDataLocation, field::tensor::kExternal);
 }
 
 struct WriteAttributeValue {

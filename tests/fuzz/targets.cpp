@@ -2,13 +2,17 @@
 
 #include <ATen/ops/empty.h>
 
-#include <protozero/varint.hpp>
-
+#include <algorithm>
 #include <cstring>
+#include <iterator>
+#include <limits>
+#include <protozero/varint.hpp>
+#include <random>
 
 #include "belfry/base/error.h"
 #include "belfry/dataflow/serialize.h"
 #include "belfry/export/graph_file.h"
+#include "belfry/export/onnx.h"
 #include "belfry/formats/bundle_reader.h"
 #include "belfry/formats/checkpoint_state.h"
 #include "belfry/formats/crc32c.h"
@@ -17,6 +21,7 @@
 #include "belfry/formats/safetensors.h"
 #include "belfry/formats/tf_example.h"
 #include "belfry/formats/tfrecord.h"
+#include "belfry/graph/graph.h"
 #include "tests/support/fault_file_system.h"
 
 namespace belfry::test {
@@ -97,6 +102,79 @@ void run_onnx(std::string_view input) {
   expect_only_data_errors([&] { parse_onnx("x", as_byte_span(input)); });
 }
 
+void import_model(const std::string& model) {
+  FaultFileSystem files;
+  files.put("x", model);
+  files.put("./data", std::string(64, '\1'));  // for weights kept outside of the model
+  Graph graph;
+  GraphScope as_default(graph);
+  expect_only_data_errors([&] { import_onnx("x", files); });
+}
+
+/// Changes a number, a name or an operator of a model, which stays one that can be read.
+void change(OnnxModel& model, std::mt19937& random) {
+  constexpr int64_t kNumbers[] = {0,
+                                  1,
+                                  -1,
+                                  2,
+                                  -2,
+                                  3,
+                                  7,
+                                  1 << 16,
+                                  int64_t{1} << 31,
+                                  int64_t{1} << 62,
+                                  std::numeric_limits<int64_t>::max(),
+                                  std::numeric_limits<int64_t>::min()};
+  const auto below = [&](size_t count) { return random() % std::max<size_t>(count, 1); };
+  const auto number = [&] { return kNumbers[below(std::size(kNumbers))]; };
+  if (model.nodes.empty()) return;
+  OnnxNode &node = model.nodes[below(model.nodes.size())], &other = model.nodes[below(model.nodes.size())];
+  switch (below(6)) {
+    case 0:
+      node.op = other.op;
+      break;
+    case 1:
+      if (!node.inputs.empty() && !other.inputs.empty())
+        node.inputs[below(node.inputs.size())] = other.inputs[below(other.inputs.size())];
+      break;
+    case 2:
+      if (!node.attributes.empty()) {
+        OnnxAttribute& attribute = node.attributes[below(node.attributes.size())];
+        if (auto* value = std::get_if<int64_t>(&attribute.value)) *value = number();
+        auto* values = std::get_if<std::vector<int64_t>>(&attribute.value);
+        if (values && !values->empty()) (*values)[below(values->size())] = number();
+      }
+      break;
+    case 3:
+    case 4:
+      if (!model.initializers.empty()) {
+        OnnxTensor& tensor = model.initializers[below(model.initializers.size())];
+        const int64_t value = number();
+        const size_t count = tensor.bytes.size() / sizeof value;
+        if (count > 0) std::memcpy(tensor.bytes.data() + below(count) * sizeof value, &value, sizeof value);
+      }
+      break;
+    default:
+      if (!model.inputs.empty() && !model.inputs[0].shape.empty())
+        model.inputs[0].shape[below(model.inputs[0].shape.size())] = number();
+  }
+}
+
+/// The input is a model; what it is decides on changes that bytes rarely come to by chance.
+void run_onnx_import(std::string_view input) {
+  import_model(std::string(input));
+  try {
+    OnnxModel model = parse_onnx("x", as_byte_span(input));
+    std::mt19937 random(crc32c(as_byte_span(input)));
+    for (int i = 0; i < 2; ++i) {
+      change(model, random);
+      import_model(serialize_onnx(model));
+    }
+  } catch (const DataError&) {   // no model
+  } catch (const UsageError&) {  // one that is read but not written: of an unknown type
+  }
+}
+
 void run_datapoint(std::string_view input) {
   expect_only_data_errors([&] { loads(as_byte_span(input)); });
 }
@@ -144,8 +222,8 @@ const std::vector<FuzzTarget>& fuzz_targets() {
       {"bundle", run_bundle},           {"checkpoint_state", run_checkpoint_state},
       {"tfrecord", run_tfrecord},       {"npz", run_npz},
       {"safetensors", run_safetensors}, {"onnx", run_onnx},
-      {"graph_file", run_graph_file},   {"datapoint", run_datapoint},
-      {"tf_example", run_tf_example}};
+      {"onnx_import", run_onnx_import}, {"graph_file", run_graph_file},
+      {"datapoint", run_datapoint},     {"tf_example", run_tf_example}};
   return targets;
 }
 

@@ -38,11 +38,6 @@ OnnxValue describe_value(const std::string& name, DType dtype, const Shape& shap
   return value;
 }
 
-OnnxTensor to_onnx(const std::string& name, const at::Tensor& value) {
-  return {{name, to_stored(value.scalar_type(), name), value.sizes().vec()},
-          std::string(static_cast<const char*>(value.const_data_ptr()), value.nbytes())};
-}
-
 }  // namespace
 
 int64_t onnx_dtype(DType dtype) {
@@ -197,7 +192,7 @@ std::optional<Permutation> OnnxBuilder::common_permutation(const OnnxNames& valu
   return common;
 }
 
-OnnxModel OnnxBuilder::finish() {
+OnnxModel OnnxBuilder::finish(std::vector<std::pair<OnnxName, at::Tensor>>& weights) {
   std::unordered_set<OnnxName> needed;
   for (const OnnxValue& output : model_.outputs) needed.insert(output.name);
   std::vector<OnnxNode> kept;
@@ -210,7 +205,7 @@ OnnxModel OnnxBuilder::finish() {
   }
   model_.nodes.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
   for (const OnnxName& name : constant_order_) {
-    if (needed.contains(name)) model_.initializers.push_back(to_onnx(name, constants_.at(name)));
+    if (needed.contains(name)) weights.emplace_back(name, constants_.at(name));
   }
   return std::move(model_);
 }

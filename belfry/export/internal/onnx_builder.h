@@ -56,8 +56,8 @@ class OnnxBuilder {
   /// Requires: `value` is a Transpose. What it transposes.
   const OnnxName& untransposed(const OnnxName& value) const { return transposes_.at(value).source; }
 
-  /// The model, without what no output needs.
-  OnnxModel finish();
+  /// The model without what no output needs, and without its initializers: `weights` gets them.
+  OnnxModel finish(std::vector<std::pair<OnnxName, at::Tensor>>& weights);
 
  private:
   struct Transposed {

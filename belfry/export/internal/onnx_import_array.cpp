@@ -1,5 +1,4 @@
 #include <ATen/ops/any.h>
-#include <ATen/ops/arange.h>
 
 #include <algorithm>
 #include <limits>
@@ -63,7 +62,11 @@ Shape meant_sizes(const Tensor& x, const Shape& given) {
     if (kept) {
       sizes[static_cast<size_t>(axis)] = x.dim(axis);
     } else if (remaining != kDynamic) {
-      remaining = x.dim(axis) == kDynamic ? kDynamic : remaining * x.dim(axis);
+      if (x.dim(axis) == kDynamic) {
+        remaining = kDynamic;
+      } else if (__builtin_mul_overflow(remaining, x.dim(axis), &remaining)) {
+        throw ImportFailure{"has more elements than can be counted"};
+      }
     }
   }
   for (int64_t size : given) {
@@ -97,10 +100,12 @@ void add_shapes(OnnxBuilds& builds) {
   };
   builds["Shape"] = [](const OnnxImport& x) -> Tensors {
     const int64_t rank = x.input().rank();
-    const Ints ends = from_front({x.integer("start", 0), std::min(x.integer("end", rank), rank)}, rank);
+    const Ints ends = from_front({x.integer("start", 0), x.integer("end", rank)}, rank);
+    const int64_t begin = std::clamp<int64_t>(ends[0], 0, rank),
+                  end = std::clamp<int64_t>(ends[1], begin, rank);
     const Tensor sizes = shape(x.input());
-    if (ends[0] == 0 && ends[1] == rank) return {sizes};
-    return {slice(sizes, {ends[0]}, {ends[1] - ends[0]})};
+    if (begin == 0 && end == rank) return {sizes};
+    return {slice(sizes, {begin}, {end - begin})};
   };
   builds["Size"] = [](const OnnxImport& x) -> Tensors { return {size(x.input())}; };
   builds["Reshape"] = reshape_as_onnx;
@@ -146,8 +151,17 @@ void add_repetitions(OnnxBuilds& builds) {
   builds["Tile"] = [](const OnnxImport& x) -> Tensors { return {tile(x.input(), x.constant_integers(1))}; };
   builds["Range"] = [](const OnnxImport& x) -> Tensors {
     const auto start = value_of(x.input(0)), limit = value_of(x.input(1)), delta = value_of(x.input(2));
-    if (start && limit && delta)
-      return {constant(at::arange(start->item(), limit->item(), delta->item(), start->scalar_type()))};
+    if (start && limit && delta) {
+      const auto number = [](const at::Tensor& value) {
+        return value.is_floating_point() ? Attribute(value.item().toDouble())
+                                         : Attribute(value.item().toLong());
+      };
+      return {call("aten::arange.start_step", {},
+                   {{"start", number(*start)},
+                    {"end", number(*limit)},
+                    {"step", number(*delta)},
+                    {"dtype", start->scalar_type()}})};
+    }
     if (!start || !delta || start->item().toDouble() != 0 || delta->item().toDouble() != 1)
       throw ImportFailure{"expected a range from 0 in steps of 1, or constants"};
     return {range(x.input(1))};
@@ -163,10 +177,11 @@ Tensors split_as_onnx(const OnnxImport& x) {
 /// One dimension of ONNX's Slice.
 Tensor slice_along(const Tensor& x, int64_t axis, int64_t begin, int64_t end, int64_t step) {
   if (axis < 0 || axis >= x.rank()) throw ImportFailure{"slices a dimension that is not there"};
+  constexpr int64_t kFar = std::numeric_limits<int32_t>::max();
+  if (step == 0 || step > kFar || step < -kFar)
+    throw ImportFailure{"expected a step of at least 1 and at most 2^31, forwards or backwards"};
   if (step > 0)
     return call("aten::slice.Tensor", {x}, {{"dim", axis}, {"start", begin}, {"end", end}, {"step", step}});
-  constexpr int64_t kFar = std::numeric_limits<int32_t>::max();
-  if (step == 0 || step < -kFar) throw ImportFailure{"expected steps other than 0"};
   if (step == -1 && begin == -1 && end < -kFar) return reverse(x, {axis});
   Ints begins(static_cast<size_t>(axis), 0), ends(begins.size(), kFar), steps(begins.size(), 1);
   begins.push_back(begin);
@@ -220,6 +235,7 @@ Tensors pad_as_onnx(const OnnxImport& x) {
     return {pad_at_run_time(x.input(), x.input(1))};
   }
   const Ints pads = x.constant_integers(1);
+  check_lengths("pads", pads, 0);
   const size_t rank = pads.size() / 2;
   std::vector<std::pair<int64_t, int64_t>> paddings;
   for (size_t axis = 0; axis < rank; ++axis) paddings.emplace_back(pads[axis], pads[axis + rank]);

@@ -24,6 +24,7 @@ void check_image(const OnnxImport& node) {
 Size2D pair(const OnnxImport& node, const std::string& name) {
   const Ints two = node.integers(name, {1, 1});
   if (two.size() != 2) throw ImportFailure{"expected two numbers for " + name};
+  check_lengths(name, two, 1);
   return {two[0], two[1]};
 }
 
@@ -48,6 +49,7 @@ Padding padding_of(const OnnxImport& node) {
   } else if (mode == "NOTSET") {
     padding.pads = node.integers("pads", {0, 0, 0, 0});
     if (padding.pads.size() != 4) throw ImportFailure{"expected four pads"};
+    check_lengths("pads", padding.pads, 0);
   } else if (mode != "VALID") {
     throw ImportFailure{"pads in the mode " + mode};
   }
@@ -75,6 +77,8 @@ Tensors convolve_transposed(const OnnxImport& node) {
   const Ints cropped{pads[2] - pads[0], pads[3] - pads[1]};
   if (cropped[0] < 0 || cropped[1] < 0) throw ImportFailure{"crops more before than after"};
   const Ints dilations = node.integers("dilations", {1, 1}), strides = node.integers("strides", {1, 1});
+  check_lengths("dilations", dilations, 1);
+  check_lengths("strides", strides, 1);
   Tensor y = call("aten::convolution", {node.input(0), node.input(1), node.has(2) ? node.input(2) : Tensor()},
                   {{"stride", strides},
                    {"padding", Ints{pads[0], pads[1]}},
@@ -164,7 +168,8 @@ Tensors instance_norm(const OnnxImport& node) {
 /// ONNX divides alpha by the number of channels summed over, and has them second.
 Tensors lrn(const OnnxImport& node) {
   const int64_t size = node.integer("size", 0), rank = node.input().rank();
-  if (size < 1 || size % 2 == 0) throw ImportFailure{"expected an odd number of channels to sum over"};
+  check_lengths("size", {size}, 1);
+  if (size % 2 == 0) throw ImportFailure{"expected an odd number of channels to sum over"};
   if (rank < 2) throw ImportFailure{"expected channels in the second dimension"};
   Ints last{0}, second{0, rank - 1};
   for (int64_t axis = 2; axis < rank; ++axis) last.push_back(axis);

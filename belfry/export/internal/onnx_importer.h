@@ -60,6 +60,9 @@ void add_math_builds(OnnxBuilds& builds);
 void add_array_builds(OnnxBuilds& builds);
 void add_nn_builds(OnnxBuilds& builds);
 
+/// Throws ImportFailure unless each of `lengths` is at least `least` and can be added and multiplied safely.
+void check_lengths(const std::string& what, const std::vector<int64_t>& lengths, int64_t least);
+
 /// The value of a constant node; nothing for another.
 std::optional<at::Tensor> value_of(const Tensor& tensor);
 /// What is known at once of a list of sizes: kDynamic where only a run knows. Nothing where not even their

@@ -29,8 +29,10 @@ constexpr int32_t kFloatType = 1, kIntType = 2, kStringType = 3, kTensorType = 4
 }  // namespace attribute
 namespace tensor {
 constexpr uint32_t kDims = 1, kDataType = 2, kFloatData = 4, kInt32Data = 5, kInt64Data = 7, kName = 8,
-                   kRawData = 9, kDoubleData = 10, kUint64Data = 11, kExternalData = 13;
-}
+                   kRawData = 9, kDoubleData = 10, kUint64Data = 11, kExternalData = 13, kDataLocation = 14;
+constexpr int32_t kExternal = 1;  // a value of kDataLocation
+constexpr uint32_t kEntryKey = 1, kEntryValue = 2;
+}  // namespace tensor
 namespace value {
 constexpr uint32_t kName = 1, kType = 2;
 constexpr uint32_t kTypeTensor = 1, kElementType = 1, kShape = 2, kDim = 1, kDimValue = 1, kDimName = 2;
