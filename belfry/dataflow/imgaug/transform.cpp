@@ -11,6 +11,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "belfry/base/error.h"
+#include "belfry/dataflow/imgaug/internal/cubic_resize.h"
 #include "belfry/dataflow/imgaug/internal/mat.h"
 #include "belfry/dataflow/imgaug/internal/pixel_transform.h"
 
@@ -150,6 +151,7 @@ at::Tensor ResizeTransform::transform_image(const at::Tensor& image) const {
   check_size(*this, image, h, w);
   if (new_h == h && new_w == w) return image;
   return with_mats(image, new_h, new_w, [this](const cv::Mat& from, cv::Mat& to) {
+    if (interpolation == Interpolation::kCubic && can_resize_cubic(from)) return resize_cubic(from, to);
     cv::resize(from, to, to.size(), 0, 0, static_cast<int>(interpolation));
   });
 }
