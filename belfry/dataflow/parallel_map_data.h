@@ -13,7 +13,7 @@ struct MultiThreadMapDataOptions {
 
 /// MapData whose function runs in `num_thread` threads. Produces exactly what MapData would, in the same
 /// order, for any number of threads: one pass of it is one pass of the source, and a slow datapoint delays
-/// those after it.
+/// those after it. (So it is always what tensorpack calls strict.)
 ///
 /// The function is called from several threads at once; the source is used by one of them at a time.
 /// Exceptions arrive at their datapoint's place: the function's as in MapData, the source's unchanged. The
