@@ -9,8 +9,8 @@
 #include <sstream>
 
 #include "belfry/base/error.h"
-#include "belfry/base/rng.h"
 #include "belfry/formats/npz.h"
+#include "tests/imgaug/pictures.h"
 #include "tests/support/message_of.h"
 #include "tests/support/python.h"
 #include "tests/support/temp_dir.h"
@@ -18,25 +18,7 @@
 namespace belfry::imgaug {
 namespace {
 
-using test::message_of, testing::HasSubstr;
-
-constexpr uint64_t kMaxFile = 1 << 24;
-
-std::string load(const std::string& path) {
-  return read_file(FileSystem::posix(), path, kMaxFile);
-}
-
-at::Tensor random_image(int64_t height, int64_t width, int64_t channels) {
-  at::Tensor image = at::empty({height, width, channels}, at::kByte);
-  Rng rng(7);
-  // Blocks of colour and some noise.
-  for (int64_t i = 0; i < image.numel(); ++i) {
-    const int64_t x = i / channels % width, y = i / channels / width;
-    image.mutable_data_ptr<uint8_t>()[i] =
-        static_cast<uint8_t>((x / 11 * 40 + y / 7 * 25 + i % channels * 50 + rng.below(20)) % 256);
-  }
-  return image;
-}
+using test::message_of, test::random_picture, testing::HasSubstr;
 
 std::string encoded(const at::Tensor& image, JpegEncodeOptions options = {}) {
   at::Tensor bytes = encode_jpeg(image, options);
@@ -75,7 +57,7 @@ class JpegWithOpenCv : public testing::Test {
     throw DataError("expected.npz", "has no array " + name);
   }
   static std::string file(const std::string& name) {
-    return load(name.ends_with(".JPEG") ? name : *folder / (name + ".jpg"));
+    return test::load(name.ends_with(".JPEG") ? name : *folder / (name + ".jpg"));
   }
 
   static inline test::TempDir* folder = nullptr;
@@ -137,7 +119,7 @@ TEST_F(JpegWithOpenCv, RegionsOfAnyKindOfFileAreCutFromTheWholePicture) {
 }
 
 TEST(Jpeg, ScaledPicturesHaveRoundedUpSizesAndSimilarColours) {
-  const std::string bytes = encoded(random_image(45, 70, 3));
+  const std::string bytes = encoded(random_picture(45, 70, 3));
   at::Tensor whole = decoded(bytes).to(at::kFloat);
   for (int64_t scale = 1; scale <= 8; ++scale) {
     at::Tensor small = decoded(bytes, {.scale = scale});
@@ -147,7 +129,7 @@ TEST(Jpeg, ScaledPicturesHaveRoundedUpSizesAndSimilarColours) {
 }
 
 TEST(Jpeg, TruncatedFilesAreErrorsUnlessAccepted) {
-  const std::string whole = encoded(random_image(40, 60, 3));
+  const std::string whole = encoded(random_picture(40, 60, 3));
   for (size_t size = 1; size < whole.size() - 2; size += 13) {
     std::string part = whole.substr(0, size);
     EXPECT_NE(message_of<DataError>([&] { decoded(part, {.name = "photo.jpg"}); }), "nothing was thrown");
@@ -163,7 +145,7 @@ TEST(Jpeg, AlteredFilesAreDecodedOrRefused) {
   Rng rng(11);
   int refused = 0;
   for (int64_t channels : {1, 3}) {
-    const std::string whole = encoded(random_image(33, 47, channels), {.quality = 80});
+    const std::string whole = encoded(random_picture(33, 47, channels), {.quality = 80});
     for (int i = 0; i < 1500; ++i) {
       std::string bytes = whole;
       for (uint64_t n = 1 + rng.below(4); n > 0; --n) {
@@ -190,7 +172,7 @@ TEST(Jpeg, WhatIsNoJpegIsRefused) {
 }
 
 TEST(Jpeg, HugePicturesAreRefusedBeforeTheyTakeMemory) {
-  std::string bytes = encoded(random_image(8, 8, 1));
+  std::string bytes = encoded(random_picture(8, 8, 1));
   const size_t frame = bytes.find("\xff\xc0");
   bytes.replace(frame + 5, 4, "\xff\xdc\xff\xdc");
   EXPECT_THAT(message_of<DataError>([&] { decoded(bytes); }),
@@ -198,15 +180,15 @@ TEST(Jpeg, HugePicturesAreRefusedBeforeTheyTakeMemory) {
 }
 
 TEST(Jpeg, MisuseIsNamed) {
-  const std::string bytes = encoded(random_image(8, 9, 3));
+  const std::string bytes = encoded(random_picture(8, 9, 3));
   EXPECT_THAT(message_of<UsageError>([&] { decoded(bytes, {.scale = 9}); }),
               HasSubstr("1 to 8 eighths, got 9"));
   EXPECT_THAT(message_of<UsageError>([&] {
                 decoded(bytes, {.region = PixelRect{0, 5, 8, 5}});
               }),
               HasSubstr("[8, 9], got rows 0 to 8 and columns 5 to 10"));
-  EXPECT_THAT(message_of<UsageError>([&] { encode_jpeg(random_image(8, 8, 2)); }), HasSubstr("[8, 8, 2]"));
-  EXPECT_THAT(message_of<UsageError>([&] { encode_jpeg(random_image(8, 8, 3), {.quality = 0}); }),
+  EXPECT_THAT(message_of<UsageError>([&] { encode_jpeg(random_picture(8, 8, 2)); }), HasSubstr("[8, 8, 2]"));
+  EXPECT_THAT(message_of<UsageError>([&] { encode_jpeg(random_picture(8, 8, 3), {.quality = 0}); }),
               HasSubstr("1 to 100, got 0"));
 }
 
