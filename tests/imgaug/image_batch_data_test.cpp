@@ -5,6 +5,8 @@
 #include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 
+#include <set>
+
 #include "belfry/base/error.h"
 #include "belfry/dataflow/batch_data.h"
 #include "belfry/dataflow/imgaug/image_flows.h"
@@ -81,6 +83,17 @@ TEST(ImageBatchData, ResumesInTheMiddle) {
     ASSERT_EQ(rest.size(), whole.size() - begin);
     for (size_t i = 0; i < rest.size(); ++i) EXPECT_TRUE(rest[i][0].equal(whole[begin + i][0]));
   }
+}
+
+TEST(ImageBatchData, UsesMemoryAgainThatNobodyHolds) {
+  ImageBatchData flow(RepeatedData(DataFromList(jpegs(4)), -1), 4, CenterCrop(20), {.num_thread = 2});
+  DataIterator pass = flow.iterator();
+  std::set<const void*> places;
+  const at::Tensor held = (*pass.next())[0].select(0, 1), before = held.clone();
+  for (int64_t i = 0; i < 20; ++i) places.insert((*pass.next())[0].const_data_ptr());
+  EXPECT_LT(places.size(), 5u);
+  EXPECT_TRUE(held.equal(before));
+  EXPECT_FALSE(places.contains(held.storage().data()));
 }
 
 TEST(ImageBatchData, AnErrorComesAfterTheBatchesBeforeIt) {

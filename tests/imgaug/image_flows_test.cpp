@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "belfry/base/error.h"
+#include "belfry/dataflow/imgaug/image_folder.h"
 #include "belfry/dataflow/imgaug/imgaug.h"
 #include "belfry/dataflow/parallel_map_data.h"
 #include "belfry/dataflow/raw.h"
@@ -88,6 +89,26 @@ TEST(ImageFromFile, RefusesWhatMakesNoSense) {
               HasSubstr("1 or 3 channels, got 2"));
   EXPECT_THAT(message_of<UsageError>([] { ImageFromFile({"a"}, {.resize = Size2(3), .encoded = true}); }),
               HasSubstr("got both"));
+}
+
+TEST_F(ImageFiles, InAFolderForEachClassHaveLabels) {
+  for (const char* name : {"fish", "bird/small", "empty"}) FileSystem::posix().make_dirs(folder / name);
+  for (const char* path : {"fish/b.jpg", "fish/a.JPEG", "bird/small/c.Png", "fish/notes.txt"}) {
+    write(folder / path, at::tensor({path[5]}, at::kByte));
+  }
+  ImageFolder flow(folder.path());
+  EXPECT_THAT(flow.classes(), testing::ElementsAre("bird", "fish"));
+  std::vector<std::pair<int, int64_t>> found;
+  for (Datapoint& d : flow.iterator()) found.emplace_back(d[0].item<int>(), d[1].item<int64_t>());
+  EXPECT_THAT(found, testing::ElementsAre(std::pair('s', 0), std::pair('a', 1), std::pair('b', 1)));
+  EXPECT_EQ((*flow.iterator_at({.index = 2}).next())[1].item<int64_t>(), 1);
+}
+
+TEST(ImageFolder, WithoutImagesIsNamed) {
+  test::TempDir folder;
+  EXPECT_THAT(message_of<DataError>([&] { ImageFolder(folder.path()); }),
+              HasSubstr(folder.path() + ": expected images in a folder for each class"));
+  EXPECT_THAT(message_of<DataError>([&] { ImageFolder(folder / "none"); }), HasSubstr("No such file"));
 }
 
 // Datapoints {0, picture} with the pictures still JPEGs, or not.

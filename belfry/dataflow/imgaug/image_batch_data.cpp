@@ -1,12 +1,14 @@
 #include "belfry/dataflow/imgaug/image_batch_data.h"
 
 #include <ATen/Context.h>
+#include <ATen/ops/alias.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/stack.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -34,6 +36,29 @@ std::string describe(const at::Tensor& tensor) {
   return fmt::format("{} [{}]", c10::toString(tensor.scalar_type()), fmt::join(tensor.sizes(), ", "));
 }
 
+// Batches of the same size, which are used again when nobody else holds them any more: new memory of that
+// size would come from the system, page by page, each time.
+class BatchMemory {
+ public:
+  at::Tensor take(at::IntArrayRef shape, at::TensorOptions options) {
+    std::lock_guard lock(mutex_);
+    for (at::Tensor& tensor : tensors_) {
+      if (tensor.storage().use_count() != 1 || tensor.sizes() != shape) continue;
+      // What the last holder did with the memory comes before what is done with it now.
+      std::atomic_thread_fence(std::memory_order_acquire);
+      return tensor.alias();
+    }
+    // Held by somebody who keeps them, or of another size.
+    if (tensors_.size() == kMost) tensors_.erase(tensors_.begin());
+    return tensors_.emplace_back(at::empty(shape, options)).alias();
+  }
+
+ private:
+  static constexpr size_t kMost = 4;
+  std::mutex mutex_;
+  std::vector<at::Tensor> tensors_;
+};
+
 // A batch that is being made: datapoints come in order, images are done in any order.
 struct Batch {
   std::mutex mutex;   // of `images`, until it is there
@@ -47,12 +72,13 @@ struct Batch {
 };
 
 // The part of `images` for the image of a slot. The first image tells the size of all.
-at::Tensor slot_for(Batch& batch, int64_t slot, const at::Tensor& image, const Work& work) {
+at::Tensor slot_for(Batch& batch, int64_t slot, const at::Tensor& image, const Work& work,
+                    BatchMemory& memory) {
   std::lock_guard lock(batch.mutex);
   if (!batch.images.defined()) {
     std::vector<int64_t> shape = image.sizes().vec();
     shape.insert(shape.begin(), work.batch_size);
-    batch.images = at::empty(
+    batch.images = memory.take(
         shape,
         at::TensorOptions(work.options.as_uint8 ? at::kByte : at::kFloat).pinned_memory(work.options.pinned));
   }
@@ -86,8 +112,7 @@ class ImageBatches {
     std::shared_ptr<Batch> batch;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(
-          lock, [&] { return ended_ ? batches_.empty() || is_done(*batches_.front()) : is_front_done(); });
+      changed_.wait(lock, [&] { return batches_.empty() ? ended_ : is_done(*batches_.front()); });
       if (batches_.empty()) return std::nullopt;
       batch = std::move(batches_.front());
       batches_.pop_front();
@@ -101,7 +126,6 @@ class ImageBatches {
   static bool is_done(const Batch& batch) {
     return batch.closed && batch.done == static_cast<int64_t>(batch.datapoints.size());
   }
-  bool is_front_done() const { return !batches_.empty() && is_done(*batches_.front()); }
 
   struct Slot {
     std::shared_ptr<Batch> batch;
@@ -185,7 +209,7 @@ class ImageBatches {
       Rng rng(work_->options.seed, static_cast<uint64_t>(work_->pass), static_cast<uint64_t>(slot.index));
       const at::Tensor image =
           imgaug::augment_any(slot.image, *work_->augmentor, rng, work_->options.decode_augment);
-      const at::Tensor out = slot_for(*slot.batch, slot.slot, image, *work_);
+      const at::Tensor out = slot_for(*slot.batch, slot.slot, image, *work_, memory_);
       if (!work_->options.as_uint8)
         return imgaug::normalize(image, work_->options.mean, work_->options.std, out);
       if (image.scalar_type() != at::kByte) {
@@ -238,6 +262,7 @@ class ImageBatches {
   }
 
   const std::shared_ptr<const Work> work_;
+  BatchMemory memory_;
   std::mutex source_mutex_;  // guards source_; taken before mutex_
   DataIterator source_;
 

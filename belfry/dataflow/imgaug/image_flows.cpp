@@ -1,6 +1,5 @@
 #include "belfry/dataflow/imgaug/image_flows.h"
 
-#include <ATen/ops/empty.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,18 +15,11 @@ namespace {
 
 using imgaug::TransformPtr;
 
-at::Tensor read_bytes(const std::string& path) {
-  const auto file = FileSystem::posix().open(path);
-  at::Tensor bytes = at::empty({static_cast<int64_t>(file->size())}, at::kByte);
-  file->read(0, std::as_writable_bytes(std::span(bytes.mutable_data_ptr<uint8_t>(), file->size())));
-  return bytes;
-}
-
 struct FilePass {
   std::optional<Datapoint> next() {
     if (position == order.size()) return std::nullopt;
     const std::string& path = (*files)[order[position++]];
-    at::Tensor bytes = read_bytes(path);
+    at::Tensor bytes = imgaug::read_bytes(path);
     if (options.encoded) return Datapoint{bytes};
     const auto order = options.channel == 1 ? imgaug::PixelOrder::kGray : imgaug::PixelOrder::kRgb;
     at::Tensor image = imgaug::decode_image(imgaug::bytes_of(bytes), {.order = order, .name = path});

@@ -1,5 +1,10 @@
 #pragma once
 
+#include <ATen/ops/empty.h>
+
+#include <span>
+#include <string>
+
 #include "belfry/dataflow/imgaug/decode_augment.h"
 
 namespace belfry::imgaug {
@@ -13,6 +18,15 @@ inline bool is_encoded(const at::Tensor& value) {
 /// Requires: is_encoded. Valid while the tensor lives.
 inline ByteSpan bytes_of(const at::Tensor& value) {
   return std::as_bytes(std::span(value.const_data_ptr<uint8_t>(), static_cast<size_t>(value.numel())));
+}
+
+/// The content of a file as uint8 [size].
+inline at::Tensor read_bytes(const std::string& path) {
+  const auto file = FileSystem::posix().open(path);
+  const uint64_t size = file->size();
+  at::Tensor bytes = at::empty({static_cast<int64_t>(size)}, at::kByte);
+  file->read(0, std::as_writable_bytes(std::span(bytes.mutable_data_ptr<uint8_t>(), size)));
+  return bytes;
 }
 
 inline ImageSpec spec_of_any(const at::Tensor& value, const DecodeAugmentOptions& options) {

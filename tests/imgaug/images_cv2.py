@@ -1,9 +1,10 @@
-"""Writes JPEGs of many kinds to a folder, with the pixels that OpenCV decodes and the bytes that it encodes.
+"""Writes JPEGs and PNGs of many kinds to a folder, with the pixels that OpenCV decodes and the bytes that it encodes.
 
-Usage: jpeg_cv2.py FOLDER
+Usage: images_cv2.py FOLDER
 """
 import pathlib
 import sys
+import zlib
 
 import cv2
 import numpy as np
@@ -58,6 +59,34 @@ def cmyk(planes):
     return jpeg + b"\xff\xd9"
 
 
+def png(rows, bits, colour_type, chunks):
+    """For the kinds that OpenCV does not write."""
+    def chunk(name, content):
+        return len(content).to_bytes(4, "big") + name + content + zlib.crc32(name + content).to_bytes(4, "big")
+    header = (len(rows[0]) * 8 // bits).to_bytes(4, "big") + len(rows).to_bytes(4, "big") + bytes([bits, colour_type, 0, 0, 0])
+    data = zlib.compress(b"".join(b"\0" + bytes(row) for row in rows))
+    parts = [(b"IHDR", header), *chunks, (b"IDAT", data), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+def pngs(picture):
+    def encode_png(pixels):
+        return cv2.imencode(".png", pixels)[1].tobytes()
+
+    alpha = np.dstack([picture, picture[:, :, 0]])
+    palette = bytes(np.random.RandomState(1).randint(0, 256, 768, np.uint8))
+    return {
+        "colour.png": encode_png(picture),
+        "gray.png": encode_png(picture[:, :, 0]),
+        "alpha.png": encode_png(alpha),
+        "colour16.png": encode_png(picture.astype(np.uint16) * 255 + 13),
+        "gray16.png": encode_png(picture[:, :, 0].astype(np.uint16) * 250),
+        "palette.png": png(picture[:, :, 1], 8, 3, [(b"PLTE", palette)]),
+        "palette_alpha.png": png(picture[:, :, 1], 8, 3, [(b"PLTE", palette), (b"tRNS", bytes(range(256)))]),
+        "one_bit.png": png(picture[:, :16, 2], 1, 0, []),
+    }
+
+
 def main(folder):
     picture = scene(93, 131)
     plain = encode(picture, cv2.IMWRITE_JPEG_QUALITY, 90)
@@ -73,9 +102,11 @@ def main(folder):
     }
     for orientation in range(1, 9):
         files[f"orientation{orientation}"] = with_orientation(plain, orientation, ["big", "little"][orientation % 2])
+    files = {f"{name}.jpg": content for name, content in files.items()}
+    files.update(pngs(picture))
     arrays = {"picture": picture}
     for name, content in files.items():
-        (folder / f"{name}.jpg").write_bytes(content)
+        (folder / name).write_bytes(content)
         encoded = np.frombuffer(content, np.uint8)
         arrays[f"{name}/bgr"] = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
         arrays[f"{name}/gray"] = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE)[:, :, None]

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "belfry/base/error.h"
+#include "belfry/dataflow/imgaug/decode_image.h"
 #include "belfry/formats/npz.h"
 #include "tests/imgaug/pictures.h"
 #include "tests/support/message_of.h"
@@ -29,12 +30,12 @@ at::Tensor decoded(const std::string& bytes, const JpegDecodeOptions& options = 
   return decode_jpeg(as_byte_span(bytes), options);
 }
 
-class JpegWithOpenCv : public testing::Test {
+class ImagesWithOpenCv : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     if (!test::python_available()) return;
     folder = new test::TempDir;
-    std::istringstream lines(test::run_python("tests/imgaug/jpeg_cv2.py", {folder->path()}));
+    std::istringstream lines(test::run_python("tests/imgaug/images_cv2.py", {folder->path()}));
     for (std::string line; std::getline(lines, line);) names.push_back(line);
     expected = new NpzReader(*folder / "expected.npz");
   }
@@ -57,7 +58,7 @@ class JpegWithOpenCv : public testing::Test {
     throw DataError("expected.npz", "has no array " + name);
   }
   static std::string file(const std::string& name) {
-    return test::load(name.ends_with(".JPEG") ? name : *folder / (name + ".jpg"));
+    return test::load(name.ends_with(".JPEG") ? name : *folder / name);
   }
 
   static inline test::TempDir* folder = nullptr;
@@ -65,44 +66,47 @@ class JpegWithOpenCv : public testing::Test {
   static inline std::vector<std::string> names;
 };
 
-TEST_F(JpegWithOpenCv, PixelsAreTheSame) {
+TEST_F(ImagesWithOpenCv, PixelsAreTheSame) {
   for (const std::string& name : names) {
     const size_t slash = name.rfind('/');
     const bool is_gray = name.substr(slash) == "/gray";
-    at::Tensor image = decoded(file(name.substr(0, slash)),
-                               {.order = is_gray ? PixelOrder::kGray : PixelOrder::kBgr, .name = name});
-    EXPECT_TRUE(image.equal(array(name))) << name;
+    const std::string bytes = file(name.substr(0, slash));
+    const DecodeOptions options{.order = is_gray ? PixelOrder::kGray : PixelOrder::kBgr, .name = name};
+    const at::Tensor image = decode_image(as_byte_span(bytes), options), expected = array(name);
+    EXPECT_TRUE(image.equal(expected)) << name;
+    const ImageSpec spec = read_image_spec(as_byte_span(bytes), options);
+    EXPECT_EQ(spec, spec_of(expected)) << name;
   }
-  EXPECT_GE(names.size(), 32u);
+  EXPECT_GE(names.size(), 48u);
 }
 
-TEST_F(JpegWithOpenCv, RgbIsTheReverseOfBgr) {
-  for (const char* name : {"colour", "gray", "cmyk"}) {
+TEST_F(ImagesWithOpenCv, RgbIsTheReverseOfBgr) {
+  for (const char* name : {"colour.jpg", "gray.jpg", "cmyk.jpg"}) {
     at::Tensor rgb = decoded(file(name), {.order = PixelOrder::kRgb});
     EXPECT_TRUE(rgb.flip({2}).equal(array(std::string(name) + "/bgr"))) << name;
   }
 }
 
-TEST_F(JpegWithOpenCv, BytesAreTheSame) {
+TEST_F(ImagesWithOpenCv, BytesAreTheSame) {
   for (int64_t quality : {1, 50, 95, 100}) {
     at::Tensor bytes = encode_jpeg(array("picture"), {.quality = quality, .order = PixelOrder::kBgr});
     EXPECT_TRUE(bytes.equal(array("encoded/" + std::to_string(quality)))) << quality;
   }
 }
 
-TEST_F(JpegWithOpenCv, TheHeaderTellsTheSizeOfTheUprightPicture) {
-  JpegInfo turned = read_jpeg_info(as_byte_span(file("orientation6")));
+TEST_F(ImagesWithOpenCv, TheHeaderTellsTheSizeOfTheUprightPicture) {
+  JpegInfo turned = read_jpeg_info(as_byte_span(file("orientation6.jpg")));
   EXPECT_EQ(turned.height, 131);
   EXPECT_EQ(turned.width, 93);
   EXPECT_EQ(turned.orientation, 6);
-  EXPECT_TRUE(read_jpeg_info(as_byte_span(file("progressive"))).is_progressive);
-  EXPECT_EQ(read_jpeg_info(as_byte_span(file("cmyk"))).components, 4);
+  EXPECT_TRUE(read_jpeg_info(as_byte_span(file("progressive.jpg"))).is_progressive);
+  EXPECT_EQ(read_jpeg_info(as_byte_span(file("cmyk.jpg"))).components, 4);
 }
 
-TEST_F(JpegWithOpenCv, RegionsOfAnyKindOfFileAreCutFromTheWholePicture) {
+TEST_F(ImagesWithOpenCv, RegionsOfAnyKindOfFileAreCutFromTheWholePicture) {
   Rng rng(3);
   for (const std::string& name : names) {
-    if (!name.ends_with("/bgr")) continue;
+    if (!name.ends_with("/bgr") || name.find(".png") != std::string::npos) continue;
     const std::string bytes = file(name.substr(0, name.rfind('/')));
     for (int64_t scale : {8, 4, 2, 1, 7}) {
       at::Tensor whole = decoded(bytes, {.scale = scale});
@@ -161,6 +165,25 @@ TEST(Jpeg, AlteredFilesAreDecodedOrRefused) {
     }
   }
   EXPECT_GT(refused, 300);
+}
+
+TEST_F(ImagesWithOpenCv, AlteredPngsAreDecodedOrRefused) {
+  Rng rng(12);
+  int refused = 0;
+  for (const char* name : {"colour.png", "palette_alpha.png", "one_bit.png"}) {
+    const std::string whole = file(name);
+    for (int i = 0; i < 300; ++i) {
+      std::string bytes = i % 3 == 0 ? whole.substr(0, rng.below(whole.size())) : whole;
+      if (i % 3 != 0) bytes[rng.below(bytes.size())] = static_cast<char>(rng.bits());
+      try {
+        decode_image(as_byte_span(bytes), {.max_pixels = 1'000'000, .name = "a.png"});
+      } catch (const DataError& error) {
+        EXPECT_THAT(error.what(), testing::StartsWith("a.png: "));
+        ++refused;
+      }
+    }
+  }
+  EXPECT_GT(refused, 500);
 }
 
 TEST(Jpeg, WhatIsNoJpegIsRefused) {
