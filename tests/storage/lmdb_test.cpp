@@ -1,6 +1,7 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/full.h>
 #include <gmock/gmock.h>
+#include <lmdb.h>
 
 #include <filesystem>
 
@@ -31,6 +32,22 @@ class Lmdb : public testing::Test {
     std::string content = test::slurp(file_);
     change(content);
     test::spit(file_, content);
+  }
+
+  static void put(const std::string& path, const std::map<std::string, std::string>& entries) {
+    MDB_env* environment;
+    MDB_txn* transaction;
+    MDB_dbi dbi;
+    ASSERT_EQ(mdb_env_create(&environment), 0);
+    ASSERT_EQ(mdb_env_open(environment, path.c_str(), MDB_NOSUBDIR, 0644), 0);
+    ASSERT_EQ(mdb_txn_begin(environment, nullptr, 0, &transaction), 0);
+    ASSERT_EQ(mdb_dbi_open(transaction, nullptr, 0, &dbi), 0);
+    for (const auto& [key, value] : entries) {
+      MDB_val k{key.size(), const_cast<char*>(key.data())}, v{value.size(), const_cast<char*>(value.data())};
+      ASSERT_EQ(mdb_put(transaction, dbi, &k, &v, 0), 0);
+    }
+    ASSERT_EQ(mdb_txn_commit(transaction), 0);
+    mdb_env_close(environment);
   }
 
   test::TempDir folder_;
@@ -144,6 +161,33 @@ TEST_F(Lmdb, AFolderMayHoldTheDatabase) {
   LMDBSerializer::save(counting(3), inside);
   EXPECT_TRUE(std::filesystem::exists(inside + "/data.mdb"));
   EXPECT_EQ(values(LMDBSerializer::load(inside, {.shuffle = false})), range(3));
+}
+
+// {channels 2, height 1, width 3, data, label 300} as protobuf writes it.
+std::string caffe_datum(const std::string& data) {
+  return std::string("\x08\x02\x10\x01\x18\x03\x22") + static_cast<char>(data.size()) + data + "\x28\xac\x02";
+}
+
+TEST_F(Lmdb, CaffesImagesAreInterleaved) {
+  const std::string path = folder_ / "caffe";
+  put(path, {{"0", caffe_datum("abcABC")}, {"1", caffe_datum("encoded") + "\x38\x01"}});
+  LMDBDataDecoder flow = CaffeLMDB(path, {.shuffle = false});
+  DataIterator pass = flow.iterator();
+  const Datapoint plain = *pass.next(), encoded = *pass.next();
+  EXPECT_THAT(plain.at(0).sizes(), ElementsAre(1, 3, 2));
+  EXPECT_EQ(text(plain[0]), "aAbBcC");
+  EXPECT_EQ(plain.at(1).item<int64_t>(), 300);
+  EXPECT_EQ(text(encoded.at(0)), "encoded");
+}
+
+TEST_F(Lmdb, WhatIsNoImageOfCaffesIsAnErrorThatNamesTheKey) {
+  const std::string path = folder_ / "caffe";
+  put(path, {{"0", caffe_datum("abc")}, {"1", "\x22\x7f"}});
+  LMDBDataDecoder first = CaffeLMDB(path, {.keys = {"0"}}), second = CaffeLMDB(path, {.keys = {"1"}});
+  EXPECT_THAT(message_of<DataError>([&] { values(first); }),
+              AllOf(HasSubstr("key 0"), HasSubstr("expected the bytes of an image [2, 1, 3], got 3")));
+  EXPECT_THAT(message_of<DataError>([&] { values(second); }),
+              AllOf(HasSubstr("key 1"), HasSubstr("caffe.Datum")));
 }
 
 TEST_F(Lmdb, NoDatapointsAreADatabaseToo) {

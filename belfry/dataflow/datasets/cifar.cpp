@@ -2,6 +2,7 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/mean.h>
 #include <fmt/format.h>
 
 #include "belfry/dataflow/internal/data_file.h"
@@ -9,44 +10,80 @@
 namespace belfry {
 namespace {
 
-// A record is a label byte, then the 32 x 32 bytes of the red plane, the green and the blue.
-constexpr int64_t kRecordsPerFile = 10000, kSide = 32, kChannels = 3, kRecord = 1 + kChannels * kSide * kSide;
+constexpr int64_t kRecordsPerFile = 10000, kTrainRecords = 50000, kSide = 32, kChannels = 3,
+                  kPixels = kChannels * kSide * kSide;
 
-void read_file(const std::string& folder, const std::string& name, at::Tensor images, at::Tensor labels) {
-  internal::DataFile file(
-      folder, name,
-      fmt::format("{} bytes ({} records of {})", kRecordsPerFile * kRecord, kRecordsPerFile, kRecord));
-  std::vector<uint8_t> bytes = file.read(kRecordsPerFile * kRecord);
+// A record is its label bytes, then the 32 x 32 bytes of the red plane, the green and the blue.
+struct Format {
+  int64_t label_bytes;
+  int64_t label_byte;  // the one to use
+  int64_t classes;
+
+  int64_t record() const { return label_bytes + kPixels; }
+};
+
+void read_file(const std::string& folder, const std::string& name, const Format& format, at::Tensor images,
+               at::Tensor labels) {
+  const int64_t count = labels.size(0), record = format.record();
+  internal::DataFile file(folder, name,
+                          fmt::format("{} bytes ({} records of {})", count * record, count, record));
+  std::vector<uint8_t> bytes = file.read(static_cast<uint64_t>(count * record));
   file.expect_end();
-  for (size_t offset = 0; offset < bytes.size(); offset += kRecord) {
-    if (bytes[offset] >= 10)
-      file.fail(offset, fmt::format("expected a label below 10, got {}", bytes[offset]));
+  for (int64_t i = 0; i < count; ++i) {
+    const auto offset = static_cast<size_t>(i * record + format.label_byte);
+    if (bytes[offset] >= format.classes)
+      file.fail(offset, fmt::format("expected a label below {}, got {}", format.classes, bytes[offset]));
   }
-  at::Tensor records = at::from_blob(bytes.data(), {kRecordsPerFile, kRecord}, at::TensorOptions(at::kByte));
-  labels.copy_(records.select(1, 0));
-  images.copy_(records.slice(1, 1).view({kRecordsPerFile, kChannels, kSide, kSide}).permute({0, 2, 3, 1}));
+  at::Tensor records = at::from_blob(bytes.data(), {count, record}, at::TensorOptions(at::kByte));
+  labels.copy_(records.select(1, format.label_byte));
+  images.copy_(
+      records.slice(1, format.label_bytes).view({count, kChannels, kSide, kSide}).permute({0, 2, 3, 1}));
 }
 
-std::vector<at::Tensor> read(Split split, const std::string& folder) {
+std::vector<at::Tensor> read(const std::vector<std::string>& names, int64_t records_per_file,
+                             const Format& format, const std::string& folder) {
+  const int64_t count = static_cast<int64_t>(names.size()) * records_per_file;
+  at::Tensor images = at::empty({count, kSide, kSide, kChannels}, at::kByte);
+  at::Tensor labels = at::empty({count}, at::kLong);
+  int64_t begin = 0;
+  for (const std::string& name : names) {
+    read_file(folder, name, format, images.narrow(0, begin, records_per_file),
+              labels.narrow(0, begin, records_per_file));
+    begin += records_per_file;
+  }
+  return {images, labels};
+}
+
+std::vector<at::Tensor> read_10(Split split, const std::string& folder) {
   std::vector<std::string> names{"test_batch.bin"};
   if (split == Split::kTrain) {
     names = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
              "data_batch_5.bin"};
   }
-  const int64_t count = static_cast<int64_t>(names.size()) * kRecordsPerFile;
-  at::Tensor images = at::empty({count, kSide, kSide, kChannels}, at::kByte);
-  at::Tensor labels = at::empty({count}, at::kLong);
-  int64_t begin = 0;
-  for (const std::string& name : names) {
-    read_file(folder, name, images.narrow(0, begin, kRecordsPerFile),
-              labels.narrow(0, begin, kRecordsPerFile));
-    begin += kRecordsPerFile;
-  }
-  return {images, labels};
+  return read(names, kRecordsPerFile, {.label_bytes = 1, .label_byte = 0, .classes = 10}, folder);
+}
+
+std::vector<at::Tensor> read_100(Split split, const std::string& folder, bool coarse_labels) {
+  const Format coarse{.label_bytes = 2, .label_byte = 0, .classes = 20};
+  const Format fine{.label_bytes = 2, .label_byte = 1, .classes = 100};
+  const bool is_train = split == Split::kTrain;
+  return read({is_train ? "train.bin" : "test.bin"}, is_train ? kTrainRecords : kRecordsPerFile,
+              coarse_labels ? coarse : fine, folder);
 }
 
 }  // namespace
 
-Cifar10::Cifar10(Split split, const std::string& folder) : DataFromTensors(read(split, folder)) {}
+at::Tensor CifarBase::get_per_pixel_mean() const {
+  return at::mean(tensors()[0], 0, /*keepdim=*/false, at::kFloat);
+}
+
+at::Tensor CifarBase::get_per_channel_mean() const {
+  return get_per_pixel_mean().mean({0, 1});
+}
+
+Cifar10::Cifar10(Split split, const std::string& folder) : CifarBase(read_10(split, folder)) {}
+
+Cifar100::Cifar100(Split split, const std::string& folder, Cifar100Options options)
+    : CifarBase(read_100(split, folder, options.coarse_labels)) {}
 
 }  // namespace belfry

@@ -60,4 +60,9 @@ std::vector<at::Tensor> read(Split split, const std::string& folder) {
 
 Mnist::Mnist(Split split, const std::string& folder) : DataFromTensors(read(split, folder)) {}
 
+std::vector<std::string> FashionMnist::get_label_names() {
+  return {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+          "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
+}
+
 }  // namespace belfry

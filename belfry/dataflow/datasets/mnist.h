@@ -1,13 +1,14 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "belfry/dataflow/data_from_tensors.h"
 #include "belfry/dataflow/datasets/split.h"
 
 namespace belfry {
 
-/// MNIST handwritten digits, or another dataset in its files (Fashion-MNIST), in the order of the files.
+/// MNIST handwritten digits, or another dataset in its files, in the order of the files.
 /// Datapoint: {image float32 [28, 28, 1] in [0, 1], label int64 scalar in [0, 10)}.
 ///
 /// Reads the IDX files `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, or `t10k-…` for Split::kTest,
@@ -16,6 +17,14 @@ namespace belfry {
 class Mnist : public DataFromTensors {
  public:
   Mnist(Split split, const std::string& folder);
+};
+
+/// Zalando's Fashion-MNIST: the files, datapoints and errors of Mnist, other pictures.
+class FashionMnist : public Mnist {
+ public:
+  using Mnist::Mnist;
+  /// The name of each class: "T-shirt/top", …
+  static std::vector<std::string> get_label_names();
 };
 
 }  // namespace belfry

@@ -1,6 +1,8 @@
 #include "belfry/dataflow/storage/lmdb_data.h"
 
+#include <ATen/ops/scalar_tensor.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <numeric>
@@ -9,6 +11,8 @@
 #include "belfry/base/error_context.h"
 #include "belfry/dataflow/internal/stored_tensor.h"
 #include "belfry/dataflow/storage/internal/lmdb.h"
+#include "belfry/formats/array_info.h"
+#include "belfry/formats/caffe.h"
 #include "belfry/formats/msgpack.h"
 #include "belfry/formats/pickle.h"
 
@@ -133,6 +137,19 @@ struct DecodedPass {
   bool may_drop;
 };
 
+std::optional<Datapoint> decode_datum(std::string_view, ByteSpan value) {
+  const CaffeDatum datum = parse_caffe_datum("value", as_text(value));
+  const at::Tensor bytes = internal::tensor_of(PythonValue{as_byte_span(datum.data)}, "value");
+  const at::Tensor label = at::scalar_tensor(datum.label, at::kLong);
+  if (datum.encoded) return Datapoint{bytes, label};
+  const std::vector<int64_t> shape{datum.channels, datum.height, datum.width};
+  if (element_count(shape) != datum.data.size()) {
+    throw DataError("value", fmt::format("expected the bytes of an image [{}], got {}",
+                                         fmt::join(shape, ", "), datum.data.size()));
+  }
+  return Datapoint{bytes.view(shape).permute({1, 2, 0}).contiguous(), label};
+}
+
 }  // namespace
 
 LMDBData::LMDBData(const std::string& path, LMDBDataOptions options) {
@@ -170,6 +187,10 @@ LMDBDataDecoder::LMDBDataDecoder(LMDBData data, LMDBDecode decode, LMDBDataDecod
 
 DataIterator LMDBDataDecoder::start_pass(int64_t pass) {
   return DataIterator(DecodedPass{Entries(data_.contents_, pass), decode_, options_.may_drop});
+}
+
+LMDBDataDecoder CaffeLMDB(const std::string& path, LMDBDataOptions options) {
+  return LMDBDataDecoder(LMDBData(path, std::move(options)), decode_datum, {.may_drop = false});
 }
 
 }  // namespace belfry
