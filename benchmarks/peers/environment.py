@@ -1,9 +1,11 @@
-"""What benchmarks/training and benchmarks/inference have in common: a built Belfry, and its peers installed."""
+"""What the benchmarks with peers have in common: a built Belfry, its peers installed, and what is said of them."""
+import importlib.metadata
+import os
 import pathlib
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-PEERS = ROOT / ".env/peers"  # PyTorch, ONNX Runtime, OpenVINO
+PEERS = ROOT / ".env/peers"  # PyTorch, torchvision, ONNX Runtime, OpenVINO
 PEERS_PYTHON = PEERS / "bin/python3"
 TENSORFLOW = ROOT / ".env/python"
 TENSORFLOW_PYTHON = TENSORFLOW / "bin/python3"
@@ -19,15 +21,29 @@ def install_peers():
     pins, installed = "".join(file.read_text() for file in files), PEERS / ".pins"
     if installed.exists() and installed.read_text() == pins:
         return
-    print("installing PyTorch, ONNX Runtime and OpenVINO into .env/peers (several GB)", flush=True)
+    print("installing PyTorch, torchvision, ONNX Runtime and OpenVINO into .env/peers (several GB)", flush=True)
     run("/usr/bin/python3", "-m", "venv", PEERS)
     run(PEERS_PYTHON, "-m", "pip", "install", "-q", *(f"-r{file}" for file in files))
     installed.write_text(pins)
 
 
-def set_up(program):
+def set_up(program, *cmake_options):
     """Installs the peers, and builds `program` of this folder."""
     run("scripts/setup", "--tests")
     install_peers()
-    run("cmake", "--preset", "release", "-DBELFRY_BUILD_BENCHMARKS=ON", stdout=subprocess.DEVNULL)
+    run("cmake", "--preset", "release", "-DBELFRY_BUILD_BENCHMARKS=ON", *cmake_options, stdout=subprocess.DEVNULL)
     run("cmake", "--build", "--preset", "release", "--target", program, stdout=subprocess.DEVNULL)
+
+
+def print_environment(details, peers=(), tensorflow=()):
+    """The machine, `details`, and the versions of packages in .env/peers and .env/python."""
+    with open("/proc/cpuinfo") as info:
+        model = next(line.split(":")[1].strip() for line in info if line.startswith("model name"))
+    print(f"{model}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} at the start; {details}")
+    for folder, packages in ((PEERS, peers), (TENSORFLOW, tensorflow)):
+        path = [str(p) for p in folder.glob("lib/python3*/site-packages")]
+        for package in packages:
+            version = next(d.version for d in importlib.metadata.distributions(name=package, path=path))
+            print(f"{package} {version}", end="; ")
+    revision = run("git", "describe", "--always", "--dirty", capture_output=True, text=True).stdout.strip()
+    print(f"belfry {revision}")
