@@ -66,6 +66,7 @@ std::vector<Named> both_dtypes() {
       {"Shift", Shift({.horiz_frac = 0.1, .vert_frac = 0.1})},
       {"Rotation", Rotation(30)},
       {"Affine", Affine({.scale = Range{0.8, 1.2}, .rotate_max_deg = 20, .shear = 10})},
+      {"JpegNoise", JpegNoise()},
       {"GaussianDeform", GaussianDeform({{0.2, 0.2}, {0.7, 0.2}, {0.8, 0.8}, {0.5, 0.5}}, 224)},
   };
 }

@@ -6,6 +6,8 @@
 #include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 
+#include <cmath>
+
 #include "belfry/base/error.h"
 #include "belfry/dataflow/imgaug/convert.h"
 #include "belfry/dataflow/imgaug/crop.h"
@@ -161,14 +163,22 @@ TEST(Augmentors, RefuseImagesWithoutColour) {
   EXPECT_THAT(test::message_of<DataError>([&] { Hue().augment(gray, rng); }), HasSubstr("[Hue("));
 }
 
+TEST(Augmentors, BytesOfValuesThatAreNoNumbersAreBytes) {
+  const at::Tensor image = at::tensor({NAN, INFINITY, -INFINITY, 7.9}, at::kFloat).reshape({2, 2});
+  Rng rng(0);
+  const at::Tensor expected = at::tensor({0, 255, 0, 7}, at::kByte).reshape({2, 2});
+  EXPECT_TRUE(at::equal(ToUint8().augment(image, rng), expected));
+  EXPECT_TRUE(at::equal(Gamma({0, 0}).augment(image, rng), expected.to(at::kFloat)));
+}
+
 TEST(Augmentors, RefuseWrongParametersAtOnce) {
   const auto refuses = [](auto make) { return test::message_of<UsageError>(make); };
   EXPECT_THAT(refuses([] { Flip({}); }), HasSubstr("expected horiz or vert, got neither"));
   EXPECT_THAT(refuses([] { Flip({.horiz = true, .prob = 1.5}); }), HasSubstr("got 1.5"));
   EXPECT_THAT(refuses([] { Resize({0, 3}); }), HasSubstr("got 0 x 3"));
   EXPECT_THAT(refuses([] { RandomCrop(-1); }), HasSubstr("[RandomCrop] expected a positive size"));
-  EXPECT_THAT(refuses([] { Brightness(0); }), HasSubstr("delta > 0"));
-  EXPECT_THAT(refuses([] { Contrast({2, 1}); }), HasSubstr("from low to high, got {2, 1}"));
+  EXPECT_THAT(refuses([] { Brightness(0); }), HasSubstr("a finite delta > 0"));
+  EXPECT_THAT(refuses([] { Contrast({2, 1}); }), HasSubstr("from low to high and finite, got {2, 1}"));
   EXPECT_THAT(refuses([] { Saturation(1); }), HasSubstr("alpha in [0, 1)"));
   EXPECT_THAT(refuses([] { Gamma({-1, 1}); }), HasSubstr("above -1"));
   EXPECT_THAT(refuses([] { ColorSpace(-7); }), HasSubstr("got -7"));

@@ -192,6 +192,15 @@ TEST(Noise, IsClippedWhenAsked) {
   EXPECT_LT(GaussianNoise({.sigma = 9, .clip = false}).augment(black, rng).min().item<double>(), -9);
 }
 
+TEST(Noise, JpegTakesEachQualityAndKeepsOneChannel) {
+  const Numbers qualities = draws(JpegNoise({.quality_low = 98, .quality_high = 101}), first_number);
+  EXPECT_EQ(std::set(qualities.values.begin(), qualities.values.end()), (std::set<double>{98, 99, 100}));
+  const at::Tensor mask = at::full({20, 30}, 100, at::kFloat);
+  Rng rng(2);
+  EXPECT_EQ(spec_of(JpegNoise().augment(mask, rng)), spec_of(mask));
+  EXPECT_THAT(test::message_of<UsageError>([] { JpegNoise({.quality_low = 0}); }), HasSubstr("got [0, 100)"));
+}
+
 TEST(Noise, SaltAndPepperHaveTheirShares) {
   const at::Tensor gray = at::full({200, 200, 3}, 100, at::kByte);
   Rng rng(2);

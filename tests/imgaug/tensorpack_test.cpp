@@ -128,6 +128,8 @@ std::vector<Case> byte_colour_cases() {
       {"GaussianBlur", "photo", GaussianBlur({.size_low = 1, .size_high = 4})},
       {"GaussianBlur of two sizes", "photo",
        GaussianBlur({.size_low = 1, .size_high = 9, .sigma_range = {0.5, 3}, .symmetric = false})},
+      {"JpegNoise", "photo", JpegNoise()},
+      {"JpegNoise of floats", "float", JpegNoise()},
       {"MeanVarianceNormalize", "photo", MeanVarianceNormalize(), kRounding},
       {"MeanVarianceNormalize each", "photo", MeanVarianceNormalize(false), kRounding},
       {"MinMaxNormalize", "photo", MinMaxNormalize(), kRounding},

@@ -18,8 +18,7 @@ class ToUint8Transform final : public PixelTransform {
   bool is_per_value() const override { return true; }
   at::ScalarType output_dtype(at::ScalarType) const override { return at::kByte; }
   void apply(const Tile& tile, const ImageSums&) const override {
-    if (tile.dtype == at::kByte) return;
-    for (size_t c = 0; c < static_cast<size_t>(tile.channels); ++c) scale_shift(tile, c, 1, 0);  // clips
+    if (tile.dtype != at::kByte) clip_to_bytes(tile);
   }
 };
 

@@ -60,7 +60,8 @@ TransformPtr Hue::get_transform(const ImageSpec&, Rng& rng) const {
 }
 
 Brightness::Brightness(double delta, bool clip) : delta_(delta), clip_(clip) {
-  if (!(delta > 0)) throw UsageError(fmt::format("[Brightness] expected delta > 0, got {}", delta));
+  if (!(delta > 0) || std::isinf(delta))
+    throw UsageError(fmt::format("[Brightness] expected a finite delta > 0, got {}", delta));
 }
 
 TransformPtr Brightness::get_transform(const ImageSpec&, Rng& rng) const {
@@ -141,7 +142,8 @@ TransformPtr Saturation::get_transform(const ImageSpec&, Rng& rng) const {
 }
 
 Lighting::Lighting(double std, LightingOptions options) : std_(std), options_(options) {
-  if (!(std >= 0)) throw UsageError(fmt::format("[Lighting] expected std >= 0, got {}", std));
+  if (!(std >= 0) || std::isinf(std))
+    throw UsageError(fmt::format("[Lighting] expected a finite std >= 0, got {}", std));
 }
 
 TransformPtr Lighting::get_transform(const ImageSpec&, Rng& rng) const {

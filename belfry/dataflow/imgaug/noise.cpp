@@ -9,6 +9,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/dataflow/imgaug/internal/draw.h"
+#include "belfry/dataflow/imgaug/jpeg.h"
 
 namespace belfry::imgaug {
 namespace {
@@ -40,11 +41,36 @@ at::Tensor combined(const at::Tensor& image, const at::Tensor& numbers, Change c
   return result;
 }
 
+at::Tensor through_jpeg(const at::Tensor& image, int64_t quality, PixelOrder order) {
+  const at::Tensor bytes =
+      image.scalar_type() == at::kByte ? image : image.round().clamp(0, 255).to(at::kByte);
+  const at::Tensor with_channels = bytes.dim() == 3 ? bytes : bytes.unsqueeze(2);
+  const at::Tensor jpeg = encode_jpeg(with_channels.contiguous(), {.quality = quality, .order = order});
+  const ByteSpan span(reinterpret_cast<const std::byte*>(jpeg.const_data_ptr<uint8_t>()), jpeg.nbytes());
+  if (with_channels.size(2) == 1) order = PixelOrder::kGray;
+  return decode_jpeg(span, {.order = order}).reshape(image.sizes()).to(image.scalar_type());
+}
+
 }  // namespace
 
+JpegNoise::JpegNoise(JpegNoiseOptions options) : options_(options) {
+  const auto& [low, high, rgb] = options_;
+  if (low < 1 || low >= high || high > 101) {
+    throw UsageError(fmt::format("[JpegNoise] expected qualities from 1 to 100, got [{}, {})", low, high));
+  }
+}
+
+TransformPtr JpegNoise::get_transform(const ImageSpec&, Rng& rng) const {
+  const int64_t quality = draw_integer(options_.quality_low, options_.quality_high, rng);
+  const PixelOrder order = options_.rgb ? PixelOrder::kRgb : PixelOrder::kBgr;
+  return std::make_shared<PhotometricTransform>(
+      fmt::format("JpegNoise({})", quality),
+      [quality, order](const at::Tensor& image) { return through_jpeg(image, quality, order); });
+}
+
 GaussianNoise::GaussianNoise(GaussianNoiseOptions options) : options_(options) {
-  if (!(options_.sigma >= 0)) {
-    throw UsageError(fmt::format("[GaussianNoise] expected sigma >= 0, got {}", options_.sigma));
+  if (!(options_.sigma >= 0 && options_.sigma < kInfinity)) {
+    throw UsageError(fmt::format("[GaussianNoise] expected a finite sigma >= 0, got {}", options_.sigma));
   }
 }
 

@@ -6,6 +6,25 @@
 
 namespace belfry::imgaug {
 
+struct JpegNoiseOptions {
+  /// The quality is drawn from [quality_low, quality_high).
+  int64_t quality_low = 40, quality_high = 100;
+  /// Whether the image's channels are red, green, blue; else blue, green, red.
+  bool rgb = false;
+};
+
+/// What JPEG leaves of the image. Float images, of values up to 255, are rounded to bytes for it. One channel
+/// stays one.
+class JpegNoise final : public ImageAugmentor {
+ public:
+  /// Throws UsageError when the range is empty or not in [1, 100].
+  explicit JpegNoise(JpegNoiseOptions options = {});
+  TransformPtr get_transform(const ImageSpec& image, Rng& rng) const override;
+
+ private:
+  JpegNoiseOptions options_;
+};
+
 struct GaussianNoiseOptions {
   /// The standard deviation.
   double sigma = 1;

@@ -112,8 +112,8 @@ GammaTransform::GammaTransform(float gamma) : PixelTransform(fmt::format("Gamma(
 }
 
 void GammaTransform::apply(const Tile& tile, const ImageSums&) const {
+  clip_to_bytes(tile);
   for (size_t c = 0; c < static_cast<size_t>(tile.channels); ++c) {
-    scale_shift(tile, c, 1, 0);  // clips
     float* plane = tile.planes[c];
     for (int64_t i = 0; i < tile.size; ++i)
       plane[i] = table_[static_cast<size_t>(static_cast<int>(plane[i]))];

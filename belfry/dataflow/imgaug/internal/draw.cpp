@@ -28,9 +28,9 @@ double draw_normal(Rng& rng) {
 }
 
 void check_range(const char* who, const char* name, Range range) {
-  if (range.low <= range.high) return;
-  throw UsageError(
-      fmt::format("[{}] expected {} from low to high, got {{{}, {}}}", who, name, range.low, range.high));
+  if (range.low <= range.high && std::isfinite(range.low) && std::isfinite(range.high)) return;
+  throw UsageError(fmt::format("[{}] expected {} from low to high and finite, got {{{}, {}}}", who, name,
+                               range.low, range.high));
 }
 
 void check_probability(const char* who, double probability) {

@@ -184,6 +184,14 @@ void scale_shift(const Tile& tile, size_t channel, float scale, float shift) {
   });
 }
 
+void clip_to_bytes(const Tile& tile) {
+  for (size_t c = 0; c < static_cast<size_t>(tile.channels); ++c) {
+    run_wide([size = tile.size, plane = tile.planes[c]] {
+      for (int64_t i = 0; i < size; ++i) plane[i] = std::min(std::max(0.0f, plane[i]), 255.0f);
+    });
+  }
+}
+
 at::Tensor apply_pixel_transforms(std::span<const PixelTransform* const> steps, const at::Tensor& image) {
   return PixelPasses(steps, image).run();
 }

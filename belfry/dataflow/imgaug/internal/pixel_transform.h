@@ -23,6 +23,9 @@ struct Tile {
 /// x * scale + shift of one plane, clipped as the tile says.
 void scale_shift(const Tile& tile, size_t channel, float scale, float shift);
 
+/// Clips all planes to [0, 255], whatever the tile says; NaN becomes 0.
+void clip_to_bytes(const Tile& tile);
+
 /// Sums over the pixels of an image, of each channel.
 struct ImageSums {
   int64_t pixels = 0;
