@@ -9,11 +9,14 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "belfry/base/atomic_file.h"
+#include "belfry/base/error.h"
 #include "belfry/cli/commands.h"
 #include "belfry/cli/flops.h"
 #include "belfry/cli/model.h"
 #include "belfry/cli/number_checks.h"
 #include "belfry/cli/output.h"
+#include "belfry/cli/svg.h"
 #include "belfry/compile/compiled_callable.h"
 #include "belfry/export/graph_file.h"
 #include "belfry/formats/array_info.h"
@@ -26,20 +29,33 @@ using nlohmann::ordered_json;
 
 constexpr const char* kFooter =
     R"(MODEL is a file of save_inference_graph. Lists inputs, outputs, and one line for each operator: name,
-operator, output, parameters that it is the first to use, FLOPs. A multiply-add counts as two; only
-convolutions, matrix products and attention count. The memory is that of the values that are alive at
-the same time, if every operator writes a new one.
+operator, output, parameters that it is the first to use, FLOPs. The memory is that of the values that
+are alive at the same time, if every operator writes a new one.
+
+FLOPs, for each:
+  multiply-add of a convolution, matrix product, attention   2, and 1 for each addition of a bias
+  score of a softmax, also attention's                       4
+  result of a pool                                           elements of the window
+  element of batch_norm 2, l2_normalize 3, layer_norm and group_norm 7
+  element that a sum, mean, max, min or prod takes in        1
+  result of any other function, element by element           1
+Reshapes, copies, concatenations and the like move elements and count 0.
+
+--svg draws the graph instead, with arrows for tensors, blue boxes for convolutions, products and
+attention, and without weights.
 
 Examples:
   belfry describe model.safetensors
   belfry describe model.safetensors --batch 32 --shape image=32,224,224,3
+  belfry describe model.safetensors --svg model.svg
   belfry describe model.safetensors --compiled)";
 
 struct Options {
   std::string model;
   int64_t batch = 1;
   InputShapes shapes;
-  bool compiled = false, json = false;
+  std::string svg;
+  bool compiled = false, json = false, force = false;
 };
 
 struct Row {
@@ -134,15 +150,6 @@ void print_table(const Description& description, int64_t batch) {
              human_count(description.flops), human_size(description.peak_bytes));
 }
 
-ordered_json ends_to_json(const std::vector<std::string>& names, const std::vector<Tensor>& tensors) {
-  ordered_json json = ordered_json::array();
-  for (size_t i = 0; i < names.size(); ++i) {
-    json.push_back(
-        {{"name", names[i]}, {"dtype", to_string(tensors[i].dtype())}, {"shape", tensors[i].shape()}});
-  }
-  return json;
-}
-
 ordered_json to_json(const GraphPredictor& model, const Description& description, int64_t batch) {
   ordered_json operators = ordered_json::array();
   for (const auto& [node, parameters, flops] : description.rows) {
@@ -175,8 +182,21 @@ void print_compiled(const ModelGraph& model) {
   fmt::print("{}\n", compiled.describe());
 }
 
+void draw(const GraphPredictor& model, const std::string& path, bool force) {
+  FileSystem& files = FileSystem::posix();
+  if (!force && files.exists(path))
+    throw UsageError(fmt::format("--svg: expected a new file, got {}, which exists", path));
+  const std::string svg =
+      to_svg({model.inputs(), model.outputs(), model.input_names(), model.output_names()});
+  write_file_atomically(files, path, as_byte_span(svg));
+}
+
 int run(const Options& options) {
   const GraphPredictor model = load_inference_graph(options.model);
+  if (!options.svg.empty()) {
+    draw(model, options.svg, options.force);
+    return kFine;
+  }
   const ModelGraph shaped = copy_graph(model, options.shapes.of(model, options.batch));
   const Description description = describe(shaped);
   if (options.compiled) {
@@ -203,7 +223,13 @@ Command add_describe(CLI::App& program) {
   options->shapes.add_options(*app);
   CLI::Option* compiled = app->add_flag("--compiled", options->compiled,
                                         "What the inference compiler makes of it: passes and instructions");
-  app->add_flag("--json", options->json, "Print JSON")->excludes(compiled);
+  CLI::Option* json = app->add_flag("--json", options->json, "Print JSON")->excludes(compiled);
+  CLI::Option* svg =
+      app->add_option("--svg", options->svg, "Draw the graph, with the sizes of the file, into this file")
+          ->type_name("FILE")
+          ->excludes(compiled)
+          ->excludes(json);
+  app->add_flag("--force", options->force, "Replace a drawing that exists")->needs(svg);
   app->footer(kFooter);
   return {app, [options] { return run(*options); }};
 }

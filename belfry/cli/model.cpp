@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <nlohmann/json.hpp>
 #include <unordered_map>
 
 #include "belfry/base/error.h"
@@ -76,6 +77,16 @@ std::vector<Shape> InputShapes::of(const GraphPredictor& model, int64_t batch) c
     }
   }
   return shapes;
+}
+
+nlohmann::ordered_json ends_to_json(const std::vector<std::string>& names,
+                                    const std::vector<Tensor>& tensors) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < names.size(); ++i) {
+    json.push_back(
+        {{"name", names[i]}, {"dtype", to_string(tensors[i].dtype())}, {"shape", tensors[i].shape()}});
+  }
+  return json;
 }
 
 ModelGraph copy_graph(const GraphPredictor& model, const std::vector<Shape>& input_shapes) {

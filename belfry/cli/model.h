@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,10 @@ class InputShapes {
  private:
   std::vector<std::string> arguments_;
 };
+
+/// Inputs or outputs as a list of objects with "name", "dtype" and "shape", where -1 is an open size.
+nlohmann::ordered_json ends_to_json(const std::vector<std::string>& names,
+                                    const std::vector<Tensor>& tensors);
 
 /// A copy of a model's graph. Inputs and outputs have the names that the file gives them.
 struct ModelGraph {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "belfry/base/error.h"
 #include "belfry/checkpoint/checkpoint_reader.h"
@@ -13,6 +14,7 @@
 #include "belfry/cli/model.h"
 #include "belfry/cli/npy_file.h"
 #include "belfry/cli/number_checks.h"
+#include "belfry/cli/output.h"
 #include "belfry/export/graph_file.h"
 
 namespace belfry::cli {
@@ -20,17 +22,19 @@ namespace {
 
 constexpr const char* kFooter =
     R"(MODEL is a file of save_inference_graph. Names can be left out where the model has one input, or one
-output. A .npz stands for all inputs, or all outputs, by their names.
+output. A .npz stands for all inputs, or all outputs, by their names. --json says what was written:
+{"outputs": [{"name", "dtype", "shape", "file"}, ...]}.
 
 Examples:
   belfry predict model.safetensors --input x.npy --output y.npy
   belfry predict model.safetensors --input image=x.npy --input mask=m.npy --output all.npz
-  belfry predict model.safetensors --input images.npy --output prob=prob.npy --batch 32)";
+  belfry predict model.safetensors --input images.npy --output prob=prob.npy --batch 32 --json)";
 
 struct Options {
   std::string model;
   std::vector<std::string> inputs, outputs;
   int64_t batch = 0;
+  bool json = false;
 };
 
 using Values = std::vector<at::Tensor>;
@@ -109,12 +113,28 @@ void write(const GraphPredictor& model, const Values& results, const Targets& ta
   }
 }
 
+void print_written(const GraphPredictor& model, const Values& results, const Targets& targets) {
+  nlohmann::ordered_json outputs = nlohmann::ordered_json::array();
+  for (const auto& [index, path] : targets) {
+    const bool is_all = path.ends_with(".npz");
+    for (size_t i = is_all ? 0 : index; i < (is_all ? results.size() : index + 1); ++i) {
+      outputs.push_back({{"name", model.output_names()[i]},
+                         {"dtype", to_string(results[i].scalar_type())},
+                         {"shape", results[i].sizes().vec()},
+                         {"file", path}});
+    }
+  }
+  print_json({{"outputs", std::move(outputs)}});
+}
+
 int run(const Options& options) {
   const GraphPredictor model = load_inference_graph(options.model);
   const Targets targets = parse_outputs(model, options.outputs);
   const Values inputs = read_inputs(model, options.inputs);
   const bool in_batches = options.batch > 0 && !inputs.empty();
-  write(model, in_batches ? predict_in_batches(model, inputs, options.batch) : model(inputs), targets);
+  const Values results = in_batches ? predict_in_batches(model, inputs, options.batch) : model(inputs);
+  write(model, results, targets);
+  if (options.json) print_written(model, results, targets);
   return kFine;
 }
 
@@ -134,6 +154,7 @@ Command add_predict(CLI::App& program) {
   app->add_option("--batch", options->batch, "Run so many samples at a time, unless given all at once")
       ->type_name("N")
       ->check(positive_number());
+  app->add_flag("--json", options->json, "Print what was written as JSON");
   app->footer(kFooter);
   return {app, [options] { return run(*options); }};
 }

@@ -1,10 +1,14 @@
 #include <ATen/ops/ones.h>
 #include <ATen/ops/randn.h>
+#include <fmt/format.h>
 
 #include "belfry/export/graph_file.h"
+#include "belfry/graph/scope.h"
 #include "belfry/graph/tower.h"
+#include "belfry/layers/batch_norm.h"
 #include "belfry/layers/conv2d.h"
 #include "belfry/layers/fully_connected.h"
+#include "belfry/layers/nonlinearity.h"
 #include "belfry/layers/pooling.h"
 #include "belfry/ops/ops.h"
 #include "tests/cli/fixture.h"
@@ -104,12 +108,58 @@ TEST_F(ModelCli, AFileWithoutAGraphOrOfDamagedArraysIsADataError) {
 TEST_F(ModelCli, DescribesOperatorsWithParametersAndFlops) {
   const auto json = belfry_json({"describe", "net.safetensors", "--batch", "2"});
   EXPECT_EQ(json["total"]["parameters"], 3 * 3 * 3 * 4 + 4 + 4 * 5 + 5);
-  EXPECT_EQ(json["total"]["flops"], 2 * (2 * 8 * 8 * 4 * 3 * 3 * 3 + 2 * 4 * 5));
+  const int64_t pixels = 2 * 8 * 8 * 4, conv = pixels * (2 * 3 * 3 * 3 + 1), relu = pixels, mean = pixels;
+  const int64_t fc = 2 * 5 * (2 * 4 + 1), softmax = 4 * 2 * 5;
+  EXPECT_EQ(json["total"]["flops"], conv + relu + mean + fc + softmax);
   EXPECT_EQ(json["inputs"][0]["shape"], nlohmann::json({-1, 8, 8, 3}));
   const std::string out = belfry({"describe", "net.safetensors"}).out;
   EXPECT_THAT(out, HasSubstr("input image float32 [?,8,8,3]\noutput prob float32 [?,5]\n"));
-  EXPECT_THAT(out, ContainsRegex("belfry::conv2d +float32 +\\[1,8,8,4\\] +112 +13.8K\n"));
+  EXPECT_THAT(out, ContainsRegex("belfry::conv2d +float32 +\\[1,8,8,4\\] +112 +14.1K\n"));
   EXPECT_THAT(belfry({"describe", "net.safetensors", "--compiled"}).out, HasSubstr("newest program:"));
+}
+
+TEST_F(ModelCli, DrawsTheGraph) {
+  ASSERT_EQ(belfry({"describe", "net.safetensors", "--svg", "net.svg"}).code, 0);
+  const std::string svg = read("net.svg");
+  for (const char* piece : {">image<", ">prob<", ">conv0/", ">belfry::conv2d<", ">float32 [?,8,8,4]<"})
+    EXPECT_THAT(svg, HasSubstr(piece));
+  EXPECT_THAT(belfry({"describe", "net.safetensors", "--svg", "net.svg"}).err,
+              test::one_line("belfry describe", "which exists"));
+  EXPECT_EQ(belfry({"describe", "sum.safetensors", "--svg", "net.svg", "--force"}).code, 0);
+}
+
+/// Three stages of three blocks: 20 layers with weights, for images of 32 x 32.
+Tensor resnet20(const Tensor& image) {
+  TowerContext tower("", {.is_training = false});
+  Tensor x = Conv2D("conv0", image, {.filters = 16, .kernel = 3, .activation = BNReLU});
+  for (int64_t block = 0; block < 9; ++block) {
+    const int64_t filters = 16 << (block / 3);
+    const bool first = block == 3 || block == 6;
+    NameScope scope(fmt::format("block{}", block));
+    const Conv2DOptions conv{.filters = filters, .kernel = 3};
+    const Tensor y =
+        Conv2D(fmt::format("a{}", block), x,
+               {.filters = filters, .kernel = 3, .strides = first ? 2 : 1, .activation = BNReLU});
+    if (first) x = pad(avg_pool2d(x), {{0, 0}, {0, 0}, {0, 0}, {filters / 4, filters / 4}});
+    x = relu(x + BatchNorm(fmt::format("bn{}", block), Conv2D(fmt::format("b{}", block), y, conv)));
+  }
+  return softmax(FullyConnected("fc", GlobalAvgPooling("gap", x), {.units = 10}), -1, "prob");
+}
+
+TEST_F(ModelCli, DrawingsAreXmlWhoseBoxesAreApart) {
+  if (!test::python_available()) GTEST_SKIP() << test::kNoPython;
+  Graph deep;
+  GraphScope in_deep(deep);
+  const Tensor image = placeholder("image", {kDynamic, 32, 32, 3}), prob = resnet20(image);
+  Session deep_session(deep);
+  deep_session.initialize_variables();
+  save_inference_graph(deep_session, {image}, {prob}, dir / "resnet.safetensors");
+  std::vector<std::string> drawings;
+  for (const std::string name : {"net", "sum", "resnet"}) {
+    drawings.push_back(dir / (name + ".svg"));
+    EXPECT_EQ(belfry({"describe", name + ".safetensors", "--svg", drawings.back()}).code, 0);
+  }
+  EXPECT_EQ(test::run_python("tests/cli/check_drawing.py", drawings), "");
 }
 
 TEST_F(ModelCli, OpenSizesMustBeGiven) {
@@ -155,12 +205,34 @@ TEST_F(ModelCli, ExportsOnnxThatComputesTheSame) {
       test::close(load("net.0.out.npz").at("0"), session.run("prob", {{"image", images}}), kRounding));
 }
 
+TEST_F(ModelCli, SaysInJsonWhatWasWritten) {
+  save("in.npz", {{"a", at::ones({4, 2})}, {"b", at::ones({4, 2})}});
+  const auto predicted = belfry_json(
+      {"predict", "sum.safetensors", "--input", "in.npz", "--output", "y.npz", "--output", "mean=mean.npy"});
+  EXPECT_EQ(predicted["outputs"],
+            nlohmann::json::parse(R"([{"name": "sum", "dtype": "float32", "shape": [4, 2], "file": "y.npz"},
+                                      {"name": "mean", "dtype": "float32", "shape": [], "file": "y.npz"},
+                                      {"name": "mean", "dtype": "float32", "shape": [], "file": "mean.npy"}])"));
+  const auto exported = belfry_json({"export", "net.safetensors", "net.onnx"});
+  EXPECT_EQ(exported["format"], "onnx");
+  EXPECT_EQ(exported["inputs"][0]["shape"], nlohmann::json({-1, 8, 8, 3}));
+  EXPECT_EQ(exported["files"][0]["bytes"], read("net.onnx").size());
+}
+
+TEST_F(ModelCli, ExportsForTensorFlow) {
+  EXPECT_EQ(belfry({"export", "net.safetensors", "net.pb"}).code, 0);
+  EXPECT_THAT(read("net.pb"), testing::AllOf(HasSubstr("image"), HasSubstr("prob")));
+  const auto json = belfry_json({"export", "net.safetensors", "serving/net/1/"});
+  EXPECT_EQ(json["files"][0]["path"], "serving/net/1/saved_model.pb");
+  EXPECT_EQ(belfry({"export", "net.safetensors", "serving/net/1/"}).code, 2);  // it exists
+}
+
 TEST_F(ModelCli, ExportsOnnxWithTheNamesOfTheModel) {
   EXPECT_EQ(belfry({"export", "net.safetensors", "net.onnx"}).code, 0);
   EXPECT_THAT(read("net.onnx"), testing::AllOf(HasSubstr("image"), HasSubstr("prob")));
   EXPECT_EQ(belfry({"export", "net.safetensors", "net.onnx"}).code, 2);  // it exists
   EXPECT_EQ(belfry({"export", "net.safetensors", "net.onnx", "--force"}).code, 0);
-  EXPECT_EQ(belfry({"export", "net.safetensors", "net.pb"}).code, 2);
+  EXPECT_EQ(belfry({"export", "net.safetensors", "net.tflite"}).code, 2);
 }
 
 }  // namespace

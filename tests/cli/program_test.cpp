@@ -69,6 +69,9 @@ TEST_F(Program, BashCompletesCommandsOptionsAndCheckpoints) {
   std::filesystem::create_directory(dir / "more models");
   EXPECT_EQ(completions("belfry co"), "convert|completion");
   EXPECT_EQ(completions("belfry ls --s"), "--stats");
+  EXPECT_EQ(completions("belfry describe --s"), "--shape|--svg");
+  EXPECT_EQ(completions("belfry predict --j"), "--json");
+  EXPECT_EQ(completions("belfry export m.safetensors --"), "--help|--force|--json");
   EXPECT_EQ(completions("belfry completion ''"), "--help|bash");
   EXPECT_EQ(completions("belfry diff --json ''"), "more models|model-7|model.npz");
 }
