@@ -57,6 +57,7 @@ size_t count_nodes(const InferenceGraph& graph) {
 struct Shaped {
   std::vector<Shape> shapes;
   std::vector<std::unique_ptr<Program>> idle;
+  int64_t made = 0;
 };
 
 /// Dtypes and sizes of a call's results.
@@ -206,12 +207,39 @@ struct CompiledCallable::State {
     if (auto program = take_idle(feeds, part)) return program;
     // Others may run meanwhile; what is made is made by one thread at a time, as the packed weights are
     // shared.
+    return make(feeds, part);
+  }
+
+  std::unique_ptr<Program> make(const std::vector<at::Tensor>& feeds, const Part& part) {
     std::lock_guard lock(making_mutex);
     Rewriter rewriter(rest, shapes_of(feeds, part));
     auto program =
         std::make_unique<Program>(rewriter.run([](const Node&) { return Tensor(); }), prepared, options);
     newest_program = program->describe();
+    std::lock_guard programs_lock(programs_mutex);
+    ++entry_of(feeds, part).made;
     return program;
+  }
+
+  /// Called with programs_mutex held.
+  Shaped& entry_of(const std::vector<at::Tensor>& feeds, const Part& part) {
+    if (const auto entry = find(feeds, part); entry != programs.end()) return *entry;
+    programs.emplace_front();
+    programs.front().shapes = shapes_of(feeds, part);
+    if (static_cast<int64_t>(programs.size()) > std::max<int64_t>(options.max_shapes, 1)) programs.pop_back();
+    return programs.front();
+  }
+
+  /// Makes programs until there are as many as threads will want, whether or not they meet in this call.
+  void make_for_threads(const std::vector<at::Tensor>& feeds, const Part& part, int64_t wanted) {
+    const OneThread alone;
+    while (true) {
+      {
+        std::lock_guard lock(programs_mutex);
+        if (entry_of(feeds, part).made >= wanted) return;
+      }
+      give_back(make(feeds, part), feeds, part);
+    }
   }
 
   std::unique_ptr<Program> take_idle(const std::vector<at::Tensor>& feeds, const Part& part) {
@@ -226,15 +254,7 @@ struct CompiledCallable::State {
 
   void give_back(std::unique_ptr<Program> program, const std::vector<at::Tensor>& feeds, const Part& part) {
     std::lock_guard lock(programs_mutex);
-    auto entry = find(feeds, part);
-    if (entry == programs.end()) {
-      programs.emplace_front();
-      programs.front().shapes = shapes_of(feeds, part);
-      entry = programs.begin();
-      if (static_cast<int64_t>(programs.size()) > std::max<int64_t>(options.max_shapes, 1))
-        programs.pop_back();
-    }
-    entry->idle.push_back(std::move(program));
+    entry_of(feeds, part).idle.push_back(std::move(program));
   }
 
   /// The samples of these feeds; nullopt where they are not to be computed in parts.
@@ -254,19 +274,28 @@ struct CompiledCallable::State {
                                    options.cache_bytes);
   }
 
+  /// False where `make` finds that the graph cannot be compiled after all.
+  template <typename Make>
+  bool can_make(Make make) {
+    const c10::InferenceMode normal_tensors(false);
+    const at::AutoDispatchBelowADInplaceOrView no_autograd;
+    try {
+      make();
+      return true;
+    } catch (const std::exception& e) {
+      log_warning("[compile] this graph runs uncompiled: {}", e.what());
+      not_compilable = true;
+      return false;
+    }
+  }
+
   /// Lends a program to `run`. False where the graph cannot be compiled after all.
   template <typename Run>
   bool with_program(const std::vector<at::Tensor>& feeds, const Part& part, Run run) {
     const c10::InferenceMode normal_tensors(false);
     const at::AutoDispatchBelowADInplaceOrView no_autograd;
     std::unique_ptr<Program> program;
-    try {
-      program = take(feeds, part);
-    } catch (const std::exception& e) {
-      log_warning("[compile] this graph runs uncompiled: {}", e.what());
-      not_compilable = true;
-      return false;
-    }
+    if (!can_make([&] { program = take(feeds, part); })) return false;
     run(*program);
     give_back(std::move(program), feeds, part);
     return true;
@@ -287,6 +316,8 @@ struct CompiledCallable::State {
           feeds, {}, [&](Program& program) { program.run(feeds, prepare(ResultSpec{program.fetches()})); });
     }
     const std::vector<at::Tensor>& results = prepare(ResultSpec{rest.fetches, batch});
+    const int64_t threads = std::min<int64_t>(at::get_num_threads(), batch / count);
+    if (!can_make([&] { make_for_threads(feeds, {.first = 0, .count = count}, threads); })) return false;
     in_parallel((batch + count - 1) / count, [&](int64_t i) {
       const Part part{.first = i * count, .count = std::min(count, batch - i * count)};
       with_program(feeds, part, [&](Program& program) { program.run(feeds, results, part.first); });

@@ -9,6 +9,13 @@
 namespace belfry {
 
 #ifdef _OPENMP
+OneThread::OneThread() : threads_(omp_get_max_threads()) {
+  omp_set_num_threads(1);  // of this thread alone
+}
+OneThread::~OneThread() {
+  omp_set_num_threads(threads_);
+}
+
 void in_parallel(int64_t count, c10::function_ref<void(int64_t)> body) {
   if (count <= 1 || omp_in_parallel() || omp_get_max_threads() <= 1) {
     for (int64_t i = 0; i < count; ++i) body(i);
@@ -18,8 +25,7 @@ void in_parallel(int64_t count, c10::function_ref<void(int64_t)> body) {
   std::mutex mutex;
 #pragma omp parallel
   {
-    const int threads = omp_get_max_threads();
-    omp_set_num_threads(1);  // of this thread alone: primitives that are made here are made for one
+    const OneThread alone;
 #pragma omp for schedule(static)
     for (int64_t i = 0; i < count; ++i) {
       try {
@@ -29,11 +35,13 @@ void in_parallel(int64_t count, c10::function_ref<void(int64_t)> body) {
         if (!error) error = std::current_exception();
       }
     }
-    omp_set_num_threads(threads);
   }
   if (error) std::rethrow_exception(error);
 }
 #else
+OneThread::OneThread() : threads_(1) {}
+OneThread::~OneThread() = default;
+
 void in_parallel(int64_t count, c10::function_ref<void(int64_t)> body) {
   for (int64_t i = 0; i < count; ++i) body(i);
 }

@@ -6,8 +6,20 @@
 
 namespace belfry {
 
-/// Calls body(0), …, body(count - 1), spread over LibTorch's threads. What runs inside of `body` has one
-/// thread. Rethrows the first exception. Serial inside of another such region.
+/// While it lives, the calling thread works alone, and primitives that it makes are made for one thread.
+class OneThread {
+ public:
+  OneThread();
+  ~OneThread();
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int threads_;
+};
+
+/// Calls body(0), …, body(count - 1), spread over LibTorch's threads. Inside of `body` there is OneThread.
+/// Rethrows the first exception. Serial inside of another such region.
 void in_parallel(int64_t count, c10::function_ref<void(int64_t)> body);
 
 }  // namespace belfry
