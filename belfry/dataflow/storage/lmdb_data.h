@@ -73,9 +73,9 @@ class LMDBDataDecoder : public DataFlow {
 };
 
 /// The images of a database that Caffe wrote, in which each value is a caffe.Datum. Datapoint: {image uint8
-/// [height, width, channels], or the bytes uint8 [size] of an encoded one, label int64 scalar}. Channels are in
-/// Caffe's order, which is BGR for what OpenCV had decoded. Throws as LMDBData does; a value that is no Datum ends
-/// the pass with an error that names file and key.
+/// [height, width, channels], or the bytes uint8 [size] of an encoded one, label int64 scalar}. Channels are
+/// in Caffe's order, which is BGR for what OpenCV had decoded. Throws as LMDBData does; a value that is no
+/// Datum ends the pass with an error that names file and key.
 LMDBDataDecoder CaffeLMDB(const std::string& path, LMDBDataOptions options = {});
 
 }  // namespace belfry
