@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
+#include <regex>
 #include <string>
 
 #include "belfry/base/error.h"
@@ -167,6 +170,25 @@ TEST_F(EveryOpTest, ALoadedGraphFileComputesTheSame) {
     return load_inference_graph(path + ".safetensors")(built.values);
   };
   expect_the_same(run, folder_);
+}
+
+std::string content(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Layers are exported by the tests of each format, as parts of their cases.
+TEST(EveryLayerTest, IsInACaseThatIsExported) {
+  static const std::regex declaration(R"(inline constexpr (?:Unnamed)?Layer<\w+> (\w+)\{)");
+  const std::string cases = content("tests/support/export_cases.cpp");
+  size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("belfry/layers")) {
+    if (entry.path().extension() != ".h") continue;
+    const std::string header = content(entry.path());
+    for (std::sregex_iterator it(header.begin(), header.end(), declaration), end; it != end; ++it, ++count)
+      EXPECT_NE(cases.find((*it)[1].str() + "("), std::string::npos) << (*it)[1];
+  }
+  EXPECT_GE(count, 13u);
 }
 
 }  // namespace

@@ -58,6 +58,18 @@ TEST(OnnxTest, ATensorOfAnotherLengthThanItsShapeIsADataError) {
               HasSubstr("7 bytes for the tensor c, which is int32 [2]"));
 }
 
+TEST(OnnxTest, BytesKeptInAnotherFileKeepTheirPlace) {
+  OnnxModel model = small_model();
+  model.initializers[0].bytes.clear();
+  model.initializers[0].external = {"weights/c", 4096, 8};
+  const OnnxTensor tensor = parse(serialize_onnx(model)).initializers.at(0);
+  EXPECT_THAT(tensor.bytes, testing::IsEmpty());
+  ASSERT_TRUE(tensor.external.has_value());
+  EXPECT_EQ(tensor.external->file, "weights/c");
+  EXPECT_EQ(tensor.external->offset, 4096u);
+  EXPECT_EQ(tensor.external->length, 8u);
+}
+
 TEST(OnnxTest, TruncatedAndAlteredBytesAreDataErrorsOrModels) {
   const std::string whole = serialize_onnx(small_model());
   for (size_t i = 0; i < whole.size(); ++i) {
