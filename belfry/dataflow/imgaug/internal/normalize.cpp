@@ -1,8 +1,6 @@
 #include "belfry/dataflow/imgaug/internal/normalize.h"
 
-#include <algorithm>
-
-#include "belfry/dataflow/imgaug/internal/wide.h"
+#include "belfry/dataflow/imgaug/internal/run_wide.h"
 
 namespace belfry::imgaug {
 namespace {
@@ -11,23 +9,13 @@ namespace {
 constexpr int64_t kPeriod = 48;
 
 template <typename Value>
-BELFRY_WIDE_INLINE void scale_values(const Value* __restrict in, float* __restrict out, int64_t size,
-                                     const float* __restrict scale, const float* __restrict shift) {
+void scale_values(const Value* __restrict in, float* __restrict out, int64_t size,
+                  const float* __restrict scale, const float* __restrict shift) {
   int64_t i = 0;
   for (; i + kPeriod <= size; i += kPeriod) {
     for (int64_t j = 0; j < kPeriod; ++j) out[i + j] = static_cast<float>(in[i + j]) * scale[j] + shift[j];
   }
   for (int64_t j = 0; i < size; ++i, ++j) out[i] = static_cast<float>(in[i]) * scale[j] + shift[j];
-}
-
-BELFRY_WIDE void scale_bytes(const uint8_t* in, float* out, int64_t size, const float* scale,
-                             const float* shift) {
-  scale_values(in, out, size, scale, shift);
-}
-
-BELFRY_WIDE void scale_floats(const float* in, float* out, int64_t size, const float* scale,
-                              const float* shift) {
-  scale_values(in, out, size, scale, shift);
 }
 
 }  // namespace
@@ -41,11 +29,14 @@ void normalize(const at::Tensor& image, const std::array<double, 3>& mean, const
     scale[static_cast<size_t>(i)] = static_cast<float>(1 / std[c]);
     shift[static_cast<size_t>(i)] = static_cast<float>(-mean[c] / std[c]);
   }
-  auto* to = out.mutable_data_ptr<float>();
+  auto scale_all = [&](const auto* from) {
+    run_wide([from, to = out.mutable_data_ptr<float>(), size = image.numel(), scale = scale.data(),
+              shift = shift.data()] { scale_values(from, to, size, scale, shift); });
+  };
   if (image.scalar_type() == at::kByte) {
-    scale_bytes(image.const_data_ptr<uint8_t>(), to, image.numel(), scale.data(), shift.data());
+    scale_all(image.const_data_ptr<uint8_t>());
   } else {
-    scale_floats(image.const_data_ptr<float>(), to, image.numel(), scale.data(), shift.data());
+    scale_all(image.const_data_ptr<float>());
   }
 }
 

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <vector>
 
-#include "belfry/dataflow/imgaug/internal/wide.h"
+#include "belfry/dataflow/imgaug/internal/run_wide.h"
 
 namespace belfry::imgaug {
 namespace {
@@ -83,15 +83,17 @@ Kernel make_kernel(Stretch from, int64_t count, int64_t size, Interpolation inte
 }
 
 // sums = a * weights[0] + b * weights[1]
-BELFRY_WIDE void mix2(const uint8_t* __restrict a, const uint8_t* __restrict b, const float* weights,
-                      float* __restrict sums, int64_t size) {
+void mix2(const uint8_t* __restrict a, const uint8_t* __restrict b, const float* weights,
+          float* __restrict sums, int64_t size) {
   const float wa = weights[0], wb = weights[1];
   for (int64_t i = 0; i < size; ++i) sums[i] = wa * static_cast<float>(a[i]) + wb * static_cast<float>(b[i]);
 }
 
-BELFRY_WIDE void mix4(const uint8_t* const* rows, const float* weights, float* __restrict sums,
-                      int64_t size) {
-  const uint8_t* __restrict a = rows[0], * __restrict b = rows[1], * __restrict c = rows[2], * __restrict d = rows[3];
+void mix4(const uint8_t* const* rows, const float* weights, float* __restrict sums, int64_t size) {
+  const uint8_t* __restrict a = rows[0];
+  const uint8_t* __restrict b = rows[1];
+  const uint8_t* __restrict c = rows[2];
+  const uint8_t* __restrict d = rows[3];
   const float wa = weights[0], wb = weights[1], wc = weights[2], wd = weights[3];
   for (int64_t i = 0; i < size; ++i) {
     sums[i] = wa * static_cast<float>(a[i]) + wb * static_cast<float>(b[i]) + wc * static_cast<float>(c[i]) +
@@ -99,7 +101,7 @@ BELFRY_WIDE void mix4(const uint8_t* const* rows, const float* weights, float* _
   }
 }
 
-BELFRY_WIDE void add(const uint8_t* __restrict row, float weight, float* __restrict sums, int64_t size) {
+void add(const uint8_t* __restrict row, float weight, float* __restrict sums, int64_t size) {
   for (int64_t i = 0; i < size; ++i) sums[i] += weight * static_cast<float>(row[i]);
 }
 
@@ -145,7 +147,7 @@ void mix_columns(const Kernel& kernel, const float* row, int64_t channels, float
   mix_columns_of<0>(kernel, row, channels, out, count);
 }
 
-BELFRY_WIDE void round_to_bytes(const float* __restrict row, uint8_t* __restrict out, int64_t size) {
+void round_to_bytes(const float* __restrict row, uint8_t* __restrict out, int64_t size) {
   for (int64_t i = 0; i < size; ++i) {
     out[i] = static_cast<uint8_t>(static_cast<int>(std::min(std::max(row[i] + 0.5f, 0.0f), 255.0f)));
   }
@@ -173,13 +175,16 @@ at::Tensor resample(const at::Tensor& image, Stretch y, Stretch x, int64_t h, in
   std::vector<float> mixed(static_cast<size_t>(width + kSpare)),
       out(static_cast<size_t>(w * channels + kSpare));
   at::Tensor result = at::empty({h, w, channels}, at::kByte);
-  const auto* from = image.const_data_ptr<uint8_t>();
-  auto* to = result.mutable_data_ptr<uint8_t>();
-  for (int64_t i = 0; i < h; ++i, to += w * channels) {
-    mix_rows(rows, i, from, image.stride(0), mixed.data(), width);
-    mix_columns(columns, mixed.data(), channels, out.data(), w);
-    round_to_bytes(out.data(), to, w * channels);
-  }
+  run_wide([&rows, &columns, from = image.const_data_ptr<uint8_t>(), stride = image.stride(0), width,
+            channels, h, w, mixed = mixed.data(), out = out.data(),
+            result = result.mutable_data_ptr<uint8_t>()] {
+    uint8_t* to = result;
+    for (int64_t i = 0; i < h; ++i, to += w * channels) {
+      mix_rows(rows, i, from, stride, mixed, width);
+      mix_columns(columns, mixed, channels, out, w);
+      round_to_bytes(out, to, w * channels);
+    }
+  });
   return result;
 }
 
