@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <list>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
@@ -18,7 +17,7 @@
 #include "belfry/compile/internal/batch_split.h"
 #include "belfry/compile/internal/in_parallel.h"
 #include "belfry/compile/internal/passes.h"
-#include "belfry/compile/internal/program.h"
+#include "belfry/compile/internal/program_pool.h"
 
 namespace belfry {
 namespace {
@@ -53,13 +52,6 @@ size_t count_nodes(const InferenceGraph& graph) {
       nodes.begin(), nodes.end(), [](const Node* n) { return n->kind() != NodeKind::kPlaceholder; }));
 }
 
-/// Programs for one combination of shapes that no thread runs now.
-struct Shaped {
-  std::vector<Shape> shapes;
-  std::vector<std::unique_ptr<Program>> idle;
-  int64_t made = 0;
-};
-
 /// Dtypes and sizes of a call's results.
 struct ResultSpec {
   const std::vector<Tensor>& fetches;
@@ -89,11 +81,6 @@ std::vector<at::Tensor> empty_results(const ResultSpec& spec) {
   return results;
 }
 
-/// What a program computes of a call: all of it, or some samples of the batch.
-struct Part {
-  int64_t first = 0, count = -1;  ///< samples; a count of -1: all, or no batch at all
-};
-
 }  // namespace
 
 struct CompiledCallable::State {
@@ -112,12 +99,8 @@ struct CompiledCallable::State {
   std::atomic<uint64_t> version{0};
   std::shared_ptr<Prepared> prepared;
 
-  std::mutex programs_mutex;
-  std::list<Shaped> programs;  ///< most recently used first
   std::optional<BatchSplit> split;
-  std::vector<bool> is_batch;  ///< for each feed: its first dimension is that of the batch
-  std::mutex making_mutex;
-  std::string newest_program;  ///< for describe; guarded by making_mutex
+  std::optional<ProgramPool> programs;
   std::atomic<bool> not_compilable{false};
 
   void run_passes(InferenceGraph graph) {
@@ -152,7 +135,7 @@ struct CompiledCallable::State {
                           split ? fmt::format("samples are independent, {} bytes each", split->working_set)
                                 : "off, or samples may depend on each other",
                           list_nodes(rest));
-    for (const Tensor& feed : rest.feeds) is_batch.push_back(feed.rank() > 0 && feed.shape()[0] == kDynamic);
+    programs.emplace(rest, options);
   }
 
   std::vector<at::Tensor> weights() const {
@@ -172,101 +155,6 @@ struct CompiledCallable::State {
       prepared = std::make_shared<Prepared>(weights());
     }
     version.store(newest, std::memory_order_release);
-  }
-
-  int64_t size(const std::vector<at::Tensor>& feeds, size_t feed, size_t axis, const Part& part) const {
-    return axis == 0 && part.count >= 0 && is_batch[feed] ? part.count
-                                                          : feeds[feed].size(static_cast<int64_t>(axis));
-  }
-
-  std::vector<Shape> shapes_of(const std::vector<at::Tensor>& feeds, const Part& part) const {
-    std::vector<Shape> shapes;
-    for (size_t i = 0; i < feeds.size(); ++i) {
-      shapes.emplace_back();
-      for (size_t axis = 0; axis < static_cast<size_t>(feeds[i].dim()); ++axis)
-        shapes.back().push_back(size(feeds, i, axis, part));
-    }
-    return shapes;
-  }
-
-  /// Called with programs_mutex held; allocates nothing.
-  std::list<Shaped>::iterator find(const std::vector<at::Tensor>& feeds, const Part& part) {
-    return std::find_if(programs.begin(), programs.end(), [&](const Shaped& entry) {
-      for (size_t i = 0; i < feeds.size(); ++i) {
-        if (entry.shapes[i].size() != static_cast<size_t>(feeds[i].dim())) return false;
-        for (size_t axis = 0; axis < entry.shapes[i].size(); ++axis) {
-          if (entry.shapes[i][axis] != size(feeds, i, axis, part)) return false;
-        }
-      }
-      return true;
-    });
-  }
-
-  /// A program for these feeds that no other thread has.
-  std::unique_ptr<Program> take(const std::vector<at::Tensor>& feeds, const Part& part) {
-    if (auto program = take_idle(feeds, part)) return program;
-    // Others may run meanwhile; what is made is made by one thread at a time, as the packed weights are
-    // shared.
-    return make(feeds, part);
-  }
-
-  std::unique_ptr<Program> make(const std::vector<at::Tensor>& feeds, const Part& part) {
-    std::lock_guard lock(making_mutex);
-    Rewriter rewriter(rest, shapes_of(feeds, part));
-    auto program =
-        std::make_unique<Program>(rewriter.run([](const Node&) { return Tensor(); }), prepared, options);
-    newest_program = program->describe();
-    std::lock_guard programs_lock(programs_mutex);
-    ++entry_of(feeds, part).made;
-    return program;
-  }
-
-  /// Called with programs_mutex held.
-  Shaped& entry_of(const std::vector<at::Tensor>& feeds, const Part& part) {
-    if (const auto entry = find(feeds, part); entry != programs.end()) return *entry;
-    programs.emplace_front();
-    programs.front().shapes = shapes_of(feeds, part);
-    if (static_cast<int64_t>(programs.size()) > std::max<int64_t>(options.max_shapes, 1)) programs.pop_back();
-    return programs.front();
-  }
-
-  /// Makes programs until there are as many as threads will want, whether or not they meet in this call.
-  void make_for_threads(const std::vector<at::Tensor>& feeds, const Part& part, int64_t wanted) {
-    const OneThread alone;
-    while (true) {
-      {
-        std::lock_guard lock(programs_mutex);
-        if (entry_of(feeds, part).made >= wanted) return;
-      }
-      give_back(make(feeds, part), feeds, part);
-    }
-  }
-
-  std::unique_ptr<Program> take_idle(const std::vector<at::Tensor>& feeds, const Part& part) {
-    std::lock_guard lock(programs_mutex);
-    const auto entry = find(feeds, part);
-    if (entry == programs.end() || entry->idle.empty()) return nullptr;
-    programs.splice(programs.begin(), programs, entry);
-    auto program = std::move(entry->idle.back());
-    entry->idle.pop_back();
-    return program;
-  }
-
-  void give_back(std::unique_ptr<Program> program, const std::vector<at::Tensor>& feeds, const Part& part) {
-    std::lock_guard lock(programs_mutex);
-    entry_of(feeds, part).idle.push_back(std::move(program));
-  }
-
-  /// The samples of these feeds; nullopt where they are not to be computed in parts.
-  std::optional<int64_t> batch_of(const std::vector<at::Tensor>& feeds) const {
-    if (!split) return std::nullopt;
-    std::optional<int64_t> batch;
-    for (size_t i = 0; i < feeds.size(); ++i) {
-      if (!is_batch[i]) continue;
-      if (batch && *batch != feeds[i].size(0)) return std::nullopt;
-      batch = feeds[i].size(0);
-    }
-    return batch;
   }
 
   int64_t samples_at_once(int64_t batch) const {
@@ -295,9 +183,9 @@ struct CompiledCallable::State {
     const c10::InferenceMode normal_tensors(false);
     const at::AutoDispatchBelowADInplaceOrView no_autograd;
     std::unique_ptr<Program> program;
-    if (!can_make([&] { program = take(feeds, part); })) return false;
+    if (!can_make([&] { program = programs->take(feeds, part, prepared); })) return false;
     run(*program);
-    give_back(std::move(program), feeds, part);
+    programs->give_back(std::move(program), feeds, part);
     return true;
   }
 
@@ -309,7 +197,7 @@ struct CompiledCallable::State {
     at::internal::lazy_init_num_threads();
     refresh();
     std::shared_lock lock(weights_mutex);
-    const int64_t batch = batch_of(feeds).value_or(1);
+    const int64_t batch = split ? programs->batch_of(feeds).value_or(1) : 1;
     const int64_t count = batch > 1 ? samples_at_once(batch) : batch;
     if (count == batch) {
       return with_program(
@@ -317,7 +205,8 @@ struct CompiledCallable::State {
     }
     const std::vector<at::Tensor>& results = prepare(ResultSpec{rest.fetches, batch});
     const int64_t threads = std::min<int64_t>(at::get_num_threads(), batch / count);
-    if (!can_make([&] { make_for_threads(feeds, {.first = 0, .count = count}, threads); })) return false;
+    const Part first{.first = 0, .count = count};
+    if (!can_make([&] { programs->make_at_least(threads, feeds, first, prepared); })) return false;
     in_parallel((batch + count - 1) / count, [&](int64_t i) {
       const Part part{.first = i * count, .count = std::min(count, batch - i * count)};
       with_program(feeds, part, [&](Program& program) { program.run(feeds, results, part.first); });
@@ -410,9 +299,8 @@ bool CompiledCallable::is_compiled() const {
 
 std::string CompiledCallable::describe() const {
   if (!is_compiled()) return "not compiled:\n" + state_->plain.describe();
-  std::lock_guard lock(state_->making_mutex);
-  return state_->passes +
-         (state_->newest_program.empty() ? "" : "newest program:\n" + state_->newest_program);
+  const std::string program = state_->programs->describe_newest();
+  return state_->passes + (program.empty() ? "" : "newest program:\n" + program);
 }
 
 CompiledCallable compile(Session& session, const std::vector<Fetch>& feeds, const std::vector<Fetch>& fetches,
