@@ -1,4 +1,6 @@
-// What a stage of a dataflow costs for each datapoint, apart from the work it is given.
+// What a stage of a dataflow costs for each datapoint, apart from the work it is given. The column CPU is the
+// time of all threads together. benchmarks/peers/tensorpack_dataflow.py measures tensorpack's stages in the
+// same way.
 //
 // Tiny datapoints of two scalars:
 //   List          the source alone: subtract it from the others

@@ -1,11 +1,9 @@
 #pragma once
 
-#include <functional>
 #include <iterator>
 #include <ranges>
 #include <utility>
 
-#include "belfry/base/error.h"
 #include "belfry/dataflow/dataflow.h"
 
 namespace belfry {
