@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 #include <numeric>
 
 #include "belfry/base/error.h"
@@ -35,7 +36,10 @@ struct internal::ShardContents {
   std::vector<Piece> pieces;
   int64_t size = 0;
 
-  std::vector<Datapoint> read(const Piece& piece) const;
+  std::string path(const Piece& piece) const { return folder + "/" + shards[piece.shard].name; }
+  uint64_t offset(const Piece& piece, int64_t record) const {
+    return static_cast<uint64_t>(shards[piece.shard].offsets[static_cast<size_t>(record)]);
+  }
 };
 
 namespace {
@@ -58,6 +62,57 @@ std::vector<Piece> cut(const std::vector<internal::Shard>& shards) {
   return pieces;
 }
 
+// The records of a piece, checked. The payloads are views of the bytes, and stay so when it is moved.
+struct ReadPiece {
+  std::string bytes;
+  std::vector<std::string_view> payloads;
+};
+
+// Memory that is used again: the system takes longer to give and clear four new MiB than to fill them from a
+// file.
+class Buffers {
+ public:
+  std::string take(uint64_t size) {
+    std::string bytes;
+    {
+      std::lock_guard lock(mutex_);
+      if (!free_.empty()) {
+        bytes = std::move(free_.back());
+        free_.pop_back();
+      }
+    }
+    if (bytes.size() < size) bytes.resize(size);
+    return bytes;
+  }
+  void give_back(std::string bytes) {
+    std::lock_guard lock(mutex_);
+    free_.push_back(std::move(bytes));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> free_;
+};
+
+ReadPiece read_piece(const ShardContents& contents, const Piece& piece, Buffers& buffers) {
+  const std::string path = contents.path(piece);
+  const uint64_t first = contents.offset(piece, piece.first),
+                 size = contents.offset(piece, piece.last) - first;
+  ReadPiece read{buffers.take(size), {}};
+  FileSystem::posix().open(path)->read(first, std::as_writable_bytes(std::span(read.bytes)).first(size));
+  read.payloads.reserve(static_cast<size_t>(piece.size()));
+  for (int64_t i = piece.first; i < piece.last; ++i) {
+    const uint64_t begin = contents.offset(piece, i), expected = contents.offset(piece, i + 1) - begin;
+    const ByteSpan record = as_byte_span(read.bytes).subspan(begin - first, expected);
+    read.payloads.push_back(parse_record(path, begin, record));
+    if (const uint64_t got = read.payloads.back().size() + kRecordFrame; got != expected) {
+      throw DataError(path, begin,
+                      fmt::format("expected a record of {} bytes, as the index says, got {}", expected, got));
+    }
+  }
+  return read;
+}
+
 class ShardPass {
  public:
   ShardPass(std::shared_ptr<const ShardContents> contents, int64_t pass)
@@ -72,9 +127,12 @@ class ShardPass {
     if (at_ == window_.size() && !next_window()) return std::nullopt;
     if (!ahead_) start_reading();
     const Place place = window_[at_++];
-    std::vector<Datapoint>& piece = read_[static_cast<size_t>(place.piece)];
-    if (piece.empty()) piece = ahead_->take(begin_ + place.piece);
-    return std::move(piece[static_cast<size_t>(place.record)]);
+    ReadPiece& read = read_[static_cast<size_t>(place.piece)];
+    if (read.payloads.empty()) read = ahead_->take(begin_ + place.piece);
+    const Piece& from = piece(begin_ + place.piece);
+    return loads(as_byte_span(read.payloads[static_cast<size_t>(place.record)]),
+                 fmt::format("{}: record at byte {}", contents_->path(from),
+                             contents_->offset(from, from.first + place.record)));
   }
 
   int64_t skip(int64_t count) {
@@ -115,15 +173,19 @@ class ShardPass {
         window_.push_back({static_cast<int32_t>(i - begin_), static_cast<int32_t>(record)});
     }
     if (contents_->options.shuffle) rng_.shuffle(window_);
-    read_.assign(static_cast<size_t>(end_ - begin_), {});
+    for (ReadPiece& read : read_) {
+      if (!read.bytes.empty()) buffers_->give_back(std::move(read.bytes));
+    }
+    read_.clear();
+    read_.resize(static_cast<size_t>(end_ - begin_));
     if (ahead_) want();
     return begin_ < end_;
   }
 
   void start_reading() {
-    ahead_ = std::make_unique<internal::ReadAhead<std::vector<Datapoint>>>(
-        contents_->options.num_thread, [contents = contents_, order = order_](int64_t i) {
-          return contents->read(contents->pieces[order[static_cast<size_t>(i)]]);
+    ahead_ = std::make_unique<internal::ReadAhead<ReadPiece>>(
+        contents_->options.num_thread, [contents = contents_, order = order_, buffers = buffers_](int64_t i) {
+          return read_piece(*contents, contents->pieces[order[static_cast<size_t>(i)]], *buffers);
         });
     want();
   }
@@ -139,40 +201,13 @@ class ShardPass {
   std::vector<size_t> order_;    // of the pieces
   int64_t begin_ = 0, end_ = 0;  // the window, in order_
   std::vector<Place> window_;
-  size_t at_ = 0;                             // in window_
-  std::vector<std::vector<Datapoint>> read_;  // the pieces of the window; empty until needed
-  std::unique_ptr<internal::ReadAhead<std::vector<Datapoint>>> ahead_;
+  size_t at_ = 0;                // in window_
+  std::vector<ReadPiece> read_;  // the pieces of the window; empty until needed
+  std::shared_ptr<Buffers> buffers_ = std::make_shared<Buffers>();
+  std::unique_ptr<internal::ReadAhead<ReadPiece>> ahead_;
 };
 
 }  // namespace
-
-std::vector<Datapoint> internal::ShardContents::read(const Piece& piece) const {
-  const Shard& shard = shards[piece.shard];
-  const std::string path = folder + "/" + shard.name;
-  const auto offset = [&](int64_t record) {
-    return static_cast<uint64_t>(shard.offsets[static_cast<size_t>(record)]);
-  };
-  static thread_local std::string bytes;  // of a thread that reads ahead, and ends with the pass
-  const uint64_t size = offset(piece.last) - offset(piece.first);
-  if (bytes.size() < size) bytes.resize(size);
-  FileSystem::posix().open(path)->read(offset(piece.first),
-                                       std::as_writable_bytes(std::span(bytes).first(size)));
-
-  std::vector<Datapoint> datapoints;
-  datapoints.reserve(static_cast<size_t>(piece.size()));
-  for (int64_t i = piece.first; i < piece.last; ++i) {
-    const uint64_t begin = offset(i), size = offset(i + 1) - begin;
-    const ByteSpan record = as_byte_span(bytes).subspan(begin - offset(piece.first), size);
-    const std::string_view payload = parse_record(path, begin, record);
-    if (payload.size() + kRecordFrame != size) {
-      throw DataError(path, begin,
-                      fmt::format("expected a record of {} bytes, as the index says, got {}", size,
-                                  payload.size() + kRecordFrame));
-    }
-    datapoints.push_back(loads(as_byte_span(payload), fmt::format("{}: record at byte {}", path, begin)));
-  }
-  return datapoints;
-}
 
 ShardData::ShardData(const std::string& folder, ShardDataOptions options) {
   if (options.shuffle_window < 1 || options.num_thread < 1) {

@@ -15,7 +15,7 @@ struct ShardDataOptions {
   bool shuffle = true;
   /// How many bytes of datapoints are mixed with each other. Memory is about twice that.
   int64_t shuffle_window = int64_t{64} << 20;
-  /// Threads that read and deserialize ahead of the consumer.
+  /// Threads that read files and compare checksums ahead of the consumer.
   int64_t num_thread = 2;
   uint64_t seed = 0;
 };
