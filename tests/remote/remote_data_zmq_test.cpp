@@ -31,7 +31,7 @@ using testing::HasSubstr;
 using testing::ThrowsMessage;
 
 // Long enough for a loaded machine to start Python; only reached when a test fails.
-constexpr auto kLong = 120s;
+constexpr auto kLong = 300s;
 
 // An address that no other test and no other process uses.
 std::string new_address() {
@@ -93,7 +93,7 @@ class TensorpackPeer {
     words.push_back(nullptr);
     pid_ = fork();
     if (pid_ == 0) {
-      if (!freopen("/dev/null", "w", stderr)) _exit(126);
+      if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr)) _exit(126);
       execv(words[0], words.data());
       _exit(127);
     }
