@@ -1,14 +1,13 @@
 #include "belfry/dataflow/imgaug/image_batch_data.h"
 
 #include <ATen/Context.h>
-#include <ATen/ops/alias.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
 #include <ATen/ops/stack.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <atomic>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -36,27 +35,34 @@ std::string describe(const at::Tensor& tensor) {
   return fmt::format("{} [{}]", c10::toString(tensor.scalar_type()), fmt::join(tensor.sizes(), ", "));
 }
 
-// Batches of the same size, which are used again when nobody else holds them any more: new memory of that
-// size would come from the system, page by page, each time.
+// Memory of batches that comes back when no tensor shares it any more: new memory of that size would come
+// from the system, page by page, each time.
 class BatchMemory {
  public:
   at::Tensor take(at::IntArrayRef shape, at::TensorOptions options) {
-    std::lock_guard lock(mutex_);
-    for (at::Tensor& tensor : tensors_) {
-      if (tensor.storage().use_count() != 1 || tensor.sizes() != shape) continue;
-      // What the last holder did with the memory comes before what is done with it now.
-      std::atomic_thread_fence(std::memory_order_acquire);
-      return tensor.alias();
+    at::Tensor memory;
+    {
+      std::lock_guard lock(free_->mutex);
+      while (!free_->tensors.empty() && !memory.defined()) {
+        if (free_->tensors.back().sizes() == shape) memory = std::move(free_->tensors.back());
+        free_->tensors.pop_back();  // where the size has changed, for good
+      }
     }
-    // Held by somebody who keeps them, or of another size.
-    if (tensors_.size() == kMost) tensors_.erase(tensors_.begin());
-    return tensors_.emplace_back(at::empty(shape, options)).alias();
+    if (!memory.defined()) memory = at::empty(shape, options);
+    auto give_back = [memory, to = free_](void*) mutable {
+      std::lock_guard lock(to->mutex);
+      if (to->tensors.size() < kMost) to->tensors.push_back(std::move(memory));
+    };
+    return at::from_blob(memory.mutable_data_ptr(), shape, std::move(give_back), options);
   }
 
  private:
   static constexpr size_t kMost = 4;
-  std::mutex mutex_;
-  std::vector<at::Tensor> tensors_;
+  struct Free {
+    std::mutex mutex;
+    std::vector<at::Tensor> tensors;
+  };
+  std::shared_ptr<Free> free_ = std::make_shared<Free>();
 };
 
 // A batch that is being made: datapoints come in order, images are done in any order.
