@@ -27,6 +27,32 @@ struct Piece {
   int64_t size() const { return last - first; }
 };
 
+// Memory that is used again: the system takes longer to give and clear four new MiB than to fill them from a
+// file.
+class Buffers {
+ public:
+  std::string take(uint64_t size) {
+    std::string bytes;
+    {
+      std::lock_guard lock(mutex_);
+      if (!free_.empty()) {
+        bytes = std::move(free_.back());
+        free_.pop_back();
+      }
+    }
+    if (bytes.size() < size) bytes.resize(size);
+    return bytes;
+  }
+  void give_back(std::string bytes) {
+    std::lock_guard lock(mutex_);
+    free_.push_back(std::move(bytes));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> free_;
+};
+
 }  // namespace
 
 struct internal::ShardContents {
@@ -35,6 +61,7 @@ struct internal::ShardContents {
   std::vector<Shard> shards;
   std::vector<Piece> pieces;
   int64_t size = 0;
+  std::shared_ptr<Buffers> buffers = std::make_shared<Buffers>();
 
   std::string path(const Piece& piece) const { return folder + "/" + shards[piece.shard].name; }
   uint64_t offset(const Piece& piece, int64_t record) const {
@@ -68,37 +95,11 @@ struct ReadPiece {
   std::vector<std::string_view> payloads;
 };
 
-// Memory that is used again: the system takes longer to give and clear four new MiB than to fill them from a
-// file.
-class Buffers {
- public:
-  std::string take(uint64_t size) {
-    std::string bytes;
-    {
-      std::lock_guard lock(mutex_);
-      if (!free_.empty()) {
-        bytes = std::move(free_.back());
-        free_.pop_back();
-      }
-    }
-    if (bytes.size() < size) bytes.resize(size);
-    return bytes;
-  }
-  void give_back(std::string bytes) {
-    std::lock_guard lock(mutex_);
-    free_.push_back(std::move(bytes));
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<std::string> free_;
-};
-
-ReadPiece read_piece(const ShardContents& contents, const Piece& piece, Buffers& buffers) {
+ReadPiece read_piece(const ShardContents& contents, const Piece& piece) {
   const std::string path = contents.path(piece);
   const uint64_t first = contents.offset(piece, piece.first),
                  size = contents.offset(piece, piece.last) - first;
-  ReadPiece read{buffers.take(size), {}};
+  ReadPiece read{contents.buffers->take(size), {}};
   FileSystem::posix().open(path)->read(first, std::as_writable_bytes(std::span(read.bytes)).first(size));
   read.payloads.reserve(static_cast<size_t>(piece.size()));
   for (int64_t i = piece.first; i < piece.last; ++i) {
@@ -174,7 +175,7 @@ class ShardPass {
     }
     if (contents_->options.shuffle) rng_.shuffle(window_);
     for (ReadPiece& read : read_) {
-      if (!read.bytes.empty()) buffers_->give_back(std::move(read.bytes));
+      if (!read.bytes.empty()) contents_->buffers->give_back(std::move(read.bytes));
     }
     read_.clear();
     read_.resize(static_cast<size_t>(end_ - begin_));
@@ -184,8 +185,8 @@ class ShardPass {
 
   void start_reading() {
     ahead_ = std::make_unique<internal::ReadAhead<ReadPiece>>(
-        contents_->options.num_thread, [contents = contents_, order = order_, buffers = buffers_](int64_t i) {
-          return read_piece(*contents, contents->pieces[order[static_cast<size_t>(i)]], *buffers);
+        contents_->options.num_thread, [contents = contents_, order = order_](int64_t i) {
+          return read_piece(*contents, contents->pieces[order[static_cast<size_t>(i)]]);
         });
     want();
   }
@@ -203,7 +204,6 @@ class ShardPass {
   std::vector<Place> window_;
   size_t at_ = 0;                // in window_
   std::vector<ReadPiece> read_;  // the pieces of the window; empty until needed
-  std::shared_ptr<Buffers> buffers_ = std::make_shared<Buffers>();
   std::unique_ptr<internal::ReadAhead<ReadPiece>> ahead_;
 };
 
