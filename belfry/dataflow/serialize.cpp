@@ -28,7 +28,7 @@ std::string dumps(const Datapoint& datapoint) {
   return writer.take();
 }
 
-Datapoint loads(ByteSpan bytes, const std::string& where) {
+Datapoint loads(ByteSpan bytes, const std::string& where, const std::shared_ptr<const void>& owner) {
   const PythonValue value = is_pickle(bytes) ? parse_pickle(where, bytes) : parse_msgpack(where, bytes);
   const auto* list = std::get_if<PythonValue::List>(&value.value);
   if (!list) throw DataError(where, "expected a datapoint, which is a list, got " + type_name(value));
@@ -36,7 +36,7 @@ Datapoint loads(ByteSpan bytes, const std::string& where) {
   datapoint.reserve(list->size());
   for (const PythonValue& component : *list) {
     datapoint.push_back(
-        internal::tensor_of(component, fmt::format("{}: component {}", where, datapoint.size())));
+        internal::tensor_of(component, fmt::format("{}: component {}", where, datapoint.size()), owner));
   }
   return datapoint;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "belfry/base/file_system.h"
@@ -17,6 +18,10 @@ std::string dumps(const Datapoint& datapoint);
 /// int an int64, float a float64), text and bytes uint8 [length], lists of equal values tensors. `where`
 /// names the bytes in messages. Throws DataError, with `where`, when the bytes are damaged, or hold what is
 /// no tensor. Safe to call from any thread; memory never exceeds a fixed multiple of the bytes.
-Datapoint loads(ByteSpan bytes, const std::string& where = "datapoint");
+///
+/// With an `owner`, which keeps the bytes alive and as they are, large arrays that lie as tensors want them
+/// are not copied: the tensors refer to the bytes, and own a share of `owner`.
+Datapoint loads(ByteSpan bytes, const std::string& where = "datapoint",
+                const std::shared_ptr<const void>& owner = nullptr);
 
 }  // namespace belfry

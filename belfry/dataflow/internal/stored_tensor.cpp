@@ -1,6 +1,7 @@
 #include "belfry/dataflow/internal/stored_tensor.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/stack.h>
 #include <fmt/format.h>
@@ -29,6 +30,9 @@ constexpr std::pair<at::ScalarType, DataType> kTypes[] = {
     {at::kComplexFloat, DataType::kComplex64},
     {at::kComplexDouble, DataType::kComplex128},
 };
+
+/// Fewer bytes are copied in the time that it takes to share them.
+constexpr size_t kWorthSharing = 4096;
 
 at::Tensor tensor_of_bytes(ByteSpan bytes) {
   at::Tensor tensor = at::empty({static_cast<int64_t>(bytes.size())}, at::TensorOptions(at::kByte));
@@ -72,14 +76,23 @@ ByteSpan elements_of(const at::Tensor& dense) {
   return {static_cast<const std::byte*>(dense.const_data_ptr()), dense.nbytes()};
 }
 
-at::Tensor tensor_of(const PythonArray& array, const std::string& where) {
-  at::Tensor tensor = at::empty(array.shape, at::TensorOptions(scalar_type(array.dtype, where)));
+at::Tensor tensor_of(const PythonArray& array, const std::string& where,
+                     const std::shared_ptr<const void>& owner) {
+  const at::TensorOptions options(scalar_type(array.dtype, where));
+  const auto address = reinterpret_cast<uintptr_t>(array.elements.data());
+  if (owner && array.elements.size() >= kWorthSharing && !array.big_endian && !array.fortran_order &&
+      address % options.dtype().itemsize() == 0) {
+    return at::from_blob(
+        const_cast<std::byte*>(array.elements.data()), array.shape, [owner](void*) {}, options);
+  }
+  at::Tensor tensor = at::empty(array.shape, options);
   if (tensor.numel() > 0)
     copy_elements(array, {static_cast<std::byte*>(tensor.mutable_data_ptr()), tensor.nbytes()});
   return tensor;
 }
 
-at::Tensor tensor_of(const PythonValue& value, const std::string& where) {
+at::Tensor tensor_of(const PythonValue& value, const std::string& where,
+                     const std::shared_ptr<const void>& owner) {
   return std::visit(
       [&]<typename T>(const T& held) -> at::Tensor {
         if constexpr (std::is_same_v<T, std::monostate>) {
@@ -97,7 +110,7 @@ at::Tensor tensor_of(const PythonValue& value, const std::string& where) {
         } else if constexpr (std::is_same_v<T, ByteSpan>) {
           return tensor_of_bytes(held);
         } else if constexpr (std::is_same_v<T, PythonArray>) {
-          return tensor_of(held, where);
+          return tensor_of(held, where, owner);
         } else {
           return tensor_of_list(held, where);
         }

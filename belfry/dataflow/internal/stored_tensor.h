@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,12 +23,15 @@ at::Tensor dense(const at::Tensor& tensor);
 /// The elements of a dense tensor.
 ByteSpan elements_of(const at::Tensor& dense);
 
-/// A new tensor with the elements of `array`.
-at::Tensor tensor_of(const PythonArray& array, const std::string& where);
+/// A tensor with the elements of `array`: a new one, or, with an `owner` of its bytes, one that refers to
+/// them where they are many and lie as they should.
+at::Tensor tensor_of(const PythonArray& array, const std::string& where,
+                     const std::shared_ptr<const void>& owner = nullptr);
 
 /// Text and bytes become uint8 [length], numbers scalars (int64, uint64, float64, bool), lists of values that
 /// become tensors of one shape and type a tensor with one more dimension. Throws DataError with `where` for
 /// what is no tensor.
-at::Tensor tensor_of(const PythonValue& value, const std::string& where);
+at::Tensor tensor_of(const PythonValue& value, const std::string& where,
+                     const std::shared_ptr<const void>& owner = nullptr);
 
 }  // namespace belfry::internal

@@ -95,13 +95,21 @@ struct ReadPiece {
   std::vector<std::string_view> payloads;
 };
 
-ReadPiece read_piece(const ShardContents& contents, const Piece& piece) {
+/// The bytes are kept for another piece when nobody refers to them any more.
+using SharedPiece = std::shared_ptr<const ReadPiece>;
+
+SharedPiece read_piece(const ShardContents& contents, const Piece& piece) {
   const std::string path = contents.path(piece);
   const uint64_t first = contents.offset(piece, piece.first),
                  size = contents.offset(piece, piece.last) - first;
-  ReadPiece read{contents.buffers->take(size), {}};
-  FileSystem::posix().open(path)->read(first, std::as_writable_bytes(std::span(read.bytes)).first(size));
+  const std::shared_ptr<ReadPiece> shared(new ReadPiece{contents.buffers->take(size), {}},
+                                          [buffers = contents.buffers](ReadPiece* unused) {
+                                            buffers->give_back(std::move(unused->bytes));
+                                            delete unused;
+                                          });
+  ReadPiece& read = *shared;
   read.payloads.reserve(static_cast<size_t>(piece.size()));
+  FileSystem::posix().open(path)->read(first, std::as_writable_bytes(std::span(read.bytes)).first(size));
   for (int64_t i = piece.first; i < piece.last; ++i) {
     const uint64_t begin = contents.offset(piece, i), expected = contents.offset(piece, i + 1) - begin;
     const ByteSpan record = as_byte_span(read.bytes).subspan(begin - first, expected);
@@ -111,7 +119,7 @@ ReadPiece read_piece(const ShardContents& contents, const Piece& piece) {
                       fmt::format("expected a record of {} bytes, as the index says, got {}", expected, got));
     }
   }
-  return read;
+  return shared;
 }
 
 class ShardPass {
@@ -128,12 +136,13 @@ class ShardPass {
     if (at_ == window_.size() && !next_window()) return std::nullopt;
     if (!ahead_) start_reading();
     const Place place = window_[at_++];
-    ReadPiece& read = read_[static_cast<size_t>(place.piece)];
-    if (read.payloads.empty()) read = ahead_->take(begin_ + place.piece);
+    SharedPiece& read = read_[static_cast<size_t>(place.piece)];
+    if (!read) read = ahead_->take(begin_ + place.piece);
     const Piece& from = piece(begin_ + place.piece);
-    return loads(as_byte_span(read.payloads[static_cast<size_t>(place.record)]),
+    return loads(as_byte_span(read->payloads[static_cast<size_t>(place.record)]),
                  fmt::format("{}: record at byte {}", contents_->path(from),
-                             contents_->offset(from, from.first + place.record)));
+                             contents_->offset(from, from.first + place.record)),
+                 read);
   }
 
   int64_t skip(int64_t count) {
@@ -174,9 +183,6 @@ class ShardPass {
         window_.push_back({static_cast<int32_t>(i - begin_), static_cast<int32_t>(record)});
     }
     if (contents_->options.shuffle) rng_.shuffle(window_);
-    for (ReadPiece& read : read_) {
-      if (!read.bytes.empty()) contents_->buffers->give_back(std::move(read.bytes));
-    }
     read_.clear();
     read_.resize(static_cast<size_t>(end_ - begin_));
     if (ahead_) want();
@@ -184,7 +190,7 @@ class ShardPass {
   }
 
   void start_reading() {
-    ahead_ = std::make_unique<internal::ReadAhead<ReadPiece>>(
+    ahead_ = std::make_unique<internal::ReadAhead<SharedPiece>>(
         contents_->options.num_thread, [contents = contents_, order = order_](int64_t i) {
           return read_piece(*contents, contents->pieces[order[static_cast<size_t>(i)]]);
         });
@@ -202,9 +208,9 @@ class ShardPass {
   std::vector<size_t> order_;    // of the pieces
   int64_t begin_ = 0, end_ = 0;  // the window, in order_
   std::vector<Place> window_;
-  size_t at_ = 0;                // in window_
-  std::vector<ReadPiece> read_;  // the pieces of the window; empty until needed
-  std::unique_ptr<internal::ReadAhead<ReadPiece>> ahead_;
+  size_t at_ = 0;                  // in window_
+  std::vector<SharedPiece> read_;  // the pieces of the window; empty until needed
+  std::unique_ptr<internal::ReadAhead<SharedPiece>> ahead_;
 };
 
 }  // namespace

@@ -13,7 +13,8 @@ struct ShardContents;
 struct ShardDataOptions {
   /// Whether each pass is in a new random order.
   bool shuffle = true;
-  /// How many bytes of datapoints are mixed with each other. Memory is about twice that.
+  /// How many bytes of datapoints are mixed with each other. Memory is about twice that, and what is still
+  /// referred to.
   int64_t shuffle_window = int64_t{64} << 20;
   /// Threads that read files and compare checksums ahead of the consumer.
   int64_t num_thread = 2;
@@ -27,6 +28,9 @@ struct ShardDataOptions {
 /// another, the datapoints of a window in a random order: nearly as random as a shuffle of all, at the speed
 /// of reading front to back. The order depends on seed, pass number and options alone, not on the threads. A
 /// pass can be continued in the middle for what reading one window costs.
+///
+/// Large arrays are not copied: their tensors refer to the piece that was read, which stays in memory as long
+/// as one of them does.
 ///
 /// Threads start when the first datapoint is asked for and end with the pass. Every record's checksum is
 /// compared; damage is a DataError with file and offset, at the datapoint's place or before it in its window.
