@@ -229,6 +229,17 @@ TEST_F(Datasets, DamagedDigitsAreErrorsThatSayWhere) {
   }
 }
 
+TEST(RealDatasets, MnistTestFilesAreThePublishedOnes) {
+  const std::string folder = test::mnist_folder();
+  if (folder.empty()) GTEST_SKIP() << test::kNoMnist;
+  EXPECT_NO_THROW(Mnist::verify(Split::kTest, folder));
+  EXPECT_THAT(
+      [&] { FashionMnist::verify(Split::kTest, folder); },
+      ThrowsMessage<DataError>(HasSubstr("t10k-labels-idx1-ubyte.gz has ec29112dd5afa0611ce80d1b7f02629c")));
+  EXPECT_THAT([&] { Mnist::verify(Split::kTrain, folder); },
+              ThrowsMessage<DataError>(HasSubstr("train-images-idx3-ubyte.gz cannot be read")));
+}
+
 // Expected numbers: numpy on the same file (sum of the pixels, labels of each digit as the dataset's page
 // gives them).
 TEST(RealDatasets, MnistTestSet) {

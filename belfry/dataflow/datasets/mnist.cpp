@@ -4,6 +4,7 @@
 #include <ATen/ops/from_blob.h>
 #include <fmt/format.h>
 
+#include "belfry/dataflow/datasets/verify_files.h"
 #include "belfry/dataflow/internal/data_file.h"
 
 namespace belfry {
@@ -59,6 +60,26 @@ std::vector<at::Tensor> read(Split split, const std::string& folder) {
 }  // namespace
 
 Mnist::Mnist(Split split, const std::string& folder) : DataFromTensors(read(split, folder)) {}
+
+void Mnist::verify(Split split, const std::string& folder) {
+  if (split == Split::kTrain) {
+    verify_files(folder, {{"train-images-idx3-ubyte.gz", "f68b3c2dcbeaaa9fbdd348bbdeb94873"},
+                          {"train-labels-idx1-ubyte.gz", "d53e105ee54ea40749a09fcbcd1e9432"}});
+  } else {
+    verify_files(folder, {{"t10k-images-idx3-ubyte.gz", "9fb629c4189551a2d022fa330f9573f3"},
+                          {"t10k-labels-idx1-ubyte.gz", "ec29112dd5afa0611ce80d1b7f02629c"}});
+  }
+}
+
+void FashionMnist::verify(Split split, const std::string& folder) {
+  if (split == Split::kTrain) {
+    verify_files(folder, {{"train-images-idx3-ubyte.gz", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"},
+                          {"train-labels-idx1-ubyte.gz", "25c81989df183df01b3e8a0aad5dffbe"}});
+  } else {
+    verify_files(folder, {{"t10k-images-idx3-ubyte.gz", "bef4ecab320f06d8554ea6380940ec79"},
+                          {"t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"}});
+  }
+}
 
 std::vector<std::string> FashionMnist::get_label_names() {
   return {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",

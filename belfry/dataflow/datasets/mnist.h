@@ -17,12 +17,17 @@ namespace belfry {
 class Mnist : public DataFromTensors {
  public:
   Mnist(Split split, const std::string& folder);
+  /// Whether `folder` has the gzip files of MNIST's page, by their checksums: throws DataError that names
+  /// those that are missing or others. The constructor compares gzip's own checksums.
+  static void verify(Split split, const std::string& folder);
 };
 
 /// Zalando's Fashion-MNIST: the files, datapoints and errors of Mnist, other pictures.
 class FashionMnist : public Mnist {
  public:
   using Mnist::Mnist;
+  /// As Mnist::verify.
+  static void verify(Split split, const std::string& folder);
   /// The name of each class: "T-shirt/top", …
   static std::vector<std::string> get_label_names();
 };

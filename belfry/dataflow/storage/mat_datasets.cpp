@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "belfry/base/error.h"
+#include "belfry/dataflow/datasets/verify_files.h"
 #include "belfry/dataflow/internal/indexed_pass.h"
 #include "belfry/dataflow/internal/stored_tensor.h"
 #include "belfry/dataflow/storage/internal/mat_file.h"
@@ -83,6 +84,14 @@ at::Tensor read_edges(const std::string& path) {
 
 SVHNDigit::SVHNDigit(const std::string& name, const std::string& folder)
     : DataFromTensors(read_svhn(name, folder)) {}
+
+void SVHNDigit::verify(const std::string& name, const std::string& folder) {
+  check_name("SVHNDigit", name, {"train", "test", "extra"});
+  const char* md5 = name == "train"  ? "e26dedcc434d2e4c54c9b2d4a06d8373"
+                    : name == "test" ? "eb5a983be6a315427106f1b164d9cef3"
+                                     : "a93ce644f1a588dc4d68dda5feec44a7";
+  verify_files(folder, {{name + "_32x32.mat", md5}});
+}
 
 at::Tensor SVHNDigit::get_per_pixel_mean() const {
   return at::mean(tensors()[0], 0, /*keepdim=*/false, at::kFloat);

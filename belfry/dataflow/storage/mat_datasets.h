@@ -18,6 +18,10 @@ class SVHNDigit : public DataFromTensors {
   /// missing, damaged or not such images.
   SVHNDigit(const std::string& name, const std::string& folder);
 
+  /// Whether `folder` has the file of SVHN's page, by its checksum: throws DataError when it is missing or
+  /// another, UsageError as the constructor.
+  static void verify(const std::string& name, const std::string& folder);
+
   /// The mean of this part's images: float32 [32, 32, 3] in [0, 255].
   at::Tensor get_per_pixel_mean() const;
 };
