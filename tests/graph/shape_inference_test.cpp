@@ -77,6 +77,7 @@ TEST_F(ShapeInferenceTest, AReshapeThatNoSizeFitsIsAnError) {
               AllOf(HasSubstr("[?, 10]"), HasSubstr("[32, 9]")));
   EXPECT_THAT(error_of([] { reshape(input({4, 6}), {5, -1}); }), HasSubstr("[4, 6]"));
   EXPECT_THAT(error_of([] { reshape(input({4, 6}), {-1, -1}); }), HasSubstr("[-1, -1]"));
+  EXPECT_THAT(error_of([] { reshape(input({4, 6}), {INT64_MAX, 3}); }), HasSubstr("elements"));
 }
 
 TEST_F(ShapeInferenceTest, NumbersBeyondTheTestSizesAreFine) {

@@ -396,17 +396,28 @@ bool is_reshape(std::string_view full_name) {
   return full_name == "aten::reshape" || full_name == "aten::view" || full_name == "aten::_unsafe_view";
 }
 
+namespace {
+
+/// The elements of a shape, but for unknown factors, which are `unknown`; false where they are too many for a
+/// number.
+bool count_elements(const std::vector<int64_t>& shape, int64_t unknown, int64_t& count) {
+  count = 1;
+  return std::ranges::all_of(
+      shape, [&](int64_t size) { return size == unknown || !__builtin_mul_overflow(count, size, &count); });
+}
+
+}  // namespace
+
 Shape reshaped(const Shape& from, const std::vector<int64_t>& to) {
-  int64_t given = 1, wanted = 1;  // elements, but for unknown factors
+  int64_t given = 1, wanted = 1;
   const bool dynamic = std::ranges::count(from, kDynamic) > 0;
-  for (int64_t size : from) given *= size == kDynamic ? 1 : size;
-  for (int64_t size : to) wanted *= size == -1 ? 1 : size;
+  const bool countable = count_elements(from, kDynamic, given) && count_elements(to, -1, wanted);
   const auto rests = std::ranges::count(to, -1);
-  bool fits = rests <= 1 && std::ranges::all_of(to, [](int64_t size) { return size >= -1; });
+  bool fits = countable && rests <= 1 && std::ranges::all_of(to, [](int64_t size) { return size >= -1; });
   if (rests == 1) {
-    fits &= wanted != 0 && (dynamic || given % wanted == 0);
+    fits = fits && wanted != 0 && (dynamic || given % wanted == 0);
   } else {
-    fits &= given == wanted || (dynamic && given != 0 && wanted % given == 0);
+    fits = fits && (given == wanted || (dynamic && given != 0 && wanted % given == 0));
   }
   if (!fits) {
     throw UsageError(
