@@ -165,8 +165,6 @@ struct CompiledCallable::State {
   /// False where `make` finds that the graph cannot be compiled after all.
   template <typename Make>
   bool can_make(Make make) {
-    const c10::InferenceMode normal_tensors(false);
-    const at::AutoDispatchBelowADInplaceOrView no_autograd;
     try {
       make();
       return true;

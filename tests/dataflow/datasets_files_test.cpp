@@ -10,6 +10,7 @@
 #include "belfry/dataflow/datasets/ilsvrc.h"
 #include "belfry/dataflow/datasets/mnist.h"
 #include "belfry/dataflow/datasets/places.h"
+#include "tests/dataflow/flows.h"
 #include "tests/formats/arrays.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
@@ -20,10 +21,6 @@ namespace {
 using test::message_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-std::string text(const at::Tensor& bytes) {
-  return {static_cast<const char*>(bytes.const_data_ptr()), bytes.nbytes()};
-}
 
 class FileDatasets : public testing::Test {
  protected:

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <stdexcept>
+#include <string>
 
 #include "belfry/dataflow/map_data.h"
 #include "belfry/dataflow/raw.h"
@@ -24,6 +25,11 @@ inline DataFromList counting(int64_t n) {
 /// 0, 1, 2, … without end, of unknown size.
 inline DataFromFunction endless() {
   return DataFromFunction([] { return [i = int64_t{0}]() mutable { return std::optional(scalar(i++)); }; });
+}
+
+/// The bytes of a dense tensor.
+inline std::string text(const at::Tensor& bytes) {
+  return {static_cast<const char*>(bytes.const_data_ptr()), bytes.nbytes()};
 }
 
 inline int64_t value(const Datapoint& datapoint) {

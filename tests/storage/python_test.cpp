@@ -27,10 +27,6 @@ using test::message_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::string text(const at::Tensor& bytes) {
-  return {static_cast<const char*>(bytes.const_data_ptr()), bytes.nbytes()};
-}
-
 DataFromList three_datapoints() {
   std::vector<Datapoint> list;
   for (int64_t i = 0; i < 3; ++i)

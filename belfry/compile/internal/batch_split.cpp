@@ -1,7 +1,7 @@
 #include "belfry/compile/internal/batch_split.h"
 
 #include <algorithm>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "belfry/compile/internal/fused_op.h"
 

@@ -45,4 +45,25 @@ BELFRY_INLINE void store(const Lanes& from, c10::BFloat16* to) {
   std::memcpy(to, &halves, sizeof(halves));
 }
 
+#if defined(__x86_64__)
+template <typename Kernel>
+[[gnu::target("avx512f,avx512bw,fma"), gnu::flatten]] void run_avx512(const Kernel& kernel) {
+  kernel();
+}
+template <typename Kernel>
+[[gnu::target("avx2,fma"), gnu::flatten]] void run_avx2(const Kernel& kernel) {
+  kernel();
+}
+#endif
+
+/// Runs `kernel`, a lambda, compiled for the widest instructions that this processor has.
+template <typename Kernel>
+void run_widest(const Kernel& kernel) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512bw")) return run_avx512(kernel);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return run_avx2(kernel);
+#endif
+  kernel();
+}
+
 }  // namespace belfry

@@ -49,34 +49,16 @@ BELFRY_INLINE void calculate_range(const Operands& o, int64_t begin, int64_t end
 using Calculate = void (*)(const Operands&, int64_t, int64_t);
 
 template <Arithmetic op>
-void calculate_default(const Operands& o, int64_t begin, int64_t end) {
-  calculate_range<op>(o, begin, end);
-}
-#if defined(__x86_64__)
-template <Arithmetic op>
-__attribute__((target("avx2,fma"))) void calculate_avx2(const Operands& o, int64_t begin, int64_t end) {
-  calculate_range<op>(o, begin, end);
-}
-template <Arithmetic op>
-__attribute__((target("avx512f"))) void calculate_avx512(const Operands& o, int64_t begin, int64_t end) {
-  calculate_range<op>(o, begin, end);
-}
-#endif
-
-template <Arithmetic op>
-Calculate best_calculate() {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f")) return calculate_avx512<op>;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return calculate_avx2<op>;
-#endif
-  return calculate_default<op>;
+void calculate_widest(const Operands& o, int64_t begin, int64_t end) {
+  run_widest([o, begin, end] { calculate_range<op>(o, begin, end); });
 }
 
-Calculate best_calculate(const std::string& op) {
-  if (op == "add") return best_calculate<Arithmetic::kAdd>();
-  if (op == "sub") return best_calculate<Arithmetic::kSubtract>();
-  if (op == "mul") return best_calculate<Arithmetic::kMultiply>();
-  if (op == "div") return best_calculate<Arithmetic::kDivide>();
+/// Null for the name of another operator.
+Calculate find_calculate(const std::string& op) {
+  if (op == "add") return calculate_widest<Arithmetic::kAdd>;
+  if (op == "sub") return calculate_widest<Arithmetic::kSubtract>;
+  if (op == "mul") return calculate_widest<Arithmetic::kMultiply>;
+  if (op == "div") return calculate_widest<Arithmetic::kDivide>;
   return nullptr;
 }
 
@@ -116,7 +98,7 @@ bool lower_arithmetic(ProgramBuilder& builder, const Node& node) {
   const std::string overload = dot == name.npos ? "" : name.substr(dot + 1);
   name = name.substr(6, dot - 6);
   const bool with_number = overload == "Scalar", swapped = with_number && name == "rsub";
-  const Calculate calculate = best_calculate(swapped ? "sub" : name);
+  const Calculate calculate = find_calculate(swapped ? "sub" : name);
   if (!calculate || !(with_number || overload == "Tensor")) return false;
   const bool scaled = name != "mul" && name != "div";
   if (scaled && node.attribute("alpha").toScalar().toDouble() != 1) return false;

@@ -52,32 +52,6 @@ BELFRY_INLINE void scale_shift_rows(const ScaleShift<T>& s, int64_t begin, int64
   }
 }
 
-template <typename T>
-void scale_shift_default(const ScaleShift<T>& s, int64_t begin, int64_t end) {
-  scale_shift_rows(s, begin, end);
-}
-#if defined(__x86_64__)
-template <typename T>
-__attribute__((target("avx2,fma"))) void scale_shift_avx2(const ScaleShift<T>& s, int64_t begin,
-                                                          int64_t end) {
-  scale_shift_rows(s, begin, end);
-}
-template <typename T>
-__attribute__((target("avx512f,avx512bw,fma"))) void scale_shift_avx512(const ScaleShift<T>& s, int64_t begin,
-                                                                        int64_t end) {
-  scale_shift_rows(s, begin, end);
-}
-#endif
-
-template <typename T>
-auto best_scale_shift() {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512bw")) return scale_shift_avx512<T>;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return scale_shift_avx2<T>;
-#endif
-  return scale_shift_default<T>;
-}
-
 /// 8 to 12 times the speed of oneDNN's "binary" primitive with per-channel operands on 16 channels.
 template <typename T>
 class ScaleShiftInstruction : public Instruction {
@@ -91,7 +65,6 @@ class ScaleShiftInstruction : public Instruction {
         high_(high) {}
 
   void run() override {
-    static const auto kernel = best_scale_shift<T>();
     const ScaleShift<T> s{x_.const_data_ptr<T>(),
                           scale_.const_data_ptr<float>(),
                           shift_.const_data_ptr<float>(),
@@ -100,8 +73,10 @@ class ScaleShiftInstruction : public Instruction {
                           low_,
                           high_};
     const int64_t rows = x_.numel() / s.channels, step = std::max<int64_t>(1, 65536 / s.channels);
-    in_parallel((rows + step - 1) / step,
-                [&](int64_t i) { kernel(s, i * step, std::min(rows, (i + 1) * step)); });
+    in_parallel((rows + step - 1) / step, [&](int64_t i) {
+      const int64_t begin = i * step, end = std::min(rows, begin + step);
+      run_widest([s, begin, end] { scale_shift_rows(s, begin, end); });
+    });
   }
   std::string describe() const override { return "scale_shift"; }
 

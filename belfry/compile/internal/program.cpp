@@ -1,6 +1,5 @@
 #include "belfry/compile/internal/program.h"
 
-#include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/ops/as_strided.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_strided.h>
@@ -51,7 +50,6 @@ class Copy : public Instruction {
 
 Program::Program(InferenceGraph graph, std::shared_ptr<Prepared> prepared, const CompileOptions& options)
     : graph_(std::move(graph)), prepared_(std::move(prepared)) {
-  at::AutoDispatchBelowADInplaceOrView no_autograd;
   ProgramBuilder(*this, options).build();
 }
 Program::~Program() = default;

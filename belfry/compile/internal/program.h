@@ -30,7 +30,8 @@ class Instruction {
 /// each further thread needs a program of its own. Programs share the weights.
 class Program {
  public:
-  /// Feeds of `graph` have static shapes. Throws UsageError where a shape depends on values.
+  /// Feeds of `graph` have static shapes. Called below the dispatcher's autograd keys, as run is. Throws
+  /// UsageError where a shape depends on values.
   Program(InferenceGraph graph, std::shared_ptr<Prepared> prepared, const CompileOptions& options);
   ~Program();
 

@@ -1,5 +1,8 @@
 #include "belfry/compile/internal/program_pool.h"
 
+#include <ATen/core/LegacyTypeDispatch.h>
+#include <c10/core/InferenceMode.h>
+
 #include <algorithm>
 
 #include "belfry/compile/internal/in_parallel.h"
@@ -47,6 +50,8 @@ void ProgramPool::make_at_least(int64_t count, const std::vector<at::Tensor>& fe
 
 std::unique_ptr<Program> ProgramPool::make(const std::vector<at::Tensor>& feeds, const Part& part,
                                            const std::shared_ptr<Prepared>& prepared) {
+  const c10::InferenceMode normal_tensors(false);
+  const at::AutoDispatchBelowADInplaceOrView no_autograd;
   std::lock_guard making(making_mutex_);
   Rewriter rewriter(graph_, shapes_of(feeds, part));
   auto program =
