@@ -2,8 +2,10 @@
 
 #include <ATen/ops/empty.h>
 #include <c10/core/CPUAllocator.h>
+#include <c10/util/Exception.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <thread>
 #include <vector>
 
@@ -50,6 +52,21 @@ TEST(ReuseMemoryTest, TensorsMayBeFreedInAnotherThread) {
     EXPECT_EQ(moved[1][38].item<float>(), 39);
     moved.clear();
   }).join();
+}
+
+/// Bytes of the address space that the process has.
+int64_t address_space() {
+  int64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  return pages * 4096;
+}
+
+TEST(ReuseMemoryTest, AnAllocationThatFailedIsNotTakenForMemoryInUse) {
+  const ReuseMemory guard;
+  EXPECT_THROW(at::empty({int64_t{1} << 60}), c10::OutOfMemoryError);
+  const int64_t before = address_space();
+  for (int64_t megabytes : {100, 120, 140, 160, 180, 200}) at::empty({megabytes << 18});
+  EXPECT_LT(address_space() - before, int64_t{300} << 20);  // all of them would be 900
 }
 
 }  // namespace

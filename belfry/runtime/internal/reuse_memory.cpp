@@ -49,13 +49,18 @@ class Pool {
   Header* take(size_t bin) {
     std::lock_guard lock(mutex_);
     auto& blocks = bins_[bin];
-    live_ += bin_bytes(bin);
-    peak_ = std::max(peak_, live_);
     if (blocks.empty()) return nullptr;
     Header* block = blocks.back();
     blocks.pop_back();
     waiting_ -= bin_bytes(bin);
+    count(bin_bytes(bin));
     return block;
+  }
+
+  /// Says that a block is in use which the system gave, as take() had none.
+  void add(size_t bin) {
+    std::lock_guard lock(mutex_);
+    count(bin_bytes(bin));
   }
 
   void give(Header* block) {
@@ -79,6 +84,11 @@ class Pool {
   }
 
  private:
+  void count(size_t bytes) {
+    live_ += bytes;
+    peak_ = std::max(peak_, live_);
+  }
+
   std::mutex mutex_;
   std::array<std::vector<Header*>, kBins> bins_;
   size_t live_ = 0, peak_ = 0, waiting_ = 0;
@@ -128,8 +138,11 @@ void release(void* data) {
 
 Header* new_block(size_t bin, size_t bytes) {
   void* memory = nullptr;
-  TORCH_CHECK(posix_memalign(&memory, alignof(Header), sizeof(Header) + bytes) == 0,
-              "expected memory for a tensor of ", bytes, " bytes, got none from the system");
+  // The header must not make a small number of a huge one.
+  const bool fits = bytes <= SIZE_MAX - sizeof(Header);
+  TORCH_CHECK_WITH(OutOfMemoryError,
+                   fits && posix_memalign(&memory, alignof(Header), sizeof(Header) + bytes) == 0,
+                   "expected memory for a tensor of ", bytes, " bytes, got none from the system");
   return new (memory) Header{bin};
 }
 
@@ -148,8 +161,12 @@ class ReusingAllocator : public c10::Allocator {
 
  private:
   static Header* take(size_t bin) {
-    Header* block = bin < kSmallBins ? small_blocks.take(bin) : Pool::get().take(bin);
-    return block ? block : new_block(bin, bin_bytes(bin));
+    const bool small = bin < kSmallBins;
+    Header* block = small ? small_blocks.take(bin) : Pool::get().take(bin);
+    if (block) return block;
+    block = new_block(bin, bin_bytes(bin));
+    if (!small) Pool::get().add(bin);  // what the system refuses is not counted
+    return block;
   }
 };
 
