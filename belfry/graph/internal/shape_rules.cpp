@@ -187,6 +187,47 @@ Outputs same_as_input(const Stack& arguments) {
   return {at::empty_like(tensor(arguments, 0))};
 }
 
+Outputs absolute(const Stack& arguments) {
+  const Tensor x = tensor(arguments, 0);
+  return {meta(x.sizes(), c10::toRealValueType(x.scalar_type()))};
+}
+
+Outputs relu(const Stack& arguments) {
+  const Tensor x = tensor(arguments, 0);
+  TORCH_CHECK(x.scalar_type() != at::kBool, "expected numbers, got bool");
+  return {at::empty_like(x)};
+}
+
+Outputs flip(const Stack& arguments) {
+  const Tensor x = tensor(arguments, 0);
+  std::vector<bool> seen(static_cast<size_t>(std::max<int64_t>(x.dim(), 1)), false);
+  for (int64_t axis : arguments[1].toIntVector()) {
+    const auto position = static_cast<size_t>(at::maybe_wrap_dim(axis, x.dim()));
+    TORCH_CHECK(!seen[position], "expected each axis once, got ", axis, " twice");
+    seen[position] = true;
+  }
+  return {at::empty_like(x)};
+}
+
+Outputs truth_of_each(const Stack& arguments) {
+  return {meta(tensor(arguments, 0).sizes(), at::kBool)};
+}
+
+Outputs truth_of_both(const Stack& arguments) {
+  return {meta(at::infer_size(tensor(arguments, 0).sizes(), tensor(arguments, 1).sizes()), at::kBool)};
+}
+
+/// l1_loss and huber_loss: (x, target, reduction, …).
+Outputs difference_loss(const Stack& arguments) {
+  const Tensor x = tensor(arguments, 0), target = tensor(arguments, 1);
+  const auto sizes = at::infer_size(x.sizes(), target.sizes());
+  const bool reduced = arguments[2].toInt() != at::Reduction::None;
+  const auto dtype = at::result_type(x, target);
+  TORCH_CHECK(at::isFloatingType(dtype), "expected a floating-point tensor, got ", x.scalar_type(), " and ",
+              target.scalar_type());
+  return {meta(reduced ? IntArrayRef() : IntArrayRef(sizes), dtype)};
+}
+
 Outputs native_dropout(const Stack& arguments) {
   const Tensor x = tensor(arguments, 0);
   return {at::empty_like(x), meta(x.sizes(), at::kBool)};
@@ -213,6 +254,14 @@ Outputs where(const Stack& arguments) {
   return {meta(sizes, at::native::result_type(state))};
 }
 
+Outputs floor_divide(const Stack& arguments) {
+  const Tensor x = tensor(arguments, 0);
+  TORCH_CHECK(!at::isComplexType(x.scalar_type()), "expected real numbers, got ", x.scalar_type());
+  if (!arguments[1].isTensor()) return {meta(x.sizes(), at::result_type(x, arguments[1].toScalar()))};
+  const Tensor y = tensor(arguments, 1);
+  return {meta(at::infer_size(x.sizes(), y.sizes()), at::result_type(x, y))};
+}
+
 Outputs binary_cross_entropy_with_logits(const Stack& arguments) {
   const Tensor logits = tensor(arguments, 0), target = tensor(arguments, 1);
   TORCH_CHECK(logits.sizes() == target.sizes(), "expected labels of the shape of the logits, got ",
@@ -227,7 +276,10 @@ Tensor reduced(const Tensor& x, const c10::IValue& axes, bool keep_dims) {
   std::vector<bool> drop(static_cast<size_t>(x.dim()), false);
   Sizes list = axes.isNone() ? Sizes() : axes.isInt() ? Sizes{axes.toInt()} : axes.toIntVector();
   if (list.empty()) drop.assign(drop.size(), true);
-  for (int64_t axis : list) drop[static_cast<size_t>(at::maybe_wrap_dim(axis, x.dim()))] = true;
+  for (int64_t axis : list) {
+    const auto position = static_cast<size_t>(at::maybe_wrap_dim(axis, x.dim()));
+    if (position < drop.size()) drop[position] = true;  // a scalar has no dimension, but an axis 0
+  }
   Sizes sizes;
   for (size_t i = 0; i < drop.size(); ++i) {
     if (!drop[i]) sizes.push_back(x.size(static_cast<int64_t>(i)));
@@ -259,6 +311,27 @@ Outputs bincount(const Stack& arguments) {
   const bool weighted = has_tensor(arguments, 1);
   const bool single = weighted && tensor(arguments, 1).scalar_type() == at::kFloat;
   return {meta({unknown_size()}, single ? at::kFloat : weighted ? at::kDouble : at::kLong)};
+}
+
+// Sizes that values decide.
+
+Outputs nonzero(const Stack& arguments) {
+  return {meta({unknown_size(), tensor(arguments, 0).dim()}, at::kLong)};
+}
+
+Outputs masked_select(const Stack& arguments) {
+  const Tensor x = tensor(arguments, 0), mask = tensor(arguments, 1);
+  TORCH_CHECK(mask.scalar_type() == at::kBool, "expected a bool mask, got ", mask.scalar_type());
+  at::infer_size(x.sizes(), mask.sizes());
+  return {meta({unknown_size()}, x.scalar_type())};
+}
+
+// Makers.
+
+/// rand and randn, in all their overloads that end in (dtype, layout, device, pin_memory).
+Outputs random_numbers(const Stack& arguments) {
+  const c10::IValue& dtype = arguments[arguments.size() - 4];
+  return {meta(arguments[0].toIntVector(), dtype.isNone() ? at::kFloat : dtype.toScalarType())};
 }
 
 // Picking.
@@ -364,7 +437,25 @@ const std::map<std::string_view, ShapeRule> kRules = {
     {"aten::dropout", same_as_input},
     {"aten::native_dropout", native_dropout},
     {"aten::prelu", same_as_input},
+    {"aten::abs", absolute},
+    {"aten::relu", relu},
+    {"aten::relu6", relu},
+    {"aten::hardswish", same_as_input},
+    {"aten::log_sigmoid", same_as_input},
+    {"aten::flip", flip},
+    {"aten::isnan", truth_of_each},
+    {"aten::isinf", truth_of_each},
+    {"aten::isfinite", truth_of_each},
+    {"aten::logical_not", truth_of_each},
+    {"aten::logical_and", truth_of_both},
+    {"aten::logical_or", truth_of_both},
+    {"aten::logical_xor", truth_of_both},
+    {"aten::l1_loss", difference_loss},
+    {"aten::huber_loss", difference_loss},
     {"aten::where", where},
+    {"aten::floor_divide", floor_divide},
+    {"aten::nonzero", nonzero},
+    {"aten::masked_select", masked_select},
     {"aten::binary_cross_entropy_with_logits", binary_cross_entropy_with_logits},
     {"aten::std", variance<1>},
     {"aten::var", variance<1>},
@@ -372,6 +463,8 @@ const std::map<std::string_view, ShapeRule> kRules = {
     {"aten::var_mean", variance<2>},
     {"aten::logsumexp", logsumexp},
     {"aten::bincount", bincount},
+    {"aten::rand", random_numbers},
+    {"aten::randn", random_numbers},
     {"aten::index_select", index_select},
     {"aten::embedding", embedding},
     {"aten::multinomial", multinomial},

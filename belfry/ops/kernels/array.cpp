@@ -83,7 +83,8 @@ Tensor strided(const Tensor& x, int64_t axis, int64_t begin, int64_t end, int64_
   if (stride > 0) return x.slice(axis, begin, std::max(begin, end), stride);
   const int64_t count = begin > end ? (begin - end - stride - 1) / -stride : 0;
   if (count == 0) return x.slice(axis, 0, 0);
-  return x.slice(axis, begin + (count - 1) * stride, begin + 1, -stride).flip(axis);
+  const Tensor reversed = x.slice(axis, begin + (count - 1) * stride, begin + 1, -stride);
+  return x.is_meta() ? reversed : reversed.flip(axis);  // flip has no kernel for tensors without data
 }
 
 Tensor strided_slice(const Tensor& x, IntArrayRef begin, IntArrayRef end, IntArrayRef strides) {

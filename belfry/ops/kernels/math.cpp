@@ -1,6 +1,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/add.h>
 #include <ATen/ops/clamp_max.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/nll_loss.h>
@@ -53,8 +54,16 @@ Tensor softsign(const Tensor& x) {
   return x / (x.abs() + 1);
 }
 
+Tensor softsign_meta(const Tensor& x) {
+  return x / (x + 1);
+}
+
 Tensor prelu(const Tensor& x, const Tensor& alpha) {
   return at::relu(x) + alpha * at::clamp_max(x, 0);
+}
+Tensor prelu_meta(const Tensor& x, const Tensor& alpha) {
+  TORCH_CHECK(x.scalar_type() != at::kBool, "expected numbers, got bool");
+  return x + alpha * at::clamp_max(x, 0);
 }
 
 Tensor sparse_softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
@@ -83,12 +92,16 @@ Tensor l2_loss(const Tensor& x) {
   return x.square().sum() * 0.5;
 }
 
-Tensor in_top_k(const Tensor& predictions, const Tensor& labels, int64_t k) {
+void check_in_top_k(const Tensor& predictions, const Tensor& labels) {
   TORCH_CHECK(predictions.dim() == 2 && labels.dim() == 1 && labels.size(0) == predictions.size(0),
               "expected predictions [N, C] and labels [N], got ", predictions.sizes(), " and ",
               labels.sizes());
   TORCH_CHECK(at::isIntegralType(labels.scalar_type(), /*includeBool=*/false),
               "expected integer labels, got ", labels.scalar_type());
+}
+
+Tensor in_top_k(const Tensor& predictions, const Tensor& labels, int64_t k) {
+  check_in_top_k(predictions, labels);
   const int64_t classes = predictions.size(1);
   const Tensor valid = labels.ge(0).logical_and(labels.lt(classes));
   const Tensor target = predictions.gather(1, labels.to(at::kLong).clamp(0, classes - 1).unsqueeze(1));
@@ -96,8 +109,17 @@ Tensor in_top_k(const Tensor& predictions, const Tensor& labels, int64_t k) {
   return rank.lt(k).logical_and(predictions.isfinite().all(1)).logical_and(valid);
 }
 
+Tensor in_top_k_meta(const Tensor& predictions, const Tensor& labels, int64_t) {
+  check_in_top_k(predictions, labels);
+  return at::empty_like(labels, at::kBool);
+}
+
 Tensor not_in_top_k(const Tensor& predictions, const Tensor& labels, int64_t k) {
   return in_top_k(predictions, labels, k).logical_not().to(at::kFloat);
+}
+Tensor not_in_top_k_meta(const Tensor& predictions, const Tensor& labels, int64_t) {
+  check_in_top_k(predictions, labels);
+  return at::empty_like(labels, at::kFloat);
 }
 
 }  // namespace
@@ -114,6 +136,14 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
   m.def("l2_loss(Tensor x) -> Tensor", l2_loss);
   m.def("in_top_k(Tensor predictions, Tensor labels, *, int k) -> Tensor", in_top_k);
   m.def("not_in_top_k(Tensor predictions, Tensor labels, *, int k) -> Tensor", not_in_top_k);
+}
+
+// Where ATen lacks kernels for tensors without data.
+TORCH_LIBRARY_IMPL(belfry, Meta, m) {
+  m.impl("softsign", softsign_meta);
+  m.impl("prelu", prelu_meta);
+  m.impl("in_top_k", in_top_k_meta);
+  m.impl("not_in_top_k", not_in_top_k_meta);
 }
 
 }  // namespace belfry
