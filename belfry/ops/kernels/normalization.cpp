@@ -71,7 +71,11 @@ Tensor batch_norm(const Tensor& input, const Tensor& mean, const Tensor& varianc
                   const OptionalTensor& scale, const OptionalTensor& offset, double epsilon,
                   std::string_view data_format) {
   const Tensor x = internal::channels_second(input, data_format);
-  check_channels({{"scale", &scale}, {"offset", &offset}}, x.size(1));
+  // ATen reads beyond the end of statistics of fewer channels.
+  const OptionalTensor given_mean = mean, given_variance = variance;
+  check_channels(
+      {{"mean", &given_mean}, {"variance", &given_variance}, {"scale", &scale}, {"offset", &offset}},
+      x.size(1));
   const Tensor y = std::get<0>(at::native_batch_norm(x, scale, offset, mean, variance, /*training=*/false,
                                                      /*momentum=*/0.0, epsilon));
   return internal::channels_restored(y, data_format);
