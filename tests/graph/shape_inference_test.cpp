@@ -8,6 +8,7 @@
 #include "belfry/ops/array.h"
 #include "belfry/ops/call.h"
 #include "belfry/ops/math.h"
+#include "belfry/ops/nn.h"
 #include "belfry/ops/operators.h"
 #include "belfry/ops/state.h"
 
@@ -91,6 +92,101 @@ TEST_F(ShapeInferenceTest, NumbersBeyondTheTestSizesAreFine) {
 TEST_F(ShapeInferenceTest, ManyDynamicDimensionsAreFine) {
   const Tensor x = input(Shape(8, kDynamic));
   EXPECT_EQ((x + x).shape(), Shape(8, kDynamic));
+}
+
+// TensorFlow's static shapes of these have no size in dimension 0 either.
+TEST_F(ShapeInferenceTest, ALimitThatBothLargeTrialsPassIsNoStaticSize) {
+  const Tensor x = input({kDynamic, 3});
+  EXPECT_THAT(strided_slice(x, {0}, {10}, {1}).shape(), ElementsAre(kDynamic, 3));
+  EXPECT_THAT(strided_slice(x, {-2}, {3}, {1}).shape(), ElementsAre(kDynamic, 3));
+  EXPECT_THAT(strided_slice(x, {9}, {2}, {-1}).shape(), ElementsAre(kDynamic, 3));
+  EXPECT_THAT(strided_slice(x, {0}, {1}, {1}).shape(), ElementsAre(kDynamic, 3));
+  EXPECT_THAT(strided_slice(x, {-6}, {-4}, {2}).shape(), ElementsAre(kDynamic, 3));
+  EXPECT_THAT(strided_slice(x, {0, 1}, {2, 3}, {1, 1}).shape(), ElementsAre(kDynamic, 2));
+  EXPECT_THAT(diag_part(input({kDynamic, 2})).shape(), ElementsAre(kDynamic));
+  EXPECT_THAT(diag_part(input({6000, kDynamic})).shape(), ElementsAre(kDynamic));
+}
+
+TEST_F(ShapeInferenceTest, ALimitAboveTheTestSizesIsSeen) {
+  EXPECT_THAT(strided_slice(input({kDynamic}), {0}, {INT32_MAX}, {20000}).shape(), ElementsAre(kDynamic));
+  EXPECT_THAT(avg_pool2d(input({1, kDynamic, 30000, 1}), {.pool = 1, .strides = 20000}).shape(),
+              ElementsAre(1, kDynamic, 2, 1));
+}
+
+TEST_F(ShapeInferenceTest, TheDifferenceOfTwoDynamicSizesIsDynamic) {
+  const Tensor x = input({kDynamic, kDynamic, kDynamic, 3}), filter = input({kDynamic, kDynamic, 3, 8});
+  EXPECT_THAT(conv2d(x, filter, {.padding = "VALID"}).shape(), ElementsAre(kDynamic, kDynamic, kDynamic, 8));
+}
+
+TEST_F(ShapeInferenceTest, ASizeThatDecidesTheRankMustBeStatic) {
+  EXPECT_THAT(error_of([] {
+                gather_nd(input({3, 1, 4}), input({4, kDynamic}, kInt64));
+              }),
+              HasSubstr("rank depends on a dynamic dimension"));
+  EXPECT_THAT(error_of([] { reshape(input({6, 2}), input({kDynamic}, kInt64)); }), HasSubstr("rank"));
+  EXPECT_THAT(error_of([] { call("aten::squeeze", {input({kDynamic, 3})}); }), HasSubstr("rank"));
+  EXPECT_THAT(reshape(input({6, 2}), {input({kDynamic}, kInt64), {kDynamic, 3}}).shape(),
+              ElementsAre(kDynamic, 3));
+}
+
+TEST_F(ShapeInferenceTest, ADynamicSizeMeetsAStaticZero) {
+  const Tensor x = input({kDynamic});
+  EXPECT_THAT(less(x, input({0})).shape(), ElementsAre(0));
+  EXPECT_THAT((x * input({0})).shape(), ElementsAre(0));
+  EXPECT_THAT(stack({x, input({0})}).shape(), ElementsAre(2, 0));
+  EXPECT_THAT(where(input({kDynamic}, kBool), x, input({0})).shape(), ElementsAre(0));
+}
+
+TEST_F(ShapeInferenceTest, ManyDimensionsMeetStaticSizes) {
+  const Tensor mask = input({kDynamic, kDynamic, kDynamic}, kBool), x = input({kDynamic, kDynamic, 7});
+  EXPECT_THAT(where(mask, x, input({3, 5, 7})).shape(), ElementsAre(3, 5, 7));
+}
+
+TEST_F(ShapeInferenceTest, WhatIsBoundNeedlesslyIsFree) {
+  const Tensor x = input({kDynamic, kDynamic, kDynamic});
+  EXPECT_THAT(concat({x, input({2, 3, 4})}, 0).shape(), ElementsAre(kDynamic, 3, 4));
+  EXPECT_THAT(concat({x, input({2, 3, 4})}, 1).shape(), ElementsAre(2, kDynamic, 4));
+}
+
+TEST_F(ShapeInferenceTest, SizesOfASplitAddUpToADynamicOne) {
+  const auto parts = split(input({kDynamic}), std::vector<int64_t>{1, 2}, 0);
+  EXPECT_THAT(parts[0].shape(), ElementsAre(1));
+  EXPECT_THAT(parts[1].shape(), ElementsAre(2));
+}
+
+TEST_F(ShapeInferenceTest, IntegersMayBeDivided) {
+  const Tensor x = input({kDynamic, 3}, kInt32);
+  EXPECT_THAT(floor_div(x, input({3}, kInt32)).shape(), ElementsAre(kDynamic, 3));
+  EXPECT_THAT(floor_mod(x, input({3}, kInt32)).shape(), ElementsAre(kDynamic, 3));
+  EXPECT_EQ(floor_div(x, input({3}, kInt64)).dtype(), kInt64);
+}
+
+TEST_F(ShapeInferenceTest, ARunTimeShapeMayHaveManySizes) {
+  EXPECT_EQ(ones(RunTimeShape(input({12}, kInt64)), kFloat64).shape(), Shape(12, kDynamic));
+}
+
+TEST_F(ShapeInferenceTest, ALongProgramMayBuildManyGraphs) {
+  for (int i = 0; i < 20000; ++i) unknown_size();
+  EXPECT_EQ(fill(RunTimeShape(input({4}, kInt64)), 1).shape(), Shape(4, kDynamic));
+}
+
+// The process would need 8 GB.
+TEST_F(ShapeInferenceTest, LargeStaticSizesCostNoMemory) {
+  const Tensor x = input({1000000000});
+  EXPECT_THAT(call("aten::nonzero", {x}).shape(), ElementsAre(kDynamic, 1));
+  EXPECT_THAT(call("aten::masked_select", {x, input({1000000000}, kBool)}).shape(), ElementsAre(kDynamic));
+  EXPECT_THAT(error_of([&] { call("aten::unique_consecutive", {x}); }), HasSubstr("elements"));
+}
+
+TEST_F(ShapeInferenceTest, AMessageShowsNoSizeOfATrial) {
+  const std::string message = error_of([] {
+    depthwise_conv2d(input({1, 8, 8, kDynamic}), input({3, 3, 3, 1, 1}));
+  });
+  EXPECT_THAT(message, HasSubstr("4-D filter"));
+  const std::string channels = error_of([] {
+    conv2d(input({1, 8, 8, kDynamic}), input({3, 3, 2, 7}), {.groups = 3});
+  });
+  EXPECT_THAT(channels, AllOf(HasSubstr("3 groups"), Not(HasSubstr("5040")), Not(HasSubstr("1680"))));
 }
 
 TEST_F(ShapeInferenceTest, AMessageShowsDynamicDimensionsAsSuch) {

@@ -30,8 +30,8 @@ std::vector<int64_t> sizes_to_infer(const at::Tensor& shape, at::IntArrayRef kno
 
 at::Tensor check_known_sizes(const at::Tensor& result, at::IntArrayRef known) {
   for (size_t i = 0; i < known.size(); ++i) {
-    TORCH_CHECK(known[i] < 0 || known[i] == result.size(static_cast<int64_t>(i)),
-                "expected a result of the known sizes ", known, ", got ", result.sizes());
+    TORCH_CHECK_VALUE(known[i] < 0 || known[i] == result.size(static_cast<int64_t>(i)),
+                      "expected a result of the known sizes ", known, ", got ", result.sizes());
   }
   return result;
 }
