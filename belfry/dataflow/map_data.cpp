@@ -66,6 +66,8 @@ std::optional<Datapoint> internal::map_call(const MapFunction& function, Datapoi
       if (!function.is_random()) return function(std::move(datapoint));
       Rng rng(call.seed, static_cast<uint64_t>(call.pass), static_cast<uint64_t>(call.index));
       return function(std::move(datapoint), rng);
+    } catch (const c10::OutOfMemoryError& e) {
+      throw OutOfMemoryError(e.what_without_backtrace());
     } catch (const c10::Error& e) {
       throw Error(e.what_without_backtrace());
     }

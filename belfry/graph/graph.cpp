@@ -6,6 +6,7 @@
 #include <cctype>
 
 #include "belfry/base/error.h"
+#include "belfry/base/error_context.h"
 #include "belfry/graph/internal/arguments.h"
 #include "belfry/graph/internal/build_context.h"
 #include "belfry/graph/node.h"
@@ -57,6 +58,17 @@ internal::BoundCall bind(const std::string& who, std::string_view op, const std:
     return internal::bind_call(op, inputs, attributes, internal::build_context().device);
   } catch (const UsageError& e) {
     throw UsageError(fmt::format("[{}] {}", who, e.what()));
+  }
+}
+
+std::vector<Node::Output> infer(const std::string& who, const c10::OperatorHandle& op,
+                                const std::vector<Argument>& arguments, const std::vector<Tensor>& inputs) {
+  try {
+    return infer_outputs(op, arguments, inputs);
+  } catch (const UsageError& e) {
+    throw UsageError(fmt::format("[{}] {}", who, e.what()));
+  } catch (const Error&) {
+    rethrow_with_context(fmt::format("[{}]", who));
   }
 }
 
@@ -112,6 +124,8 @@ VariableRecord* Graph::find_variable(std::string_view name) const {
 }
 
 void Graph::add_to_collection(const std::string& key, Tensor tensor) {
+  if (!tensor.defined())
+    throw UsageError(fmt::format("[Graph] expected a tensor for the collection '{}', got none", key));
   collections_[key].push_back(tensor);
 }
 
@@ -209,12 +223,7 @@ const Node& Graph::add(std::string_view op, const std::vector<Tensor>& inputs, c
       }
     }
   }
-  std::vector<Node::Output> outputs;
-  try {
-    outputs = infer_outputs(call.op, call.arguments, call.inputs);
-  } catch (const UsageError& e) {
-    throw UsageError(fmt::format("[{}] {}", who, e.what()));
-  }
+  std::vector<Node::Output> outputs = infer(who, call.op, call.arguments, call.inputs);
   if (outputs.empty()) outputs.emplace_back();  // an operation without a value
   NodeData data{.kind = NodeKind::kCall,
                 .name = node_name(op, name),
@@ -256,11 +265,8 @@ const Node& Graph::add_copy(const Node& node, std::vector<Tensor> inputs) {
   data.name = unique_name(node.name());
   data.inputs = std::move(inputs);
   if (!same) {
-    try {
-      data.outputs = infer_outputs(data.op, data.arguments, data.inputs);
-    } catch (const UsageError& e) {
-      throw UsageError(fmt::format("[{} {}] {}", node.op_name(), node.name(), e.what()));
-    }
+    data.outputs =
+        infer(fmt::format("{} {}", node.op_name(), node.name()), data.op, data.arguments, data.inputs);
     if (data.outputs.empty()) data.outputs.emplace_back();
   }
   if (const auto seed = node.seed()) data.seed = NodeSeed{.value = *seed, .exact = true};

@@ -33,6 +33,10 @@ class Graph {
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
+  /// Expires when the graph is destroyed: what refers to its nodes without owning it, as a Callable does, can
+  /// tell.
+  std::weak_ptr<const void> lifetime() const { return lifetime_; }
+
   /// The tensor of that name, "conv0/output:0" or "conv0/output" (output 0). Throws UsageError, naming the
   /// closest existing names, when there is none.
   Tensor tensor(std::string_view name) const;
@@ -118,6 +122,7 @@ class Graph {
   std::map<std::type_index, std::shared_ptr<void>> extensions_;
   std::optional<uint64_t> seed_;
   bool finalized_ = false;
+  std::shared_ptr<const void> lifetime_ = std::make_shared<char>();
 };
 
 /// Makes `graph` the default graph of this thread, with fresh scopes, until the guard ends.

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "belfry/base/error.h"
 #include "belfry/graph/tower.h"
 
 namespace belfry {
@@ -35,12 +36,19 @@ class AnyModel {
       AnyModel(Model&& model)
       : AnyModel(std::make_shared<Model>(std::move(model))) {}
   template <std::derived_from<ModelDescBase> Model>
-  AnyModel(std::shared_ptr<Model> model) : tower_func_(of(model, model->inputs())) {}
+  AnyModel(std::shared_ptr<Model> model) {
+    if (!model) throw UsageError("[AnyModel] expected a model, got null");
+    std::vector<TensorSpec> inputs = model->inputs();
+    tower_func_ = of(std::move(model), std::move(inputs));
+  }
   AnyModel(TowerFunc function) : tower_func_(std::make_shared<const TowerFunc>(std::move(function))) {}
 
   bool defined() const { return tower_func_ != nullptr; }
-  /// A tower function without calls yet. Requires: defined().
-  TowerFunc tower_func() const { return *tower_func_; }
+  /// A tower function without calls yet. Throws UsageError where there is none.
+  TowerFunc tower_func() const {
+    if (!tower_func_) throw UsageError("[AnyModel] expected a model, got none");
+    return *tower_func_;
+  }
 
  private:
   template <typename Pointer>

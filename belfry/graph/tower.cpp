@@ -158,6 +158,7 @@ TowerFunc::TowerFunc(Function function, std::vector<TensorSpec> signature)
     if (!names.insert(spec.name).second)
       throw UsageError(fmt::format("[TowerFunc] two inputs are named '{}'", spec.name));
   }
+  if (!function_) throw UsageError("[TowerFunc] expected a function that builds a tower, got null");
 }
 
 Tensor TowerFunc::operator()(const TowerInputs& inputs) {

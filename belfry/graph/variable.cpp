@@ -52,6 +52,11 @@ Variable find_existing(const VariableRecord& record, const Shape& shape, DType d
 
 }  // namespace
 
+const VariableRecord& Variable::record() const {
+  if (!record_) throw UsageError("[Variable] expected a variable of a graph, got none");
+  return *record_;
+}
+
 Variable get_variable(const std::string& name, const Shape& shape, const VariableOptions& options) {
   Graph& graph = default_graph();
   const std::string full_name = internal::join_scope(current_variable_scope(), name);

@@ -21,7 +21,8 @@ struct VariableRecord {
   bool trainable = true;
 };
 
-/// A handle on a variable of a graph; usable wherever a Tensor is: it reads the value without a copy.
+/// A handle on a variable of a graph; usable wherever a Tensor is: it reads the value without a copy. A
+/// default-constructed one is of no variable: all that asks it for something throws UsageError.
 class Variable {
  public:
   Variable() = default;
@@ -29,18 +30,19 @@ class Variable {
 
   bool defined() const { return record_ != nullptr; }
   /// The name in checkpoints: "conv0/W".
-  const std::string& name() const { return record_->tensor.op_name(); }
-  const Shape& shape() const { return record_->tensor.shape(); }
-  DType dtype() const { return record_->tensor.dtype(); }
-  bool trainable() const { return record_->trainable; }
+  const std::string& name() const { return record().tensor.op_name(); }
+  const Shape& shape() const { return record().tensor.shape(); }
+  DType dtype() const { return record().tensor.dtype(); }
+  bool trainable() const { return record().trainable; }
   /// The nodes that compute its first value.
-  Tensor initial_value() const { return record_->initial_value; }
-  Tensor tensor() const { return record_->tensor; }
-  operator Tensor() const { return record_->tensor; }
+  Tensor initial_value() const { return record().initial_value; }
+  Tensor tensor() const { return record().tensor; }
+  operator Tensor() const { return record().tensor; }
 
   friend bool operator==(const Variable&, const Variable&) = default;
 
  private:
+  const VariableRecord& record() const;
   const VariableRecord* record_ = nullptr;
 };
 

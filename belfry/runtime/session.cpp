@@ -33,6 +33,7 @@ void check_variable(const Graph& graph, const Variable& variable) {
 
 Tensor Fetch::resolve(const Graph& graph) const {
   if (!name_.empty()) return graph.tensor(name_);
+  if (!tensor_.defined()) throw UsageError("[Session] expected a tensor or the name of one, got none");
   if (&tensor_.graph() != &graph) {
     throw UsageError(fmt::format(
         "[Session] expected a tensor of the session's graph, got '{}' of another graph", tensor_.name()));
@@ -40,24 +41,27 @@ Tensor Fetch::resolve(const Graph& graph) const {
   return tensor_;
 }
 
-std::vector<at::Tensor> Callable::operator()(const std::vector<at::Tensor>& feeds) const {
+const Plan& Callable::plan() const {
   if (!plan_) throw UsageError("[Callable] expected one that a session made, got an empty one");
-  return plan_->run(feeds);
+  return *plan_;
+}
+std::vector<at::Tensor> Callable::operator()(const std::vector<at::Tensor>& feeds) const {
+  return plan().run(feeds);
 }
 void Callable::check_feeds(const std::vector<at::Tensor>& feeds) const {
-  plan_->check_feeds(feeds);
+  plan().check_feeds(feeds);
 }
 uint64_t Callable::version() const {
-  return plan_->store().version();
+  return plan().store().version();
 }
 const std::vector<Tensor>& Callable::feeds() const {
-  return plan_->feeds();
+  return plan().feeds();
 }
 const std::vector<Tensor>& Callable::fetches() const {
-  return plan_->fetches();
+  return plan().fetches();
 }
 std::string Callable::describe() const {
-  return plan_->describe();
+  return plan().describe();
 }
 
 struct Session::PlanCache {
@@ -76,15 +80,25 @@ struct Session::PlanCache {
 };
 
 Session::Session(const Graph& graph)
-    : graph_(&graph), store_(std::make_shared<VariableStore>()), plans_(std::make_unique<PlanCache>()) {}
+    : graph_(&graph),
+      graph_lifetime_(graph.lifetime()),
+      store_(std::make_shared<VariableStore>()),
+      plans_(std::make_unique<PlanCache>()) {}
 Session::~Session() = default;
 
+void Session::check_graph() const {
+  if (graph_lifetime_.expired())
+    throw UsageError(
+        "[Session] expected the graph to live as long as the session, got one that is destroyed");
+}
+
 Callable Session::make_callable(const std::vector<Fetch>& feeds, const std::vector<Fetch>& fetches) {
+  check_graph();
   PlanCache::Key key(resolve_all(*graph_, feeds), resolve_all(*graph_, fetches));
   std::lock_guard lock(plans_->mutex);
   auto found = plans_->plans.find(key);
   if (found == plans_->plans.end()) {
-    auto plan = std::make_shared<const Plan>(store_, key.first, key.second);
+    auto plan = std::make_shared<const Plan>(*graph_, store_, key.first, key.second);
     found = plans_->plans.emplace(std::move(key), std::move(plan)).first;
   }
   return Callable(found->second);
@@ -105,26 +119,30 @@ at::Tensor Session::run(const Fetch& fetch, const Feeds& feeds) {
 }
 
 void Session::initialize_variables() {
+  check_graph();
   for (const auto& record : graph_->variables()) {
     const Variable variable(record.get());
     if (is_initialized(variable)) continue;
-    const Plan plan(store_, {}, {variable.initial_value()});
+    const Plan plan(*graph_, store_, {}, {variable.initial_value()});
     set_value(variable, plan.run({})[0]);
   }
 }
 
 bool Session::is_initialized(const Variable& variable) const {
+  check_graph();
   check_variable(*graph_, variable);
   return store_->cell(variable.tensor().node()).initialized;
 }
 
 at::Tensor Session::value(const Variable& variable) const {
+  check_graph();
   check_variable(*graph_, variable);
   at::AutoDispatchBelowADInplaceOrView no_autograd;
   return initialized_value(store_->cell(variable.tensor().node())).clone(at::MemoryFormat::Contiguous);
 }
 
 void Session::set_value(const Variable& variable, const at::Tensor& value) {
+  check_graph();
   check_variable(*graph_, variable);
   if (!value.defined() || value.scalar_type() != variable.dtype() ||
       value.sizes().vec() != variable.shape()) {

@@ -19,10 +19,11 @@ class Fetch {
  public:
   Fetch(Tensor tensor) : tensor_(tensor) {}
   Fetch(const Variable& variable) : tensor_(variable.tensor()) {}
-  Fetch(const char* name) : name_(name) {}
+  Fetch(const char* name) : name_(name ? name : "") {}
   Fetch(std::string name) : name_(std::move(name)) {}
 
-  /// The tensor meant. Throws UsageError for a name that `graph` does not have, or a tensor of another graph.
+  /// The tensor meant. Throws UsageError for a name that `graph` does not have, a tensor of another graph, or
+  /// none.
   Tensor resolve(const Graph& graph) const;
 
  private:
@@ -37,7 +38,8 @@ class VariableStore;
 
 /// A prepared run: feeds and fetches are fixed, the order of work is planned once. Cheap to copy.
 /// Any number of threads may call one at the same time. It keeps the session's variables alive, and refers to
-/// the session's graph, which must outlive it.
+/// the session's graph, which must outlive it: a call after the graph's end is a UsageError. So is one of a
+/// default-constructed Callable.
 class Callable {
  public:
   Callable() = default;
@@ -45,7 +47,8 @@ class Callable {
   /// Runs with one value for each feed, in the order given to make_callable; returns one for each fetch
   /// (undefined for operations without a value). Results never share memory with variables or constants.
   /// Throws UsageError for a wrong number of values, or a value whose dtype or shape does not fit its
-  /// placeholder; errors of kernels name the node.
+  /// placeholder. Errors of kernels name the node, and are of the kind that is to blame (kernel_error.h):
+  /// DataError for values that an operator refuses, OutOfMemoryError, and so on.
   std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& feeds = {}) const;
 
   /// Throws the UsageError that a call with `feeds` would.
@@ -61,6 +64,7 @@ class Callable {
  private:
   friend class Session;
   explicit Callable(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {}
+  const Plan& plan() const;
   std::shared_ptr<const Plan> plan_;
 };
 
@@ -97,8 +101,11 @@ class Session {
   void set_value(const Variable& variable, const at::Tensor& value);
 
  private:
+  void check_graph() const;
+
   struct PlanCache;
   const Graph* graph_;
+  std::weak_ptr<const void> graph_lifetime_;
   std::shared_ptr<VariableStore> store_;
   std::unique_ptr<PlanCache> plans_;
 };

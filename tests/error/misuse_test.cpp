@@ -6,10 +6,13 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <memory>
 
 #include "belfry/base/error.h"
+#include "belfry/compile/online_predictor.h"
 #include "belfry/graph/gradients.h"
 #include "belfry/graph/graph.h"
+#include "belfry/graph/model_desc.h"
 #include "belfry/graph/scope.h"
 #include "belfry/graph/tower.h"
 #include "belfry/layers/conv2d.h"
@@ -18,6 +21,7 @@
 #include "belfry/ops/call.h"
 #include "belfry/ops/math.h"
 #include "belfry/ops/operators.h"
+#include "belfry/ops/reduce.h"
 #include "belfry/ops/state.h"
 #include "belfry/runtime/session.h"
 
@@ -207,7 +211,131 @@ std::vector<Misuse> running() {
          Session(graph).run(a + b, {{a, at::ones({2})}, {b, at::ones({3})}});
        },
        {"[aten::add", "a:0 float32 [2]", "b:0 float32 [3]"}},
-      {"EmptyCallable", [](Graph&) { Callable()(); }, {"[Callable]"}},
+  };
+}
+
+/// What every method of a handle on nothing answers.
+std::vector<Misuse> empty_handles() {
+  const std::vector<std::string> no_variable = {"[Variable]", "expected a variable of a graph, got none"};
+  const std::vector<std::string> no_tensor = {"[Tensor]", "expected a tensor of a graph, got none"};
+  const std::vector<std::string> no_callable = {"[Callable]", "got an empty one"};
+  const std::vector<std::string> no_fetch = {"[Session]", "got none"};
+  return {
+      {"NameOfNoVariable", [](Graph&) { Variable().name(); }, no_variable},
+      {"ShapeOfNoVariable", [](Graph&) { Variable().shape(); }, no_variable},
+      {"DtypeOfNoVariable", [](Graph&) { Variable().dtype(); }, no_variable},
+      {"TrainableOfNoVariable", [](Graph&) { Variable().trainable(); }, no_variable},
+      {"InitialValueOfNoVariable", [](Graph&) { Variable().initial_value(); }, no_variable},
+      {"TensorOfNoVariable", [](Graph&) { Variable().tensor(); }, no_variable},
+      {"ArithmeticOnNoVariable", [](Graph&) { Variable() + 1.0; }, no_variable},
+      {"NameOfNoTensor", [](Graph&) { Tensor().name(); }, no_tensor},
+      {"OpNameOfNoTensor", [](Graph&) { Tensor().op_name(); }, no_tensor},
+      {"DtypeOfNoTensor", [](Graph&) { Tensor().dtype(); }, no_tensor},
+      {"ShapeOfNoTensor", [](Graph&) { Tensor().shape(); }, no_tensor},
+      {"RankOfNoTensor", [](Graph&) { Tensor().rank(); }, no_tensor},
+      {"DimOfNoTensor", [](Graph&) { Tensor().dim(0); }, no_tensor},
+      {"HasValueOfNoTensor", [](Graph&) { Tensor().has_value(); }, no_tensor},
+      {"NodeOfNoTensor", [](Graph&) { Tensor().node(); }, no_tensor},
+      {"GraphOfNoTensor", [](Graph&) { Tensor().graph(); }, no_tensor},
+      {"GradientOfNoTensor", [](Graph&) { gradients(Tensor(), {image()}); }, no_tensor},
+      {"GradientByNoTensor", [](Graph&) { gradients(sum(image()), {Tensor()}); }, no_tensor},
+      {"LayerOnNoTensor",
+       [](Graph&) { Conv2D("conv0", Tensor(), {.filters = 8, .kernel = 3}); },
+       {"[Conv2D conv0]", "got none"}},
+      {"CollectionOfNoTensor",
+       [](Graph& graph) { graph.add_to_collection("losses", Tensor()); },
+       {"[Graph]", "'losses'", "got none"}},
+      {"CallOfNoCallable", [](Graph&) { Callable()(); }, no_callable},
+      {"CheckOfNoCallable", [](Graph&) { Callable().check_feeds({}); }, no_callable},
+      {"VersionOfNoCallable", [](Graph&) { Callable().version(); }, no_callable},
+      {"FeedsOfNoCallable", [](Graph&) { Callable().feeds(); }, no_callable},
+      {"FetchesOfNoCallable", [](Graph&) { Callable().fetches(); }, no_callable},
+      {"DescriptionOfNoCallable", [](Graph&) { Callable().describe(); }, no_callable},
+      {"RunOfNoTensor", [](Graph& graph) { Session(graph).run(Tensor()); }, no_fetch},
+      {"RunOfNoVariable", [](Graph& graph) { Session(graph).run(Variable()); }, no_variable},
+      {"RunOfNoName", [](Graph& graph) { Session(graph).run(std::string()); }, no_fetch},
+      {"RunOfNullName", [](Graph& graph) { Session(graph).run(static_cast<const char*>(nullptr)); },
+       no_fetch},
+      {"FeedOfNoTensor",
+       [](Graph& graph) {
+         Session(graph).run(image(), {{Tensor(), at::ones({1})}});
+       },
+       no_fetch},
+      {"ValueOfNoVariable", [](Graph& graph) { Session(graph).value(Variable()); }, no_fetch},
+      {"SetValueOfNoVariable", [](Graph& graph) { Session(graph).set_value(Variable(), at::ones({1})); },
+       no_fetch},
+      {"IsInitializedOfNoVariable", [](Graph& graph) { Session(graph).is_initialized(Variable()); },
+       no_fetch},
+      {"NoModel", [](Graph&) { AnyModel().tower_func(); }, {"[AnyModel]", "got none"}},
+      {"NullModel", [](Graph&) { AnyModel(std::shared_ptr<ModelDescBase>()); }, {"[AnyModel]", "got null"}},
+      {"NullTowerFunction",
+       [](Graph&) {
+         TowerFunc(nullptr, {{"x", {2}}});
+       },
+       {"[TowerFunc]", "got null"}},
+  };
+}
+
+// A trainer owns its graph: what it made must not crash when it is gone.
+std::vector<Misuse> outliving() {
+  struct Model {
+    Graph graph;
+    Tensor x, y;
+    Variable w;
+    Model() {
+      GraphScope as_default(graph);
+      x = placeholder("x", {kDynamic});
+      w = get_variable("w", {1});
+      y = x + w;
+    }
+  };
+  const std::vector<std::string> dead = {"expected the graph to live"};
+  return {
+      {"CallableOfADeadGraph",
+       [](Graph&) {
+         auto model = std::make_unique<Model>();
+         Session session(model->graph);
+         const Callable callable = session.make_callable({model->x}, {model->y});
+         model.reset();
+         callable({at::ones({1})});
+       },
+       dead},
+      {"DescriptionOfADeadGraph",
+       [](Graph&) {
+         auto model = std::make_unique<Model>();
+         const Callable callable = Session(model->graph).make_callable({model->x}, {model->y});
+         model.reset();
+         callable.describe();
+       },
+       dead},
+      {"SessionOfADeadGraph",
+       [](Graph&) {
+         auto model = std::make_unique<Model>();
+         Session session(model->graph);
+         model.reset();
+         session.run("y");
+       },
+       dead},
+      {"InitializationOfADeadGraph",
+       [](Graph&) {
+         auto model = std::make_unique<Model>();
+         Session session(model->graph);
+         model.reset();
+         session.initialize_variables();
+       },
+       dead},
+      {"PredictorOfADeadGraph",
+       [](Graph&) {
+         auto model = std::make_unique<Model>();
+         auto session = std::make_unique<Session>(model->graph);
+         session->initialize_variables();
+         const OnlinePredictor predictor(*session, {model->x}, {model->y});
+         predictor(at::ones({1}));
+         session.reset();
+         model.reset();
+         predictor(at::ones({1}));
+       },
+       {"[Session]", "keep the trainer"}},
   };
 }
 
@@ -230,6 +358,8 @@ std::string name_of(const testing::TestParamInfo<Misuse>& info) {
 
 INSTANTIATE_TEST_SUITE_P(Building, MisuseTest, testing::ValuesIn(building()), name_of);
 INSTANTIATE_TEST_SUITE_P(Running, MisuseTest, testing::ValuesIn(running()), name_of);
+INSTANTIATE_TEST_SUITE_P(EmptyHandles, MisuseTest, testing::ValuesIn(empty_handles()), name_of);
+INSTANTIATE_TEST_SUITE_P(Outliving, MisuseTest, testing::ValuesIn(outliving()), name_of);
 
 TEST(VariableOfATakenName, LeavesNoNodeBehind) {
   Graph graph;

@@ -9,6 +9,7 @@
 #include <chrono>
 
 #include "belfry/base/error.h"
+#include "belfry/graph/kernel_error.h"
 
 namespace belfry {
 namespace {
@@ -57,11 +58,12 @@ Program::~Program() = default;
 void Program::Entry::run() const {
   try {
     instruction->run();
-  } catch (const c10::Error& e) {
-    throw UsageError(fmt::format("[{}] {}", name, e.what_without_backtrace()));
   } catch (const dnnl::error& e) {
+    if (e.status == dnnl_out_of_memory) throw OutOfMemoryError(fmt::format("[{}] {}", name, e.what()));
     throw InternalError(fmt::format("[{}] {} of {} (oneDNN's status {})", name, e.what(),
                                     instruction->describe(), static_cast<int>(e.status)));
+  } catch (...) {  // the program was made for these shapes, so that it is the values that are refused
+    rethrow_kernel_error({.who = name, .inputs = {}, .values_to_blame = [] { return true; }});
   }
 }
 

@@ -57,7 +57,7 @@ Tensor print_meta(const Tensor& x, at::TensorList, c10::string_view, int64_t) {
 }
 
 void assert_true(const Tensor& condition, c10::string_view message) {
-  TORCH_CHECK(condition.all().item<bool>(), message);
+  TORCH_CHECK_VALUE(condition.all().item<bool>(), message);  // the one who wrote the assertion is told
 }
 void assert_true_meta(const Tensor& condition, c10::string_view) {
   TORCH_CHECK(condition.scalar_type() == at::kBool, "expected a bool condition, got ",

@@ -8,9 +8,12 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "belfry/base/error.h"
 #include "belfry/graph/graph.h"
+#include "belfry/graph/kernel_error.h"
+#include "belfry/graph/shape_inference.h"
 #include "belfry/runtime/internal/plan.h"
 #include "belfry/runtime/internal/reuse_memory.h"
 
@@ -96,6 +99,14 @@ std::string describe_inputs(const Node& node, const c10::Stack& stack) {
   return fmt::format("{}", fmt::join(texts, ", "));
 }
 
+/// True when the shapes and dtypes of a call suit the operator, be it that the graph knew them all.
+bool fits(const Node& node, const c10::Stack& stack) {
+  if (node.kind() != NodeKind::kCall) return false;
+  const bool known = std::ranges::all_of(
+      node.inputs(), [](const Tensor& input) { return !std::ranges::count(input.shape(), kDynamic); });
+  return known || (stack.size() == node.arguments().size() && takes_shapes(node.op(), stack));
+}
+
 }  // namespace
 
 void Plan::check_feed(size_t index, const at::Tensor& value) const {
@@ -117,7 +128,16 @@ void Plan::check_feed(size_t index, const at::Tensor& value) const {
   }
 }
 
+void Plan::check_graph() const {
+  if (graph_lifetime_.expired()) {
+    throw UsageError(
+        "[Session] expected the graph to live as long as what runs it, got one that is destroyed: keep the "
+        "trainer, or the model, that made this predictor");
+  }
+}
+
 void Plan::check_feeds(const std::vector<at::Tensor>& feeds) const {
+  check_graph();
   if (feeds.size() != feeds_.size()) {
     throw UsageError(
         fmt::format("[Session] expected {} values to feed, got {}", feeds_.size(), feeds.size()));
@@ -190,11 +210,12 @@ void Plan::execute(const Step& step, Frame& frame, c10::Stack& stack) const {
       }
     }
     stack.clear();
-  } catch (const c10::Error& e) {
-    const std::string inputs = describe_inputs(*step.node, stack);
-    stack.clear();
-    throw UsageError(fmt::format("[{} {}] {} (inputs: {})", step.node->op_name(), step.node->name(),
-                                 e.what_without_backtrace(), inputs));
+  } catch (...) {
+    const Node& node = *step.node;
+    const c10::Stack arguments = std::exchange(stack, {});
+    rethrow_kernel_error({.who = fmt::format("{} {}", node.op_name(), node.name()),
+                          .inputs = describe_inputs(node, arguments),
+                          .values_to_blame = [&] { return fits(node, arguments); }});
   }
 }
 

@@ -57,9 +57,12 @@ struct Step {
 /// each with a frame of values of its own.
 class Plan {
  public:
-  Plan(std::shared_ptr<VariableStore> store, std::vector<Tensor> feeds, std::vector<Tensor> fetches);
+  Plan(const Graph& graph, std::shared_ptr<VariableStore> store, std::vector<Tensor> feeds,
+       std::vector<Tensor> fetches);
 
   std::vector<at::Tensor> run(const std::vector<at::Tensor>& feeds) const;
+  /// Throws UsageError where the graph is destroyed.
+  void check_graph() const;
   void check_feeds(const std::vector<at::Tensor>& feeds) const;
   const VariableStore& store() const { return *store_; }
 
@@ -77,6 +80,7 @@ class Plan {
   at::Tensor fetch(const Source& source, Frame& frame) const;
 
   std::shared_ptr<VariableStore> store_;
+  std::weak_ptr<const void> graph_lifetime_;
   std::vector<Tensor> feeds_, fetches_;
   std::vector<int> feed_slots_;
   std::vector<Source> fetch_sources_;

@@ -435,12 +435,17 @@ class Planner {
   size_t num_slots_ = 0;
 };
 
-Plan::Plan(std::shared_ptr<VariableStore> store, std::vector<Tensor> feeds, std::vector<Tensor> fetches)
-    : store_(std::move(store)), feeds_(std::move(feeds)), fetches_(std::move(fetches)) {
+Plan::Plan(const Graph& graph, std::shared_ptr<VariableStore> store, std::vector<Tensor> feeds,
+           std::vector<Tensor> fetches)
+    : store_(std::move(store)),
+      graph_lifetime_(graph.lifetime()),
+      feeds_(std::move(feeds)),
+      fetches_(std::move(fetches)) {
   Planner(*this).build();
 }
 
 std::string Plan::describe() const {
+  check_graph();
   std::string text;
   for (const Step& step : steps_) {
     const char* what = step.kind == Step::Kind::kLeaf    ? "leaf "
