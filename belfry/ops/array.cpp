@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <numeric>
+
 #include "belfry/base/error.h"
 #include "belfry/ops/call.h"
 #include "belfry/ops/internal/scalar.h"
+#include "belfry/ops/state.h"
 
 namespace belfry {
 
@@ -35,18 +39,44 @@ Tensor transpose(const Tensor& x, const std::vector<int64_t>& permutation, const
 Tensor expand_dims(const Tensor& x, int64_t axis, const std::string& name) {
   return call("aten::unsqueeze", {x}, {{"dim", axis}}, name.empty() ? "expand_dims" : name);
 }
+namespace {
+
+/// Drops dimensions of which the graph does not know that they are of size 1; a run where one is not is an
+/// error, as the number of elements differs.
+Tensor squeeze_unknown(const Tensor& x, const std::vector<bool>& dropped, const std::string& name) {
+  std::vector<int64_t> kept;
+  Shape known;
+  for (int64_t axis = 0; axis < x.rank(); ++axis) {
+    if (dropped[static_cast<size_t>(axis)]) continue;
+    kept.push_back(axis);
+    known.push_back(x.dim(axis));
+  }
+  const std::string node_name = name.empty() ? "squeeze" : name;
+  const Tensor axes = constant(kept, {static_cast<int64_t>(kept.size())}, kInt64, node_name + "/kept");
+  const Tensor sizes = gather(shape(x, node_name + "/shape"), axes, 0, node_name + "/sizes");
+  return reshape(x, {sizes, known}, node_name);
+}
+
+}  // namespace
+
 Tensor squeeze(const Tensor& x, const std::vector<int64_t>& axes, const std::string& name) {
+  std::vector<bool> dropped(static_cast<size_t>(x.rank()), false);
+  bool known = true;
   for (int64_t axis : axes) {
-    if (x.dim(axis) != 1) {
+    const int64_t size = x.dim(axis);
+    if (size != 1 && size != kDynamic) {
       throw UsageError(
           fmt::format("[squeeze {}] expected size 1 at dimension {}, got {}", name, axis, describe(x)));
     }
+    dropped[static_cast<size_t>(axis < 0 ? axis + x.rank() : axis)] = true;
+    known = known && size == 1;
   }
-  std::vector<int64_t> dropped = axes;
+  if (!known) return squeeze_unknown(x, dropped, name);
+  std::vector<int64_t> list = axes;
   for (int64_t axis = 0; axes.empty() && axis < x.rank(); ++axis) {
-    if (x.dim(axis) == 1) dropped.push_back(axis);
+    if (x.dim(axis) == 1) list.push_back(axis);
   }
-  return call("aten::squeeze.dims", {x}, {{"dim", dropped}}, name);
+  return call("aten::squeeze.dims", {x}, {{"dim", list}}, name);
 }
 Tensor broadcast_to(const Tensor& x, const Shape& shape, const std::string& name) {
   return call("aten::expand", {x}, {{"size", shape}}, name.empty() ? "broadcast_to" : name);
@@ -70,7 +100,17 @@ std::vector<Tensor> split(const Tensor& x, int64_t count, int64_t axis, const st
 }
 std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int64_t axis,
                           const std::string& name) {
-  return call_multi("aten::split_with_sizes", {x}, {{"split_sizes", sizes}, {"dim", axis}},
+  std::vector<int64_t> parts = sizes;
+  const auto rest = std::ranges::find(parts, -1);
+  if (rest != parts.end()) {
+    const int64_t given = std::accumulate(parts.begin(), parts.end(), int64_t{1});
+    if (x.dim(axis) == kDynamic || x.dim(axis) < given) {
+      throw UsageError(fmt::format("[split {}] expected a known size of at least {} at dimension {}, got {}",
+                                   name, given, axis, describe(x)));
+    }
+    *rest = x.dim(axis) - given;
+  }
+  return call_multi("aten::split_with_sizes", {x}, {{"split_sizes", parts}, {"dim", axis}},
                     name.empty() ? "split" : name);
 }
 std::vector<Tensor> unstack(const Tensor& x, int64_t axis, const std::string& name) {

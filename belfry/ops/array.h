@@ -28,7 +28,8 @@ Tensor batch_flatten(const Tensor& x, const std::string& name = "");
 Tensor transpose(const Tensor& x, const std::vector<int64_t>& permutation, const std::string& name = "");
 /// Inserts a dimension of size 1 before dimension `axis` of the result.
 Tensor expand_dims(const Tensor& x, int64_t axis, const std::string& name = "");
-/// Drops dimensions `axes`, which must be of size 1; empty: all whose size is known to be 1.
+/// Drops dimensions `axes`, which must be of size 1, be it that only a run shows it; empty: all whose size is
+/// known to be 1.
 Tensor squeeze(const Tensor& x, const std::vector<int64_t>& axes = {}, const std::string& name = "");
 /// Repeats dimensions of size 1; -1 keeps a size.
 Tensor broadcast_to(const Tensor& x, const Shape& shape, const std::string& name = "");
@@ -40,7 +41,7 @@ Tensor concat(const std::vector<Tensor>& tensors, int64_t axis, const std::strin
 Tensor stack(const std::vector<Tensor>& tensors, int64_t axis = 0, const std::string& name = "");
 /// `count` equal parts; the size must be a multiple.
 std::vector<Tensor> split(const Tensor& x, int64_t count, int64_t axis, const std::string& name = "");
-/// Parts of the given sizes.
+/// Parts of the given sizes, of which one may be -1: the rest, where the size of the dimension is known.
 std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int64_t axis,
                           const std::string& name = "");
 /// One tensor for each index of dimension `axis`, whose size must be static.

@@ -192,11 +192,18 @@ Tensor batch_norm(const Tensor& x, const Tensor& mean, const Tensor& variance, c
 Tensor layer_norm(const Tensor& x, const Tensor& scale, const Tensor& offset, double epsilon,
                   const std::string& name) {
   const Tensor& parameter = scale.defined() ? scale : offset;
-  const Shape normalized = parameter.defined() ? parameter.shape() : Shape{x.dim(-1)};
-  for (int64_t size : normalized) {
+  Shape normalized = parameter.defined() ? parameter.shape() : Shape{kDynamic};
+  const auto count = static_cast<int64_t>(normalized.size());
+  for (int64_t i = 0; i < count && count <= x.rank(); ++i) {
+    int64_t& size = normalized[static_cast<size_t>(i)];
+    if (size == kDynamic && scale.defined() && offset.defined() && offset.rank() == count)
+      size = offset.dim(i);
+    if (size == kDynamic) size = x.dim(i - count);
     if (size == kDynamic) {
       throw UsageError(
-          fmt::format("[layer_norm {}] expected static sizes to normalise over, got {}", name, describe(x)));
+          fmt::format("[layer_norm {}] expected known sizes to normalise over, got {} with the scale {} and "
+                      "the offset {}",
+                      name, describe(x), describe(scale), describe(offset)));
     }
   }
   return call("aten::layer_norm", {x, scale, offset}, {{"normalized_shape", normalized}, {"eps", epsilon}},

@@ -154,6 +154,11 @@ TEST_F(ShapeInferenceTest, SizesOfASplitAddUpToADynamicOne) {
   EXPECT_THAT(parts[1].shape(), ElementsAre(2));
 }
 
+TEST_F(ShapeInferenceTest, AProductOfANumberAndASizeIsMet) {
+  const Tensor x = input({kDynamic, 8, 8, kDynamic});
+  EXPECT_THAT(conv2d(x, input({3, 3, 2, 6}), {.groups = 2}).shape(), ElementsAre(kDynamic, 8, 8, 6));
+}
+
 TEST_F(ShapeInferenceTest, IntegersMayBeDivided) {
   const Tensor x = input({kDynamic, 3}, kInt32);
   EXPECT_THAT(floor_div(x, input({3}, kInt32)).shape(), ElementsAre(kDynamic, 3));

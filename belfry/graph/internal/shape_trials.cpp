@@ -311,10 +311,24 @@ class Trials {
     test_sizes_ = {size_};
     if (divisible != size_ && fits(Sizes(unknowns_.size(), 2 * divisible))) test_sizes_.push_back(divisible);
     for (size_t count = 0; count <= unknowns_.size(); ++count) {
-      if (count == 2 && bind_as_broadcast()) return true;
+      if (count == 2 && (bind_as_broadcast() || bind_to_a_product())) return true;
       if (search(0, count)) return true;
     }
-    return false;
+    return unknowns_.size() < 2 && bind_to_a_product();
+  }
+
+  /// Binds one dimension to the product of a number and a static size: channels of a convolution in groups.
+  bool bind_to_a_product() {
+    std::set<int64_t> products;
+    for (int64_t number : numbers_) {
+      for (int64_t size : statics_) {
+        if (size <= kLargestNumber) products.insert(number * size);
+      }
+    }
+    std::swap(candidates_, products);
+    const bool found = search(0, 1);
+    std::swap(candidates_, products);
+    return found;
   }
 
   /// Tries every way to bind `count` of the dynamic dimensions from `first` on.
