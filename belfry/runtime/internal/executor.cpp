@@ -145,7 +145,7 @@ void Plan::check_feeds(const std::vector<at::Tensor>& feeds) const {
   for (size_t i = 0; i < feeds.size(); ++i) check_feed(i, feeds[i]);
 }
 
-std::vector<at::Tensor> Plan::run(const std::vector<at::Tensor>& feeds) const {
+std::vector<at::Tensor> Plan::run(const std::vector<at::Tensor>& feeds) const try {
   check_feeds(feeds);
   const c10::InferenceMode normal_tensors(false);  // whatever mode the caller is in
   AutogradMode autograd;
@@ -168,6 +168,8 @@ std::vector<at::Tensor> Plan::run(const std::vector<at::Tensor>& feeds) const {
   results.reserve(fetches_.size());
   for (const Source& source : fetch_sources_) results.push_back(fetch(source, frame));
   return results;
+} catch (...) {  // of what no step does: copies of feeds and fetches
+  rethrow_kernel_error({.who = "Session", .inputs = {}, .values_to_blame = {}});
 }
 
 void Plan::execute(const Step& step, Frame& frame, c10::Stack& stack) const {

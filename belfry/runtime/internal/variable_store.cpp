@@ -10,6 +10,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/graph/graph.h"
+#include "belfry/graph/kernel_error.h"
 
 namespace belfry {
 namespace {
@@ -28,7 +29,7 @@ at::Generator make_generator(c10::Device device, uint64_t seed) {
 }
 
 /// Memory for a variable's value: its logical shape over the memory order that it asks for.
-at::Tensor allocate_value(const Node& variable) {
+at::Tensor allocate_value(const Node& variable) try {
   const c10::InferenceMode normal_tensor(false);  // whatever mode the caller is in
   const Shape& shape = variable.outputs()[0].shape;
   const auto options = at::TensorOptions().dtype(variable.outputs()[0].dtype).device(variable.device());
@@ -40,6 +41,9 @@ at::Tensor allocate_value(const Node& variable) {
     logical[order[i]] = static_cast<int64_t>(i);
   }
   return at::empty(physical, options).permute(logical);
+} catch (...) {
+  rethrow_kernel_error(
+      {.who = fmt::format("Session, variable {}", variable.name()), .inputs = {}, .values_to_blame = {}});
 }
 
 }  // namespace
