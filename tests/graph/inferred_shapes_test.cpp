@@ -2,6 +2,7 @@
 // large sizes of the dynamic dimensions.
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -128,6 +129,20 @@ TEST_P(InferredShapesTest, AreThoseOfARunWhereOneDimensionIsDynamic) {
         built->agrees_on(inputs);
       }
     }
+  }
+}
+
+// An operator that is run on zeros to learn its shapes refuses so many.
+TEST_P(InferredShapesTest, AreFoundWithoutMemoryForTheInputs) {
+  std::vector<OpInput> inputs = op().inputs;
+  for (OpInput& input : inputs) {
+    if (!input.dynamic.empty()) input.sizes[input.dynamic[0]] = int64_t{1} << 40;
+    input.dynamic.clear();
+  }
+  try {
+    Built built(op(), inputs);
+  } catch (const UsageError& e) {
+    EXPECT_THAT(e.what(), testing::Not(testing::HasSubstr("only a run")));
   }
 }
 

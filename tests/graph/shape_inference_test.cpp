@@ -181,6 +181,9 @@ TEST_F(ShapeInferenceTest, LargeStaticSizesCostNoMemory) {
   EXPECT_THAT(call("aten::nonzero", {x}).shape(), ElementsAre(kDynamic, 1));
   EXPECT_THAT(call("aten::masked_select", {x, input({1000000000}, kBool)}).shape(), ElementsAre(kDynamic));
   EXPECT_THAT(error_of([&] { call("aten::unique_consecutive", {x}); }), HasSubstr("elements"));
+  const Tensor images = input({10000000, 8, 8, 3}), filter = input({3, 3, 3, 2});
+  EXPECT_THAT(call("belfry::fused_conv2d", {images, filter}, {{"activation", "relu"}}).shape(),
+              ElementsAre(10000000, 6, 6, 2));
 }
 
 TEST_F(ShapeInferenceTest, AMessageShowsNoSizeOfATrial) {
