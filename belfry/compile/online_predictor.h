@@ -8,7 +8,8 @@
 
 namespace belfry {
 
-/// Predicts with a live session, compiled: in training, it always sees the current values of the variables.
+/// Predicts with a live session, compiled: in training, it always sees the current values of the variables. A
+/// call after the end of the session's graph, which a trainer owns, is a UsageError.
 class OnlinePredictor : public Predictor {
  public:
   /// `inputs` are fed, `outputs` fetched. Names are those of the tensors unless given.

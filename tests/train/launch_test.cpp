@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <stdexcept>
 
 #include "belfry/base/error.h"
@@ -17,6 +18,7 @@
 #include "belfry/input/feed_input.h"
 #include "belfry/input/queue_input.h"
 #include "belfry/summary/json_writer.h"
+#include "tests/support/message_of.h"
 #include "tests/train/launch_fixture.h"
 
 namespace belfry::test {
@@ -57,6 +59,16 @@ TEST_F(LaunchTest, APredictorMayBeAskedForInTheMiddleOfTraining) {
   EXPECT_EQ(predict(*predictors.front(), 3), predict(*predictors.back(), 3));
   EXPECT_TRUE(trainer.graph().finalized());
   EXPECT_EQ(trainer.tower_func()->towers().size(), 2u);
+}
+
+TEST_F(LaunchTest, APredictorThatOutlivesItsTrainerSaysSo) {
+  auto trainer = std::make_unique<SimpleTrainer>();
+  launch_train_with_config(
+      {.model = model, .dataflow = toy_data(), .max_epoch = 1, .log_dir = folder / "log"}, *trainer);
+  const auto predictor = trainer->get_predictor({"x"}, {"predicted"});
+  predict(*predictor, 3);
+  trainer.reset();
+  EXPECT_THAT(message_of<UsageError>([&] { predict(*predictor, 3); }), HasSubstr("keep the trainer"));
 }
 
 TEST_F(LaunchTest, DropoutDropsInTrainingOnly) {
