@@ -12,12 +12,13 @@ namespace belfry {
 ///
 ///     ArgScope scope(Conv2DOptions{.kernel = 3, .use_bias = false}, BatchNormOptions{.momentum = 0.99});
 ///
-/// What a call sets itself wins over the innermost scope, that one over those around it, and these over the
-/// layer's defaults. Belongs to the thread. Guards must end in the reverse order of their making.
+/// The guard needs a name: one without ends at once. What a call sets itself wins over the innermost scope,
+/// that one over those around it, and these over the layer's defaults. Belongs to the thread. Guards must end
+/// in the reverse order of their making.
 class ArgScope {
  public:
   template <typename... Options>
-  explicit ArgScope(const Options&... options) : outer_(current()) {
+  [[nodiscard]] explicit ArgScope(const Options&... options) : outer_(current()) {
     (set(options), ...);
   }
   ~ArgScope() { current() = std::move(outer_); }
@@ -33,6 +34,9 @@ class ArgScope {
 
   template <typename Options>
   static void set(const Options& options) {
+    static_assert(internal::is_options_struct<Options>(),
+                  "ArgScope expects options structs of layers, whose fields are all std::optional: "
+                  "ArgScope scope(Conv2DOptions{.kernel = 3})");
     std::any& slot = current()[typeid(Options)];
     const Options* outer = std::any_cast<Options>(&slot);
     slot = outer ? merge_options(options, *outer) : options;

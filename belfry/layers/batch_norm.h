@@ -19,15 +19,15 @@ enum class EmaUpdate {
 struct BatchNormOptions {
   /// true: normalise with the statistics of the batch; false: with the moving averages, also in training.
   /// Default: whether the tower trains.
-  std::optional<bool> training;
-  std::optional<double> momentum;                ///< of the moving averages; default 0.9
-  std::optional<double> epsilon;                 ///< default 1e-5
-  std::optional<bool> center;                    ///< whether there is "beta"; default true
-  std::optional<bool> scale;                     ///< whether there is "gamma"; default true
-  std::optional<Initializer> beta_initializer;   ///< default zeros
-  std::optional<Initializer> gamma_initializer;  ///< default ones
-  std::optional<std::string> data_format;        ///< of 4-D inputs; default "channels_last"
-  std::optional<EmaUpdate> ema_update;           ///< default kCollection
+  std::optional<bool> training = {};
+  std::optional<double> momentum = {};                ///< of the moving averages; default 0.9
+  std::optional<double> epsilon = {};                 ///< default 1e-5
+  std::optional<bool> center = {};                    ///< whether there is "beta"; default true
+  std::optional<bool> scale = {};                     ///< whether there is "gamma"; default true
+  std::optional<Initializer> beta_initializer = {};   ///< default zeros
+  std::optional<Initializer> gamma_initializer = {};  ///< default ones
+  std::optional<std::string> data_format = {};        ///< of 4-D inputs; default "channels_last"
+  std::optional<EmaUpdate> ema_update = {};           ///< default kCollection
 
   struct Resolved;
   /// These options with the defaults for what is open; `training` is asked of the current tower. Throws

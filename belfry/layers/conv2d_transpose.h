@@ -12,19 +12,19 @@
 namespace belfry {
 
 struct Conv2DTransposeOptions {
-  std::optional<int64_t> filters;                 ///< number of output channels; required
-  std::optional<Size2D> kernel;                   ///< required
-  std::optional<Size2D> strides;                  ///< default 1
-  std::optional<std::string> padding;             ///< "same" or "valid"; default "same"
-  std::optional<std::string> data_format;         ///< default "channels_last"
-  std::optional<Activation> activation;           ///< default none
-  std::optional<bool> use_bias;                   ///< default true
-  std::optional<Initializer> kernel_initializer;  ///< default: normal of variance 2 / fan in
-  std::optional<Initializer> bias_initializer;    ///< default zeros
-  std::optional<Regularizer> kernel_regularizer;  ///< default none
-  std::optional<Regularizer> bias_regularizer;    ///< default none
+  std::optional<int64_t> filters = {};                 ///< number of output channels; required
+  OptionalSize2D kernel = {};                          ///< required
+  OptionalSize2D strides = {};                         ///< default 1
+  std::optional<std::string> padding = {};             ///< "same" or "valid"; default "same"
+  std::optional<std::string> data_format = {};         ///< default "channels_last"
+  OptionalActivation activation = {};                  ///< default none
+  std::optional<bool> use_bias = {};                   ///< default true
+  std::optional<Initializer> kernel_initializer = {};  ///< default: normal of variance 2 / fan in
+  std::optional<Initializer> bias_initializer = {};    ///< default zeros
+  std::optional<Regularizer> kernel_regularizer = {};  ///< default none
+  std::optional<Regularizer> bias_regularizer = {};    ///< default none
   /// Of the layer's outcome; its loss counts per sample of the batch. Default none.
-  std::optional<Regularizer> activity_regularizer;
+  std::optional<Regularizer> activity_regularizer = {};
 
   struct Resolved;
   /// These options with the defaults for what is open. Throws UsageError, starting with `who`, when `filters`

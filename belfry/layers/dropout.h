@@ -9,11 +9,11 @@
 namespace belfry {
 
 struct DropoutOptions {
-  std::optional<double> rate;    ///< probability to drop, in [0, 1); default 0.5
-  std::optional<bool> training;  ///< default: whether the tower trains
-  std::optional<int64_t> seed;   ///< default: from the graph's seed and the node's name
+  std::optional<double> rate = {};    ///< probability to drop, in [0, 1); default 0.5
+  std::optional<bool> training = {};  ///< default: whether the tower trains
+  std::optional<int64_t> seed = {};   ///< default: from the graph's seed and the node's name
   /// Sizes of the random mask, 1 where all elements share it, -1 as the input's. Default: all as the input's.
-  std::optional<Shape> noise_shape;
+  std::optional<Shape> noise_shape = {};
 };
 
 namespace internal {

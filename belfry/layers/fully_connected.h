@@ -11,15 +11,15 @@
 namespace belfry {
 
 struct FullyConnectedOptions {
-  std::optional<int64_t> units;                   ///< number of outputs; required
-  std::optional<Activation> activation;           ///< default none
-  std::optional<bool> use_bias;                   ///< default true
-  std::optional<Initializer> kernel_initializer;  ///< default: normal of variance 2 / fan in
-  std::optional<Initializer> bias_initializer;    ///< default zeros
-  std::optional<Regularizer> kernel_regularizer;  ///< default none
-  std::optional<Regularizer> bias_regularizer;    ///< default none
+  std::optional<int64_t> units = {};                   ///< number of outputs; required
+  OptionalActivation activation = {};                  ///< default none
+  std::optional<bool> use_bias = {};                   ///< default true
+  std::optional<Initializer> kernel_initializer = {};  ///< default: normal of variance 2 / fan in
+  std::optional<Initializer> bias_initializer = {};    ///< default zeros
+  std::optional<Regularizer> kernel_regularizer = {};  ///< default none
+  std::optional<Regularizer> bias_regularizer = {};    ///< default none
   /// Of the layer's outcome; its loss counts per sample of the batch. Default none.
-  std::optional<Regularizer> activity_regularizer;
+  std::optional<Regularizer> activity_regularizer = {};
 
   struct Resolved;
   /// These options with the defaults for what is open. Throws UsageError, starting with `who`, when `units`

@@ -42,6 +42,9 @@ class LayerScope {
 ///     Tensor z = x | Conv2D("conv0", {.filters = 32, .kernel = 3}) | MaxPooling("pool0", {.pool = 2}) |
 ///     relu;
 ///
+/// Where a compiler only says that it cannot convert the list of options, the type's name makes it say which
+/// field it does not know: Conv2DOptions{.filtres = 32}.
+///
 /// A call opens the variable scope `name`, fills the open options from the ArgScope, builds, names the
 /// outcome "<name>/output", and, the first time in its graph, logs its shapes and registers itself for
 /// describe_model. A new layer is one options struct, whose fields are all std::optional, one build function,

@@ -13,11 +13,11 @@ enum class NormKind { kLayer, kInstance };
 /// The options of LayerNorm and InstanceNorm: two types, so that an ArgScope can tell them apart.
 template <NormKind kind>
 struct NormOptions {
-  std::optional<double> epsilon;                 ///< default 1e-5
-  std::optional<bool> center;                    ///< whether there is "beta"; default true
-  std::optional<bool> scale;                     ///< whether there is "gamma"; default true
-  std::optional<Initializer> gamma_initializer;  ///< default ones
-  std::optional<std::string> data_format;        ///< of 4-D inputs; default "channels_last"
+  std::optional<double> epsilon = {};                 ///< default 1e-5
+  std::optional<bool> center = {};                    ///< whether there is "beta"; default true
+  std::optional<bool> scale = {};                     ///< whether there is "gamma"; default true
+  std::optional<Initializer> gamma_initializer = {};  ///< default ones
+  std::optional<std::string> data_format = {};        ///< of 4-D inputs; default "channels_last"
 };
 using LayerNormOptions = NormOptions<NormKind::kLayer>;
 using InstanceNormOptions = NormOptions<NormKind::kInstance>;

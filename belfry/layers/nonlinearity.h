@@ -8,11 +8,11 @@
 namespace belfry {
 
 struct PReLUOptions {
-  std::optional<double> init;  ///< first value of the slope; default 0.001
+  std::optional<double> init = {};  ///< first value of the slope; default 0.001
 };
 
 struct MaxoutOptions {
-  std::optional<int64_t> units;  ///< how many channels compete for one of the outcome; required
+  std::optional<int64_t> units = {};  ///< how many channels compete for one of the outcome; required
 };
 
 /// None of its own: those of its BatchNorm come from an ArgScope.

@@ -32,6 +32,17 @@ class Activation {
   std::function<Tensor(const Tensor&)> function_;
 };
 
+/// An Activation or nothing. Takes the operators whose names the C library has too (`tanh`, `exp`): a
+/// std::optional cannot choose among functions of one name.
+class OptionalActivation : public std::optional<Activation> {
+ public:
+  using std::optional<Activation>::optional;
+  OptionalActivation() = default;
+  OptionalActivation(const std::optional<Activation>& activation) : std::optional<Activation>(activation) {}
+  OptionalActivation(Tensor (*op)(const Tensor&, const std::string& name))
+      : std::optional<Activation>(Activation(op)) {}
+};
+
 // For layers: their options and inputs, checked. `who` ("Conv2D conv0") starts the messages of errors.
 
 /// An option that has no default. Throws UsageError when it is open.

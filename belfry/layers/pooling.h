@@ -13,10 +13,10 @@ enum class PoolingKind { kMax, kAverage };
 /// The options of MaxPooling and AvgPooling: two types, so that an ArgScope can tell them apart.
 template <PoolingKind kind>
 struct PoolingOptions {
-  std::optional<Size2D> pool;              ///< required
-  std::optional<Size2D> strides;           ///< default: as `pool`
-  std::optional<std::string> padding;      ///< "valid" or "same" (TensorFlow's); default "valid"
-  std::optional<std::string> data_format;  ///< default "channels_last"
+  OptionalSize2D pool = {};                     ///< required
+  OptionalSize2D strides = {};                  ///< default: as `pool`
+  std::optional<std::string> padding = {};      ///< "valid" or "same" (TensorFlow's); default "valid"
+  std::optional<std::string> data_format = {};  ///< default "channels_last"
 
   /// These options with the defaults for what is open. Throws UsageError, starting with `who`, when `pool`
   /// is.
@@ -26,7 +26,7 @@ using MaxPoolingOptions = PoolingOptions<PoolingKind::kMax>;
 using AvgPoolingOptions = PoolingOptions<PoolingKind::kAverage>;
 
 struct GlobalAvgPoolingOptions {
-  std::optional<std::string> data_format;  ///< default "channels_last"
+  std::optional<std::string> data_format = {};  ///< default "channels_last"
 };
 
 namespace internal {

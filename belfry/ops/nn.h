@@ -49,6 +49,15 @@ struct Size2D {
   int64_t width;
 };
 
+/// A Size2D or nothing. `{3, 5}` can be written for it, which a std::optional would not take.
+class OptionalSize2D : public std::optional<Size2D> {
+ public:
+  using std::optional<Size2D>::optional;
+  OptionalSize2D() = default;
+  OptionalSize2D(const std::optional<Size2D>& size) : std::optional<Size2D>(size) {}
+  OptionalSize2D(int64_t height, int64_t width) : std::optional<Size2D>(Size2D(height, width)) {}
+};
+
 struct ConvAttributes {
   Size2D strides = 1;
   /// "VALID" adds nothing; "SAME" adds zeros so that the output has ceil(size / stride) rows and columns, the
@@ -102,7 +111,7 @@ Tensor conv2d_transpose(const Tensor& input, const Tensor& filter, const Tensor&
 
 struct PoolAttributes {
   Size2D pool = 2;
-  std::optional<Size2D> strides;  ///< default: as `pool`
+  OptionalSize2D strides = {};  ///< default: as `pool`
   std::string padding = "VALID";
   std::string data_format = "NHWC";
 };
@@ -182,9 +191,9 @@ Tensor local_response_normalization(const Tensor& x, const LocalResponseAttribut
                                     const std::string& name = "");
 
 struct DropoutAttributes {
-  std::optional<int64_t> seed;
+  std::optional<int64_t> seed = {};
   /// Sizes of the random mask, 1 where all elements share it; empty: those of `x`.
-  Shape noise_shape;
+  Shape noise_shape = {};
 };
 /// Sets elements to zero with probability `rate` and multiplies the others by 1 / (1 - rate). Does so at
 /// every run: the layer Dropout asks whether the tower trains.
@@ -194,9 +203,9 @@ Tensor dropout(const Tensor& x, double rate, const DropoutAttributes& attributes
 // Attention and ranking.
 
 struct AttentionAttributes {
-  Tensor mask;  ///< bool (true: may look) or added to the scores; broadcasts to [..., T, S]; may be none
+  Tensor mask = {};  ///< bool (true: may look) or added to the scores; broadcasts to [..., T, S]; may be none
   bool is_causal = false;
-  std::optional<double> scale;  ///< default: 1 / sqrt(head size)
+  std::optional<double> scale = {};  ///< default: 1 / sqrt(head size)
 };
 /// softmax(query key^T * scale + mask) value over [..., heads, time, head size].
 Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value,
