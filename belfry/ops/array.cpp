@@ -233,6 +233,9 @@ Tensor range(const c10::Scalar& start, const c10::Scalar& limit, const c10::Scal
                {"dtype", whole ? kInt64 : kFloat32}},
               name.empty() ? "range" : name);
 }
+Tensor range(const c10::Scalar& limit) {
+  return range(0, limit, 1);
+}
 Tensor linspace(double start, double stop, int64_t count, DType dtype, const std::string& name) {
   return call("aten::linspace", {}, {{"start", start}, {"end", stop}, {"steps", count}, {"dtype", dtype}},
               name);

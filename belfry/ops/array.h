@@ -120,6 +120,8 @@ Tensor ones_like(const Tensor& x, const std::string& name = "");
 /// start, start + delta, ... below `limit`; int64 when all three are whole numbers, else float32.
 Tensor range(const c10::Scalar& start, const c10::Scalar& limit, const c10::Scalar& delta = 1,
              const std::string& name = "");
+/// 0, 1, ... below `limit`; int64 when it is a whole number, else float32.
+Tensor range(const c10::Scalar& limit);
 /// `count` numbers at equal distances from `start` to `stop`, both included.
 Tensor linspace(double start, double stop, int64_t count, DType dtype = kFloat32,
                 const std::string& name = "");

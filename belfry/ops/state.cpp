@@ -4,6 +4,8 @@
 #include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "belfry/base/error.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/node.h"
@@ -59,6 +61,12 @@ Tensor constant_list(const std::vector<T>& values, const Shape& shape, DType dty
   return constant(shape.empty() ? list : list.reshape(shape), name);
 }
 
+/// Whether it is a list of fractions; one of nothing is.
+bool has_fraction(std::initializer_list<c10::Scalar> values) {
+  return values.size() == 0 ||
+         std::ranges::any_of(values, [](const c10::Scalar& v) { return v.isFloatingPoint(); });
+}
+
 }  // namespace
 
 Tensor constant(const std::vector<double>& values, const Shape& shape, DType dtype, const std::string& name) {
@@ -67,6 +75,23 @@ Tensor constant(const std::vector<double>& values, const Shape& shape, DType dty
 Tensor constant(const std::vector<int64_t>& values, const Shape& shape, DType dtype,
                 const std::string& name) {
   return constant_list(values, shape, dtype, name);
+}
+
+Tensor constant(std::initializer_list<c10::Scalar> values, const Shape& shape) {
+  const bool bools = std::ranges::all_of(values, [](const c10::Scalar& v) { return v.isBoolean(); });
+  return constant(values, shape, has_fraction(values) ? kFloat32 : bools ? kBool : kInt64);
+}
+Tensor constant(std::initializer_list<c10::Scalar> values, const Shape& shape, DType dtype,
+                const std::string& name) {
+  // Whole numbers go through int64, as a double does not hold all of them.
+  if (has_fraction(values)) {
+    std::vector<double> list;
+    for (const c10::Scalar& value : values) list.push_back(value.toDouble());
+    return constant_list(list, shape, dtype, name);
+  }
+  std::vector<int64_t> list;
+  for (const c10::Scalar& value : values) list.push_back(value.toLong());
+  return constant_list(list, shape, dtype, name);
 }
 
 Tensor identity(const Tensor& x, const std::string& name) {

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/Scalar.h>
 
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,10 @@ Tensor constant(const std::vector<double>& values, const Shape& shape = {}, DTyp
                 const std::string& name = "");
 Tensor constant(const std::vector<int64_t>& values, const Shape& shape = {}, DType dtype = kInt64,
                 const std::string& name = "");
+/// `constant({1, 2, 3})`: int64 when all are whole numbers, bool when all are bools, else float32.
+Tensor constant(std::initializer_list<c10::Scalar> values, const Shape& shape = {});
+Tensor constant(std::initializer_list<c10::Scalar> values, const Shape& shape, DType dtype,
+                const std::string& name = "");
 
 /// `x` under another name, without a copy.
 Tensor identity(const Tensor& x, const std::string& name = "");
@@ -40,8 +45,8 @@ Tensor group(const std::vector<Tensor>& tensors, const std::string& name = "");
 Tensor no_op(const std::string& name = "");
 
 struct PrintAttributes {
-  std::string message;    ///< logged before the values
-  int64_t summarize = 3;  ///< how many elements of each tensor are logged; -1: all
+  std::string message = {};  ///< logged before the values
+  int64_t summarize = 3;     ///< how many elements of each tensor are logged; -1: all
 };
 /// `x`, after logging `data` whenever it is computed.
 Tensor print(const Tensor& x, const std::vector<Tensor>& data, const PrintAttributes& attributes = {},

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <utility>
@@ -83,6 +84,10 @@ class Session {
   /// Runs what the fetches need, and nothing else. A placeholder that is needed and not fed is an error that
   /// names it and the fetch that needs it.
   std::vector<at::Tensor> run(const std::vector<Fetch>& fetches, const Feeds& feeds = {});
+  /// `run({x})`: a list of one is a list.
+  std::vector<at::Tensor> run(std::initializer_list<Fetch> fetches, const Feeds& feeds = {}) {
+    return run(std::vector<Fetch>(fetches), feeds);
+  }
   at::Tensor run(const Fetch& fetch, const Feeds& feeds = {});
 
   /// Plans a run once, to be called many times. Throws UsageError for a placeholder that is needed and not

@@ -1,6 +1,7 @@
 #include "belfry/ops/state.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
@@ -52,6 +53,39 @@ class StateTest : public testing::Test {
  private:
   Session session_{graph};
 };
+
+TEST_F(StateTest, ListsAreConstantsOfTheDtypeOfTheirNumbers) {
+  Graph graph;
+  GraphScope scope(graph);
+  const Tensor whole = constant({1, 2, (int64_t{1} << 53) + 1}), mixed = constant({1, 2.5}, {2, 1});
+  const Tensor bools = constant({true, false}), one = constant({7}), half = constant({1, 2}, {}, kFloat16);
+  EXPECT_EQ(whole.dtype(), kInt64);
+  EXPECT_EQ(mixed.dtype(), kFloat32);
+  EXPECT_EQ(bools.dtype(), kBool);
+  EXPECT_EQ(half.dtype(), kFloat16);
+  EXPECT_EQ(one.shape(), Shape({1}));
+  Session session(graph);
+  const std::vector<at::Tensor> values = session.run({whole, mixed, bools});
+  EXPECT_EQ(values[0][2].item<int64_t>(), (int64_t{1} << 53) + 1);
+  EXPECT_THAT(values[1].sizes(), ElementsAre(2, 1));
+  EXPECT_EQ(values[1][1][0].item<float>(), 2.5F);
+  EXPECT_FALSE(values[2][1].item<bool>());
+  EXPECT_THAT(error_of([] {
+                constant({1, 2, 3}, {2});
+              }),
+              HasSubstr("expected 2 values for shape [2], got 3"));
+}
+
+TEST_F(StateTest, AListOfOneFetchGivesAListOfOneValue) {
+  Graph graph;
+  GraphScope scope(graph);
+  const Tensor x = range(3), fractions = range(2.5);
+  Session session(graph);
+  const std::vector<at::Tensor> values = session.run({x});
+  ASSERT_EQ(values.size(), 1u);
+  EXPECT_TRUE(at::equal(values[0], at::tensor({0, 1, 2}, at::kLong)));
+  EXPECT_TRUE(at::equal(session.run(fractions), at::tensor({0., 1., 2.}, at::kFloat)));
+}
 
 TEST_F(StateTest, APlaceholderGivesWhatIsFed) {
   const Tensor x = placeholder("x", {kDynamic, 2}, kInt64);
