@@ -21,7 +21,21 @@ class Shared : public std::shared_ptr<Base> {
   /// From an object.
   template <typename T>
   requires std::derived_from<std::remove_cvref_t<T>, std::remove_const_t<Base>> Shared(T&& object)
-      : std::shared_ptr<Base>(std::make_shared<std::remove_cvref_t<T>>(std::forward<T>(object))) {}
+      : std::shared_ptr<Base>(make(std::forward<T>(object))) {}
+
+ private:
+  template <typename T>
+  static std::shared_ptr<Base> make(T&& object) {
+    constexpr bool can_be_moved = std::constructible_from<std::remove_cvref_t<T>, T>;
+    static_assert(can_be_moved,
+                  "an object that can be neither moved nor copied is handed over by a pointer: "
+                  "std::make_shared<MyType>(...) in place of MyType(...)");
+    if constexpr (can_be_moved) {
+      return std::make_shared<std::remove_cvref_t<T>>(std::forward<T>(object));
+    } else {
+      return nullptr;
+    }
+  }
 };
 
 }  // namespace belfry

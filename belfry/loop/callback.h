@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <concepts>
 #include <memory>
 #include <string>
 #include <vector>
@@ -74,6 +75,9 @@ using Callbacks = std::vector<std::shared_ptr<Callback>>;
 /// `callbacks(ModelSaver(), MinSaver("val-error"))`: a list of callbacks from callbacks or pointers to them.
 template <typename... Ts>
 Callbacks callbacks(Ts&&... items) {
+  static_assert(
+      (std::convertible_to<Ts, Shared<Callback>> && ...),
+      "callbacks(...) expects objects of classes derived from belfry::Callback, or pointers to such");
   return {Shared<Callback>(std::forward<Ts>(items))...};
 }
 
