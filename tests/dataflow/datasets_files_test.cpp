@@ -91,8 +91,9 @@ TEST_F(FileDatasets, IlsvrcMetaGivesNamesAndTheMean) {
   // BlobProto {num 1, channels 3, height 256, width 256, data packed}: planes of blue 1, green 2, red 3.
   std::vector<float> values;
   for (float plane : {1.F, 2.F, 3.F}) values.insert(values.end(), 256 * 256, plane);
-  write("ilsvrc_metadata/imagenet_mean.binaryproto",
-        std::string("\x08\x01\x10\x03\x18\x80\x02\x20\x80\x02\x2a\x80\x80\x30") + test::bytes_of(values));
+  std::string blob = "\x08\x01\x10\x03\x18\x80\x02\x20\x80\x02\x2a\x80\x80\x30";
+  blob += test::bytes_of(values);
+  write("ilsvrc_metadata/imagenet_mean.binaryproto", blob);
   const at::Tensor mean = meta.get_per_pixel_mean();
   EXPECT_THAT(mean.sizes(), ElementsAre(256, 256, 3));
   for (int channel = 0; channel < 3; ++channel) EXPECT_EQ(mean[8][9][channel].item<float>(), 3 - channel);
@@ -154,9 +155,11 @@ TEST_F(FileDatasets, PlacesNumbersItsClassesByName) {
 
 TEST_F(FileDatasets, Cifar100HasFineAndCoarseLabels) {
   std::string records;
-  for (int i = 0; i < 10000; ++i)
-    records += std::string{static_cast<char>(i % 20), static_cast<char>(i % 100)} +
-               std::string(3072, static_cast<char>(i % 7));
+  for (int i = 0; i < 10000; ++i) {
+    records.push_back(static_cast<char>(i % 20));
+    records.push_back(static_cast<char>(i % 100));
+    records.append(3072, static_cast<char>(i % 7));
+  }
   write("test.bin", records);
   Cifar100 fine(Split::kTest, folder_.path()), coarse(Split::kTest, folder_.path(), {.coarse_labels = true});
   EXPECT_EQ(fine.size(), 10000);

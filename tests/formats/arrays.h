@@ -62,7 +62,7 @@ bool refuses_in_little_memory(Call call) {
     std::ifstream("/proc/self/statm") >> pages;
     const rlim_t most = pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)) + (64 << 20);
     [[maybe_unused]] const rlimit limit{most, most};
-#ifndef __SANITIZE_ADDRESS__  // which maps memory as it likes
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which map memory as they like
     ::setrlimit(RLIMIT_AS, &limit);
 #endif
     try {
