@@ -31,7 +31,7 @@ enum Head : uint8_t {
   kMap16 = 0xde,
   kNegative = 0xe0,
 };
-constexpr size_t kSmallMap = 16, kSmallList = 16, kSmallText = 32, kSmallInteger = 128;
+constexpr size_t kSmallList = 16, kSmallText = 32, kSmallInteger = 128;
 
 std::string_view as_text(ByteSpan bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
