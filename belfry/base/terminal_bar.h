@@ -10,7 +10,7 @@ namespace belfry {
 
 struct TerminalBarOptions {
   /// In front of everything.
-  std::string title;
+  std::string title = {};
   /// Iterations that were done before; they do not count for the speed.
   int64_t initial = 0;
   /// Least time between two drawings, in seconds. Default: 0.1 on a terminal, 15 elsewhere.

@@ -9,9 +9,9 @@ namespace belfry {
 
 struct MinSaverOptions {
   /// Name of the copy; "": "min-val-error", or "max-…" for MaxSaver, with "-" for each "/" of the statistic.
-  std::string filename;
+  std::string filename = {};
   /// The folder of the ModelSaver; "": the trainer's log_dir.
-  std::string checkpoint_dir;
+  std::string checkpoint_dir = {};
 };
 
 /// Keeps a copy of the checkpoint with the smallest value of a statistic so far, in files that rotation

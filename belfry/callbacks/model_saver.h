@@ -17,7 +17,7 @@ struct ModelSaverOptions {
   /// At most every so many hours a checkpoint that would be removed is kept for good instead.
   double keep_checkpoint_every_n_hours = 0.5;
   /// "": the trainer's log_dir. Made if missing.
-  std::string checkpoint_dir;
+  std::string checkpoint_dir = {};
   /// Collections of the variables to save.
   std::vector<std::string> var_collections = {kGlobalVariables};
 };

@@ -10,7 +10,7 @@ namespace belfry {
 struct StopOnNaNOptions {
   /// Tensors to look at, as in the tower function; empty: what the training towers return, their cost. Where
   /// they return nothing, as in a trainer of several costs, there is nothing to look at.
-  std::vector<std::string> names;
+  std::vector<std::string> names = {};
   /// Scalar variable that the message quotes if the graph has it.
   std::string learning_rate = "learning_rate";
 };

@@ -17,9 +17,9 @@ namespace belfry {
 
 struct RestoreOptions {
   /// The graph's variable "prefix/foo" takes the file's "foo".
-  std::string prefix;
+  std::string prefix = {};
   /// Names, as in the file, that are not loaded: "learning_rate".
-  std::vector<std::string> ignore;
+  std::vector<std::string> ignore = {};
 };
 
 /// Restores a checkpoint: any path and format that CheckpointReader::open takes. A shape or dtype that

@@ -21,7 +21,7 @@ class NotFiniteError : public UsageError {
 
 struct SaverOptions {
   /// The variables to save and restore; empty: those of `collections`.
-  std::vector<Variable> variables;
+  std::vector<Variable> variables = {};
   std::vector<std::string> collections = {kGlobalVariables};
   /// Number of checkpoints to keep; older ones are removed. 0: all.
   int max_to_keep = 5;
@@ -33,6 +33,11 @@ struct SaverOptions {
   bool check_finite = true;
   /// Where files are written: tests put disks there that fail. The folder is locked on the real one only.
   FileSystem* files = &FileSystem::posix();
+};
+
+struct SaverSaveOptions {
+  /// Appended to the path: "model" becomes "model-1000".
+  std::optional<int64_t> global_step = {};
 };
 
 /// Saves variables as TensorFlow checkpoints, a limited number of them, and restores them.
@@ -56,10 +61,7 @@ class Saver {
   /// checkpoints cannot hold; DataError when the folder cannot be made, or another process saves into it.
   void prepare(const Session& session, const std::string& path_prefix);
 
-  struct SaveOptions {
-    /// Appended to the path: "model" becomes "model-1000".
-    std::optional<int64_t> global_step;
-  };
+  using SaveOptions = SaverSaveOptions;
   /// Writes a checkpoint, enters it in `checkpoint`, removes what is too old. Returns its path:
   /// `save(session, "train_log/model", {.global_step = 1000})` gives "train_log/model-1000". Only checkpoints
   /// of the same `path_prefix` are ever removed; failing to remove one is a warning.

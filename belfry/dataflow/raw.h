@@ -37,7 +37,7 @@ class DataFromFunction : public DataFlow {
 
 /// One component of FakeData.
 struct FakeComponent {
-  std::vector<int64_t> shape;
+  std::vector<int64_t> shape = {};
   at::ScalarType dtype = at::kFloat;
   /// Values are uniform in [low, high), rounded down for integer dtypes.
   double low = 0, high = 1;

@@ -35,8 +35,8 @@ void export_onnx(Session& session, const std::vector<Fetch>& inputs, const std::
                  const std::string& path, const OnnxExportOptions& options = {});
 
 struct OnnxGraph {
-  std::vector<Tensor> inputs, outputs;
-  std::vector<std::string> input_names, output_names;
+  std::vector<Tensor> inputs = {}, outputs = {};
+  std::vector<std::string> input_names = {}, output_names = {};
 };
 
 /// Adds an ONNX model (opset 13 to 17) to the default graph: a placeholder for each of its inputs, its

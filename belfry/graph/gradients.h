@@ -12,7 +12,7 @@ bool passes_gradient(const Tensor& tensor);
 
 struct GradientsOptions {
   /// Gradient of what is sought by `loss`; none: one. Must have the loss's shape.
-  Tensor grad_loss;
+  Tensor grad_loss = {};
   std::string name = "gradients";
 };
 

@@ -27,9 +27,9 @@ class TowerContext {
   struct Options {
     bool is_training = true;
     /// Default: the current device.
-    std::optional<c10::Device> device;
+    std::optional<c10::Device> device = {};
     /// Variables are created (or found) under this variable scope too; "" for none.
-    std::string variable_scope;
+    std::string variable_scope = {};
     /// Index of this training tower, and how many there are.
     int index = 0;
     int total = 1;

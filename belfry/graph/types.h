@@ -30,8 +30,8 @@ bool compatible(const Shape& expected, const Shape& given);
 
 /// The signature of one input of a tower function.
 struct TensorSpec {
-  std::string name;
-  Shape shape;
+  std::string name = {};
+  Shape shape = {};
   DType dtype = kFloat32;
 };
 

@@ -49,16 +49,16 @@ class Variable {
 struct VariableOptions {
   DType dtype = kFloat32;
   /// Default: glorot uniform for floats, zero for the rest, as in TensorFlow.
-  Initializer initializer;
+  Initializer initializer = {};
   bool trainable = true;
   /// Adds its loss to kRegularizationLosses when the variable is created.
-  Regularizer regularizer;
+  Regularizer regularizer = {};
   /// Where the variable is listed, besides kTrainableVariables if trainable.
   std::vector<std::string> collections = {kGlobalVariables};
   /// Order of the dimensions in memory, outermost first; empty: as in `shape`. A hint for kernels that never
   /// shows in names, shapes or checkpoints: a convolution keeps its [H, W, I, O] weights as {3, 0, 1, 2},
   /// output channel first.
-  std::vector<int64_t> memory_order;
+  std::vector<int64_t> memory_order = {};
 };
 
 /// Creates the variable `name` under the current variable scope, or finds it when the scope reuses (Reuse

@@ -39,12 +39,12 @@ struct LoopOptions {
 
 /// What `Trainer::train` needs.
 struct TrainOptions {
-  Callbacks callbacks;
-  std::vector<std::shared_ptr<Monitor>> monitors;
-  AnySessionInit session_init;  ///< nothing: initial values
-  LoopOptions loop;
+  Callbacks callbacks = {};
+  std::vector<std::shared_ptr<Monitor>> monitors = {};
+  AnySessionInit session_init = {};  ///< nothing: initial values
+  LoopOptions loop = {};
   /// Folder for checkpoints, event files, the log; "" where callbacks name theirs.
-  std::string log_dir;
+  std::string log_dir = {};
 };
 
 /// Owns the graph and the session of a training and runs the double loop of epochs and steps with callbacks

@@ -13,7 +13,7 @@ namespace belfry {
 // random.h: the same graph seed, or the same `seed` here, gives the same values.
 
 struct InitializerOptions {
-  std::optional<int64_t> seed;
+  std::optional<int64_t> seed = {};
 };
 
 Initializer zeros_initializer();
@@ -34,7 +34,7 @@ struct VarianceScalingOptions {
   double scale = 1.0;
   FanMode mode = FanMode::kIn;
   Distribution distribution = Distribution::kTruncatedNormal;
-  std::optional<int64_t> seed;
+  std::optional<int64_t> seed = {};
 };
 /// Variance scale / fan. Fans are TensorFlow's: of a shape [..., I, O], I and O times the product of the
 /// sizes before them. The truncated normal is widened so that its variance after truncation is the one asked

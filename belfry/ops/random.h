@@ -12,7 +12,7 @@ struct RandomAttributes {
   DType dtype = kFloat32;
   /// Each session draws the same numbers for the same seed. Default: made of the graph's seed and the node's
   /// name, or different in each session when the graph has none.
-  std::optional<int64_t> seed;
+  std::optional<int64_t> seed = {};
 };
 
 // New numbers at every run. The functions `..._like` draw one number for each element of a tensor.
@@ -34,7 +34,7 @@ Tensor random_bernoulli(const Shape& shape, double probability = 0.5, const Rand
                         const std::string& name = "");
 
 struct RandomLikeAttributes {
-  std::optional<int64_t> seed;
+  std::optional<int64_t> seed = {};
 };
 Tensor random_uniform_like(const Tensor& x, double low = 0, double high = 1,
                            const RandomLikeAttributes& attributes = {}, const std::string& name = "");

@@ -12,8 +12,8 @@ namespace belfry {
 struct RunTimeShape {
   RunTimeShape(const Tensor& sizes, Shape known = {}) : sizes(sizes), known(std::move(known)) {}
 
-  Tensor sizes;
-  Shape known;
+  Tensor sizes = {};
+  Shape known = {};
 };
 
 }  // namespace belfry

@@ -10,8 +10,8 @@ namespace belfry {
 
 /// A variable with the gradient of a loss by it, which is none where the loss does not depend on it.
 struct GradientAndVariable {
-  Tensor gradient;
-  Variable variable;
+  Tensor gradient = {};
+  Variable variable = {};
 };
 using GradientsAndVariables = std::vector<GradientAndVariable>;
 
@@ -44,8 +44,8 @@ class Optimizer {
                                                   const std::vector<Variable>& variables = {});
 
   struct ApplyOptions {
-    Variable global_step;  ///< incremented after the update, if given
-    std::string name;      ///< of the operation; "": the optimizer's
+    Variable global_step = {};  ///< incremented after the update, if given
+    std::string name = {};      ///< of the operation; "": the optimizer's
   };
   /// One operation that updates all variables that have a gradient. Its slots are created now, at the root
   /// whatever scopes are open, on the devices of their variables and named after them ("conv0/W/Momentum").

@@ -15,8 +15,8 @@ struct ScalarPrinterOptions {
   bool enable_epoch = true;
   /// Regular expressions (ECMAScript) searched for in tags. A tag is printed when it matches one of
   /// `whitelist` (or that is empty) and none of `blacklist`.
-  std::vector<std::string> whitelist;
-  std::vector<std::string> blacklist;
+  std::vector<std::string> whitelist = {};
+  std::vector<std::string> blacklist = {};
 };
 
 /// Writes scalars to the log, a line for each, sorted by tag: "val-error: 0.0213".

@@ -43,11 +43,11 @@ class ILSVRCMeta {
 
 struct ILSVRC12Options {
   /// The folder of ILSVRCMeta. Default: "ilsvrc_metadata" in the images' folder.
-  std::optional<std::string> meta_dir;
+  std::optional<std::string> meta_dir = {};
   /// Whether each pass is in a new random order. Default: for "train" only.
-  std::optional<bool> shuffle;
+  std::optional<bool> shuffle = {};
   /// Of the images of "val" or "test". Default: what the folder looks like.
-  std::optional<DirStructure> dir_structure;
+  std::optional<DirStructure> dir_structure = {};
   uint64_t seed = 0;
 };
 
@@ -69,7 +69,7 @@ class ILSVRC12Files : public LabelledFiles {
 
 struct TinyImageNetOptions {
   /// Whether each pass is in a new random order. Default: for "train" only.
-  std::optional<bool> shuffle;
+  std::optional<bool> shuffle = {};
   uint64_t seed = 0;
 };
 

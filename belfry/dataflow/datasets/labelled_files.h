@@ -8,7 +8,7 @@
 namespace belfry {
 
 struct LabelledFile {
-  std::string path;
+  std::string path = {};
   int64_t label = 0;
 };
 

@@ -10,7 +10,7 @@ namespace belfry {
 
 struct Places365StandardOptions {
   /// Whether each pass is in a new random order. Default: for "train" only.
-  std::optional<bool> shuffle;
+  std::optional<bool> shuffle = {};
   uint64_t seed = 0;
 };
 

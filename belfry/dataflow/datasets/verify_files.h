@@ -7,8 +7,8 @@ namespace belfry {
 
 /// A file as the authors of a data set published it.
 struct PublishedFile {
-  std::string name;
-  std::string md5;  ///< in hexadecimal
+  std::string name = {};
+  std::string md5 = {};  ///< in hexadecimal
 };
 
 /// Compares files in `folder` with those that were published, which reads them whole. Throws DataError that

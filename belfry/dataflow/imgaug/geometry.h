@@ -34,7 +34,7 @@ struct RotationOptions {
   Interpolation interp = Interpolation::kLinear;
   Border border = Border::kReplicate;
   /// Angles are multiples of this; max_deg must then be 180, and this divide it.
-  std::optional<double> step_deg;
+  std::optional<double> step_deg = {};
   /// The colour outside for Border::kConstant.
   std::array<double, 3> border_value = {0, 0, 0};
 };
@@ -54,7 +54,7 @@ class Rotation final : public ImageAugmentor {
 struct RotationAndCropValidOptions {
   Interpolation interp = Interpolation::kLinear;
   /// As in RotationOptions.
-  std::optional<double> step_deg;
+  std::optional<double> step_deg = {};
 };
 
 /// Turns the image around its middle by an angle in [-max_deg, max_deg), and crops the largest upright
@@ -75,7 +75,7 @@ class RotationAndCropValid final : public ImageAugmentor {
 
 struct AffineOptions {
   /// The range of the factor of size; 1 when there is none.
-  std::optional<Range> scale;
+  std::optional<Range> scale = {};
   /// The largest shift, either way, as fractions of the width and of the height; by whole pixels.
   double translate_frac_x = 0, translate_frac_y = 0;
   /// The largest angle of rotation and of shear, either way, in degrees.

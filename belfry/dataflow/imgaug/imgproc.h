@@ -55,7 +55,7 @@ class BrightnessScale final : public ImageAugmentor {
 struct ContrastOptions {
   /// Nothing: each channel's own mean. Else the mean of the gray image, from red, green, blue when true, from
   /// blue, green, red when false.
-  std::optional<bool> rgb;
+  std::optional<bool> rgb = {};
   bool clip = true;
 };
 

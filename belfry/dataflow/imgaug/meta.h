@@ -52,9 +52,9 @@ class RandomOrderAug final : public ImageAugmentor {
 
 struct MapImageOptions {
   /// Where coordinates [N, 2] go; they are left as they are when empty.
-  std::function<at::Tensor(const at::Tensor&)> coord_func;
+  std::function<at::Tensor(const at::Tensor&)> coord_func = {};
   /// The spec of the function's result; the image's own when empty.
-  PhotometricTransform::SpecFunction output_spec;
+  PhotometricTransform::SpecFunction output_spec = {};
 };
 
 /// Applies a function of your own, which is called from any thread and must not write into its argument.

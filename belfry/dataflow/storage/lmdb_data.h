@@ -19,8 +19,8 @@ struct LMDBDataOptions {
   /// Where the keys for a shuffled pass come from: this list; or else this format (`{:0>8d}`) of the numbers
   /// from 0 on; or else the database's `__keys__`, which LMDBSerializer writes; or else a pass over the
   /// database, which is slow when it is large.
-  std::vector<std::string> keys;
-  std::string key_format;
+  std::vector<std::string> keys = {};
+  std::string key_format = {};
   uint64_t seed = 0;
 };
 

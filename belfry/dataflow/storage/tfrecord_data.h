@@ -9,13 +9,13 @@ namespace belfry {
 
 /// One component that TFRecordData makes of a feature of a tf.train.Example.
 struct TFRecordFeature {
-  std::string name;
+  std::string name = {};
   /// at::kLong and at::kFloat for lists of those numbers; at::kByte for one value of bytes, uint8 [length].
   at::ScalarType dtype = at::kLong;
   /// The shape of a list of numbers, {} for a scalar; without one it is [length].
-  std::optional<std::vector<int64_t>> shape;
+  std::optional<std::vector<int64_t>> shape = {};
   /// Stands in where an example has no such feature. Without one that is an error.
-  std::optional<at::Tensor> default_value;
+  std::optional<at::Tensor> default_value = {};
 };
 
 struct TFRecordDataOptions {
@@ -23,7 +23,7 @@ struct TFRecordDataOptions {
   bool shuffle_files = false;
   uint64_t seed = 0;
   /// The number of records in all files, if known: it is not stored in them. It is what `size()` tells.
-  std::optional<int64_t> size;
+  std::optional<int64_t> size = {};
 };
 
 /// Produces the examples of TFRecord files of tf.train.Example, as TensorFlow's programs write them:

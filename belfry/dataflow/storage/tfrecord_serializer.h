@@ -9,7 +9,7 @@ namespace belfry {
 
 struct TFRecordLoadOptions {
   /// The number of datapoints, if known: it is not stored in the file. It is what `size()` tells.
-  std::optional<int64_t> size;
+  std::optional<int64_t> size = {};
 };
 
 /// Datapoints in one TFRecord file, a record of `dumps` for each, as tensorpack stores them. (`TFRecordData`
