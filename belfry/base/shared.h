@@ -27,9 +27,10 @@ class Shared : public std::shared_ptr<Base> {
   template <typename T>
   static std::shared_ptr<Base> make(T&& object) {
     constexpr bool can_be_moved = std::constructible_from<std::remove_cvref_t<T>, T>;
-    static_assert(can_be_moved,
-                  "an object that can be neither moved nor copied is handed over by a pointer: "
-                  "std::make_shared<MyType>(...) in place of MyType(...)");
+    static_assert(
+        can_be_moved,
+        "an object that is not moved and cannot be copied is handed over by a pointer, "
+        "std::make_shared<MyType>(...) in place of MyType(...), or by std::move if its type allows");
     if constexpr (can_be_moved) {
       return std::make_shared<std::remove_cvref_t<T>>(std::forward<T>(object));
     } else {

@@ -41,6 +41,13 @@ class OptionalActivation : public std::optional<Activation> {
   OptionalActivation(const std::optional<Activation>& activation) : std::optional<Activation>(activation) {}
   OptionalActivation(Tensor (*op)(const Tensor&, const std::string& name))
       : std::optional<Activation>(Activation(op)) {}
+  /// Of operators with other arguments: says what to write in their place.
+  template <typename... Arguments>
+  requires(sizeof...(Arguments) > 1) OptionalActivation(Tensor (*)(const Tensor&, Arguments...)) {
+    static_assert(sizeof...(Arguments) == 1,
+                  "an activation expects an operator of one tensor; one with more arguments is called by a "
+                  "lambda: [](const Tensor& x) { return leaky_relu(x, 0.1); }");
+  }
 };
 
 // For layers: their options and inputs, checked. `who` ("Conv2D conv0") starts the messages of errors.
