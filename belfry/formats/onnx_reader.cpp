@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "belfry/base/error.h"
+#include "belfry/formats/file_kind.h"
 #include "belfry/formats/internal/onnx_fields.h"
 #include "belfry/formats/onnx.h"
 
@@ -365,7 +366,7 @@ OnnxModel parse_onnx(const std::string& where, ByteSpan content) {
   try {
     return Parser(where).model(pbf_reader(reinterpret_cast<const char*>(content.data()), content.size()));
   } catch (const protozero::exception& e) {
-    throw DataError(where, std::string("the ONNX model is damaged: ").append(e.what()));
+    throw DataError(where, std::string("the ONNX model is damaged: ").append(e.what()) + looks_like(content));
   }
 }
 

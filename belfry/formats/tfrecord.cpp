@@ -7,6 +7,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/formats/crc32c.h"
+#include "belfry/formats/file_kind.h"
 
 namespace belfry {
 namespace {
@@ -31,7 +32,8 @@ uint64_t payload_length(const std::string& path, uint64_t offset, ByteSpan head,
   const auto length = load<uint64_t>(head);
   if (mask_crc(crc32c(head.first(kLengthSize))) != load<uint32_t>(head.subspan(kLengthSize))) {
     throw DataError(path, offset,
-                    "checksum of the record's length does not match (is this a TFRecord file?)");
+                    "checksum of the record's length does not match (is this a TFRecord file?)" +
+                        (offset == 0 ? looks_like(path) : ""));
   }
   left -= kHead;
   if (left < kCrcSize || length > left - kCrcSize) {
@@ -42,7 +44,10 @@ uint64_t payload_length(const std::string& path, uint64_t offset, ByteSpan head,
 }
 
 void check_head_is_there(const std::string& path, uint64_t offset, uint64_t left) {
-  if (left < kHead) throw DataError(path, offset, fmt::format("record is cut off: {} bytes are left", left));
+  if (left >= kHead) return;
+  throw DataError(
+      path, offset,
+      fmt::format("record is cut off: {} bytes are left", left) + (offset == 0 ? looks_like(path) : ""));
 }
 
 // The payload in the frame of the length told by its head.

@@ -11,6 +11,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/formats/crc32c.h"
+#include "belfry/formats/file_kind.h"
 
 namespace belfry {
 namespace {
@@ -36,10 +37,13 @@ class TableReader {
       : path_(path), bytes_(bytes), key_budget_(bytes.size() * kRestartInterval) {}
 
   void read(const Visit& visit) {
-    if (bytes_.size() < kFooterSize) fail(0, "file of {} bytes is too short for a table", bytes_.size());
+    if (bytes_.size() < kFooterSize) {
+      fail(0, "file of {} bytes is too short for a table{}", bytes_.size(), looks_like(as_byte_span(bytes_)));
+    }
     const char* footer = bytes_.data() + bytes_.size() - kFooterSize;
     const char* magic = footer + kFooterSize - sizeof kMagic;
-    if (load<uint64_t>(magic) != kMagic) fail(offset_of(magic), "wrong magic number");
+    if (load<uint64_t>(magic) != kMagic)
+      fail(offset_of(magic), "wrong magic number{}", looks_like(as_byte_span(bytes_)));
     const char* p = footer;
     block(p, magic);  // The metaindex has nothing for us, but its bytes must be whole.
     std::string_view index = block(p, magic);
