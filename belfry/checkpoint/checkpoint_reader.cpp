@@ -14,8 +14,8 @@
 namespace belfry {
 namespace internal {
 
-CheckpointEntry to_entry(const ArrayInfo& info) {
-  return {info.name, info.shape, to_dtype(info.dtype), to_string(info.dtype)};
+CheckpointEntry to_entry(const ArrayInfo& info, std::string stored_dtype) {
+  return {info.name, info.shape, to_dtype(info.dtype), std::move(stored_dtype)};
 }
 
 ByteSpan bytes_of(const at::Tensor& tensor) {

@@ -20,6 +20,7 @@ at::Tensor load_npy(const std::string& path) {
   file->read(0, std::as_writable_bytes(std::span(head)));
 
   const NpyHeader header = parse_npy_header(path, head);
+  check_numbers(path, header);
   const auto size = byte_size(header.info.dtype, header.info.shape);
   if (!size || *size != file->size() - header.size) {
     throw DataError(path,

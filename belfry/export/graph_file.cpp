@@ -22,8 +22,7 @@ internal::NamedWeights read_weights(const std::string& path, const SafetensorsRe
   for (const ArrayInfo& info : file.entries()) {
     const DType dtype = to_dtype(info.dtype);
     if (dtype == DType::Undefined)
-      throw DataError(path,
-                      fmt::format("[tensor {}] unsupported dtype {}", info.name, to_string(info.dtype)));
+      throw DataError(path, fmt::format("[tensor {}] unsupported dtype {}", info.name, file.type_name(info)));
     at::Tensor value = at::empty(info.shape, dtype);
     file.read(info.name, {static_cast<std::byte*>(value.mutable_data_ptr()), value.nbytes()});
     weights.emplace_back(info.name, std::move(value));

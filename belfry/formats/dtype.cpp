@@ -43,6 +43,12 @@ constexpr std::array kRows = {
     Row{DataType::kFloat8E4M3FNUZ, 1, "float8_e4m3fnuz", nullptr, "F8_E4M3FNUZ"},
     Row{DataType::kFloat8E4M3B11FNUZ, 1, "float8_e4m3b11fnuz", nullptr, nullptr},
     Row{DataType::kFloat8E5M2FNUZ, 1, "float8_e5m2fnuz", nullptr, "F8_E5M2FNUZ"},
+    // Types of part of a byte are named in listings and not read: what one takes in a file is not known here.
+    Row{static_cast<DataType>(29), 0, "int4", nullptr, nullptr},
+    Row{static_cast<DataType>(30), 0, "uint4", nullptr, nullptr},
+    Row{static_cast<DataType>(31), 0, "int2", nullptr, nullptr},
+    Row{static_cast<DataType>(32), 0, "uint2", nullptr, nullptr},
+    Row{static_cast<DataType>(33), 0, "float4_e2m1fn", nullptr, nullptr},
 };
 
 const Row* find(DataType dtype) {

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "belfry/base/error.h"
+#include "belfry/formats/file_kind.h"
 
 namespace belfry {
 namespace {
@@ -99,14 +100,35 @@ class DictParser {
     return sizes;
   }
 
+  // The list of a structured type, which may hold lists, as its text.
+  std::string list() {
+    const size_t begin = at_;
+    int depth = 0;
+    do {
+      const char c = peek();
+      if (c == '\'' || c == '"') {
+        string();
+        continue;
+      }
+      if (at_ == text_.size()) fail("list without end");
+      depth += c == '[' || c == '(' ? 1 : c == ']' || c == ')' ? -1 : 0;
+      ++at_;
+    } while (depth > 0);
+    return std::string(text_.substr(begin, at_ - begin));
+  }
+
   void parse_descr(NpyHeader& header) {
-    if (peek() == '[') fail("structured types are not supported");
+    if (peek() == '[') {
+      header.foreign_type = list();
+      return;
+    }
     std::string descr = string();
-    if (descr.find('O') != std::string::npos) fail("pickled objects are refused: they could run code");
+    const bool known_order =
+        !descr.empty() && std::string_view("<>|=").find(descr[0]) != std::string_view::npos;
+    if (!known_order) fail("expected a type with its byte order, got '" + descr + "'");
     header.info.dtype = from_npy_descr(descr);
-    bool known_order = !descr.empty() && std::string_view("<>|=").find(descr[0]) != std::string_view::npos;
-    if (header.info.dtype == DataType::kInvalid || !known_order) fail("unsupported type " + descr);
     header.big_endian = descr[0] == '>';
+    if (header.info.dtype == DataType::kInvalid) header.foreign_type = std::move(descr);
   }
 
   const std::string& where_;
@@ -124,11 +146,17 @@ void swap_bytes(MutableByteSpan elements, size_t size) {
   }
 }
 
-// Element (i, j, k) of a column-major array comes at i + I * (j + J * k).
-void to_row_major(MutableByteSpan elements, const std::vector<int64_t>& shape, size_t size) {
+}  // namespace
+
+void to_row_major(MutableByteSpan elements, const std::vector<int64_t>& shape,
+                  const std::vector<size_t>& slowest_first, size_t size) {
   std::vector<std::byte> source(elements.begin(), elements.end());
   std::vector<size_t> stride(shape.size(), 1);
-  for (size_t d = 1; d < shape.size(); ++d) stride[d] = stride[d - 1] * static_cast<size_t>(shape[d - 1]);
+  size_t count = 1;
+  for (auto axis = slowest_first.rbegin(); axis != slowest_first.rend(); ++axis) {
+    stride[*axis] = count;
+    count *= static_cast<size_t>(shape[*axis]);
+  }
   std::vector<int64_t> index(shape.size(), 0);
   for (size_t done = 0; done < elements.size(); done += size) {
     size_t from = 0;
@@ -141,11 +169,10 @@ void to_row_major(MutableByteSpan elements, const std::vector<int64_t>& shape, s
   }
 }
 
-}  // namespace
-
 size_t npy_header_size(const std::string& where, std::string_view first_bytes) {
   if (first_bytes.size() < kNpyPrefix || first_bytes.substr(0, kMagic.size()) != kMagic) {
-    throw DataError(where, "expected an npy file, got another beginning");
+    throw DataError(where,
+                    "expected an npy file, got another beginning" + looks_like(as_byte_span(first_bytes)));
   }
   int version = first_bytes[6];
   if (version < 1 || version > 3) throw DataError(where, fmt::format("npy version {} is not known", version));
@@ -163,10 +190,20 @@ NpyHeader parse_npy_header(const std::string& where, std::string_view bytes) {
   if (bytes.size() < header.size) throw DataError(where, "npy header is cut off");
   size_t prefix = header_prefix(bytes);
   DictParser(where, bytes.substr(prefix, header.size - prefix)).parse(header);
-  if (!byte_size(header.info.dtype, header.info.shape)) {
+  const bool fits = header.foreign_type.empty() ? byte_size(header.info.dtype, header.info.shape).has_value()
+                                                : element_count(header.info.shape).has_value();
+  if (!fits) {
     throw DataError(where, "npy header: impossible shape " + describe(header.info.dtype, header.info.shape));
   }
   return header;
+}
+
+void check_numbers(const std::string& where, const NpyHeader& header) {
+  if (header.foreign_type.empty()) return;
+  const bool is_pickled = header.foreign_type.find('O') != std::string::npos && header.foreign_type[0] != '[';
+  throw DataError(where,
+                  fmt::format("expected an array of numbers, got numpy's type {}{}", header.foreign_type,
+                              is_pickled ? ": pickled objects are refused, they could run code" : ""));
 }
 
 std::string npy_header(DataType dtype, const std::vector<int64_t>& shape) {
@@ -192,7 +229,11 @@ void normalise(const NpyHeader& header, MutableByteSpan elements) {
   size_t size = size_of(header.info.dtype);
   bool complex = header.info.dtype == DataType::kComplex64 || header.info.dtype == DataType::kComplex128;
   if (header.big_endian) swap_bytes(elements, complex ? size / 2 : size);
-  if (header.fortran_order && header.info.shape.size() > 1) to_row_major(elements, header.info.shape, size);
+  const size_t rank = header.info.shape.size();
+  if (!header.fortran_order || rank < 2) return;
+  std::vector<size_t> column_major(rank);
+  for (size_t i = 0; i < rank; ++i) column_major[i] = rank - 1 - i;
+  to_row_major(elements, header.info.shape, column_major, size);
 }
 
 }  // namespace belfry

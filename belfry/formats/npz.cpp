@@ -10,6 +10,7 @@
 
 #include "belfry/base/atomic_file.h"
 #include "belfry/base/error.h"
+#include "belfry/formats/file_kind.h"
 #include "belfry/formats/npy.h"
 
 namespace belfry {
@@ -93,7 +94,8 @@ NpzReader::NpzReader(const std::string& path) : archive_(std::make_unique<Archiv
   archive_->size = FileSystem::posix().open(path)->size();
   int code = 0;
   archive_->zip = zip_open(path.c_str(), ZIP_RDONLY, &code);
-  if (!archive_->zip) throw DataError(path, ZipErrorText(code).text());
+  if (!archive_->zip)
+    throw DataError(path, "expected an npz file: " + ZipErrorText(code).text() + looks_like(path));
   read_headers();
 }
 
@@ -105,7 +107,7 @@ NpzReader::NpzReader(const std::string& name, ByteSpan content) : archive_(std::
   if (source) archive_->zip = zip_open_from_source(source, ZIP_RDONLY, &error.error);
   if (!archive_->zip) {
     zip_source_free(source);
-    throw DataError(name, error.text());
+    throw DataError(name, "expected an npz file: " + error.text() + looks_like(content));
   }
   read_headers();
 }
@@ -124,7 +126,9 @@ void NpzReader::read_headers() {
     std::string where = archive_->where(name);
     if (!archive_->index.emplace(name, i).second) throw DataError(where, "is in the archive twice");
     NpyHeader header = read_header(archive_->open(name).get(), where);
-    uint64_t expected = header.size + *byte_size(header.info.dtype, header.info.shape);
+    const bool is_foreign = !header.foreign_type.empty();
+    const uint64_t expected =
+        is_foreign ? stat.size : header.size + *byte_size(header.info.dtype, header.info.shape);
     if (stat.size != expected) {
       throw DataError(where, fmt::format("expected {} bytes for {}, got {}", expected,
                                          describe(header.info.dtype, header.info.shape), stat.size));
@@ -139,8 +143,14 @@ void NpzReader::read_headers() {
       throw DataError(where, fmt::format("{} bytes cannot be packed into {}", stat.size, stat.comp_size));
     }
     header.info.name = name;
+    if (is_foreign) foreign_types_[name] = header.foreign_type;
     entries_.push_back(header.info);
   }
+}
+
+std::string NpzReader::type_name(const ArrayInfo& entry) const {
+  const auto foreign = foreign_types_.find(entry.name);
+  return foreign == foreign_types_.end() ? to_string(entry.dtype) : foreign->second;
 }
 
 void NpzReader::read(const std::string& name, MutableByteSpan out) const {
@@ -148,6 +158,7 @@ void NpzReader::read(const std::string& name, MutableByteSpan out) const {
   if (!archive_->index.contains(name)) throw DataError(where, "not in the archive");
   Member member = archive_->open(name);
   NpyHeader header = read_header(member.get(), where);
+  check_numbers(where, header);
   if (byte_size(header.info.dtype, header.info.shape) != out.size()) {
     throw UsageError(fmt::format("[NpzReader] expected memory for {} of {}, got {} bytes",
                                  describe(header.info.dtype, header.info.shape), where, out.size()));

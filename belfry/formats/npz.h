@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,9 +11,9 @@
 namespace belfry {
 
 /// Reads numpy's .npz: a zip of `<name>.npy`, stored or deflated. Arrays come out little-endian and row-major
-/// whatever the file has. Not thread-safe. Throws DataError naming file and array; also for arrays of
-/// objects, strings or structures. No memory is taken for a length that the archive does not have (no zip
-/// bombs).
+/// whatever the file has. Arrays of objects, text or structures are listed, and refused when they are read.
+/// Not thread-safe. Throws DataError naming file and array. No memory is taken for a length that the archive
+/// does not have (no zip bombs).
 class NpzReader {
  public:
   explicit NpzReader(const std::string& path);
@@ -21,8 +22,12 @@ class NpzReader {
   ~NpzReader();
   NpzReader(NpzReader&&) noexcept;
 
-  /// In the order of the archive, names without ".npy". Other members are not listed.
+  /// In the order of the archive, names without ".npy". Other members are not listed. The dtype of what is
+  /// not of numbers is kInvalid.
   const std::vector<ArrayInfo>& entries() const { return entries_; }
+
+  /// The word for the type of an entry: "float32", or numpy's own ("<U5", "|O") where the dtype is kInvalid.
+  std::string type_name(const ArrayInfo& entry) const;
 
   /// Fills `out` with the elements and checks the archive's sum. Requires: `out` has byte_size() of the
   /// entry.
@@ -34,6 +39,7 @@ class NpzReader {
 
   std::unique_ptr<Archive> archive_;
   std::vector<ArrayInfo> entries_;
+  std::map<std::string, std::string> foreign_types_;  // by name, of those whose dtype is kInvalid
 };
 
 /// Writes an .npz as numpy.savez_compressed does. The archive is built in memory and published atomically.

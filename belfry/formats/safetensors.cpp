@@ -8,6 +8,7 @@
 
 #include "belfry/base/atomic_file.h"
 #include "belfry/base/error.h"
+#include "belfry/formats/file_kind.h"
 
 namespace belfry {
 namespace {
@@ -62,6 +63,7 @@ std::vector<uint64_t> sizes(const std::string& where, const json& list) {
 struct Placed {
   ArrayInfo info;
   uint64_t begin, end;
+  std::string foreign_type = {};
 };
 
 Placed parse_tensor(const std::string& where, const std::string& name, const json& tensor) {
@@ -69,11 +71,18 @@ Placed parse_tensor(const std::string& where, const std::string& name, const jso
   std::vector<uint64_t> shape = sizes(where, field(where, tensor, "shape"));
   std::vector<uint64_t> range = sizes(where, field(where, tensor, "data_offsets"));
   Placed placed{{name, DataType::kInvalid, {shape.begin(), shape.end()}}, 0, 0};
-  if (dtype.is_string()) placed.info.dtype = from_safetensors_name(dtype.get<std::string>());
-  if (placed.info.dtype == DataType::kInvalid) throw DataError(where, "unsupported dtype " + dtype.dump());
+  if (!dtype.is_string() || dtype.get<std::string>().empty())
+    throw DataError(where, "expected the name of a dtype, got " + dtype.dump());
+  placed.info.dtype = from_safetensors_name(dtype.get<std::string>());
   if (range.size() != 2 || range[0] > range[1]) throw DataError(where, "expected data_offsets [begin, end]");
   placed.begin = range[0];
   placed.end = range[1];
+  if (placed.info.dtype == DataType::kInvalid) {
+    if (!element_count(placed.info.shape))
+      throw DataError(where, "impossible shape " + tensor["shape"].dump());
+    placed.foreign_type = dtype.get<std::string>();
+    return placed;
+  }
   if (byte_size(placed.info.dtype, placed.info.shape) != placed.end - placed.begin) {
     throw DataError(
         where, fmt::format("expected the bytes of {}, got {}", describe(placed.info.dtype, placed.info.shape),
@@ -87,9 +96,12 @@ Placed parse_tensor(const std::string& where, const std::string& name, const jso
 SafetensorsReader::SafetensorsReader(std::string path, FileSystem& files)
     : path_(std::move(path)), file_(files.open(path_)) {
   uint64_t length = 0;
-  if (file_->size() < sizeof length) throw DataError(path_, "too short for a safetensors file");
+  if (file_->size() < sizeof length)
+    throw DataError(path_, "too short for a safetensors file" + looks_like(*file_));
   file_->read(0, std::as_writable_bytes(std::span(&length, 1)));
   if (length > kMaxHeader || length > file_->size() - sizeof length) {
+    if (const std::string kind = looks_like(*file_); !kind.empty())
+      throw DataError(path_, "expected a safetensors file, got another" + kind);
     throw DataError(path_, fmt::format("safetensors header of {} bytes does not fit", length));
   }
   std::string text(length, '\0');
@@ -121,6 +133,7 @@ void SafetensorsReader::parse_header(const std::string& text, uint64_t data_begi
                                          position, tensor.begin));
     }
     position = tensor.end;
+    if (!tensor.foreign_type.empty()) foreign_types_[tensor.info.name] = std::move(tensor.foreign_type);
     ranges_[tensor.info.name] = {data_begin + tensor.begin, data_begin + tensor.end};
     entries_.push_back(std::move(tensor.info));
   }
@@ -130,9 +143,16 @@ void SafetensorsReader::parse_header(const std::string& text, uint64_t data_begi
   }
 }
 
+std::string SafetensorsReader::type_name(const ArrayInfo& entry) const {
+  const auto foreign = foreign_types_.find(entry.name);
+  return foreign == foreign_types_.end() ? to_string(entry.dtype) : foreign->second;
+}
+
 void SafetensorsReader::read(const std::string& name, MutableByteSpan out) const {
   auto range = ranges_.find(name);
   if (range == ranges_.end()) throw DataError(path_, fmt::format("[tensor {}] not in the file", name));
+  if (const auto foreign = foreign_types_.find(name); foreign != foreign_types_.end())
+    throw DataError(path_, fmt::format("[tensor {}] unsupported dtype {}", name, foreign->second));
   auto [begin, end] = range->second;
   if (end - begin != out.size()) {
     throw UsageError(fmt::format("[SafetensorsReader {}] expected {} bytes of memory for {}, got {}", path_,

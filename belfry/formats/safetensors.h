@@ -17,8 +17,11 @@ class SafetensorsReader {
  public:
   explicit SafetensorsReader(std::string path, FileSystem& files = FileSystem::posix());
 
-  /// In the order of the data.
+  /// In the order of the data. The dtype of types that are not ours is kInvalid: they are listed, and refused
+  /// when they are read.
   const std::vector<ArrayInfo>& entries() const { return entries_; }
+  /// The word for the type of an entry: "float32", or the file's own ("F4") where the dtype is kInvalid.
+  std::string type_name(const ArrayInfo& entry) const;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
   /// Fills `out` with the elements. Requires: `out` has byte_size() of the entry, else UsageError.
@@ -31,6 +34,7 @@ class SafetensorsReader {
   std::unique_ptr<ReadableFile> file_;
   std::vector<ArrayInfo> entries_;
   std::map<std::string, std::string> metadata_;
+  std::map<std::string, std::string> foreign_types_;             // by name, of those whose dtype is kInvalid
   std::map<std::string, std::pair<uint64_t, uint64_t>> ranges_;  // name -> begin and end in the file
 };
 

@@ -94,11 +94,29 @@ TEST_F(ArraysWithNumpy, BringsColumnMajorAndBigEndianToOurOrder) {
   EXPECT_EQ(read_array(npz, "big_complex"), bytes_of(complex));
 }
 
-TEST_F(ArraysWithNumpy, ReadsArchivesInMemoryAndRefusesObjects) {
+TEST_F(ArraysWithNumpy, ReadsArchivesInMemory) {
   std::string content = test::slurp(*folder / "plain.npz");
   EXPECT_EQ(read_array(NpzReader("memory", as_byte_span(content)), "a"), counted<float>(24));
-  EXPECT_THAT(message_of<DataError>([] { NpzReader(*folder / "objects.npz"); }),
-              testing::AllOf(HasSubstr("[array a]"), HasSubstr("pickled objects")));
+}
+
+TEST_F(ArraysWithNumpy, ListsWhatIsNotOfNumbersAndRefusesThatAlone) {
+  const NpzReader npz(*folder / "mixed.npz");
+  EXPECT_EQ(read_array(npz, "w"), bytes_of<float>({1, 2, 3, 4, 5, 6}));
+  std::map<std::string, std::string> types;
+  for (const ArrayInfo& info : npz.entries()) {
+    types[info.name] = npz.type_name(info);
+    if (info.name == "w") continue;
+    EXPECT_EQ(info.dtype, DataType::kInvalid) << info.name;
+    EXPECT_THAT(message_of<DataError>([&] { npz.read(info.name, {}); }),
+                testing::AllOf(HasSubstr("[array " + info.name + "]"),
+                               HasSubstr("numpy's type " + types[info.name])));
+  }
+  using testing::Pair;
+  EXPECT_THAT(types, testing::ElementsAre(Pair("bytes", "|S2"), Pair("dates", "<M8[s]"), Pair("long", "<f16"),
+                                          Pair("meta", "|O"), Pair("names", "<U5"),
+                                          Pair("pairs", "[('x', '<f4'), ('y', '<i8', (2,))]"),
+                                          Pair("raw", "|V2"), Pair("w", "float32")));
+  EXPECT_THAT(message_of<DataError>([&] { npz.read("meta", {}); }), HasSubstr("pickled objects are refused"));
 }
 
 TEST_F(ArraysWithNumpy, ReadsReferenceSafetensors) {
@@ -194,11 +212,23 @@ TEST(Npy, AcceptsAllVersionsAndKeyOrders) {
   }
 }
 
+TEST(Npy, TypesThatAreNotOursAreNamed) {
+  for (std::string type : {"'|O'", "'<U4'", "[('a', '<f4')]"}) {
+    const NpyHeader header =
+        parse_npy_header("x", npy("{'descr': " + type + ", 'fortran_order': False, 'shape': (7, 2)}"));
+    EXPECT_EQ(header.info.dtype, DataType::kInvalid);
+    EXPECT_EQ(header.info.shape, (std::vector<int64_t>{7, 2}));
+    EXPECT_THROW(check_numbers("x", header), DataError) << type;
+  }
+}
+
 TEST(Npy, RefusesBadHeaders) {
   for (std::string dict :
-       {"{'descr': '|O', 'fortran_order': False, 'shape': (1,)}",
-        "{'descr': '<U4', 'fortran_order': False, 'shape': (1,)}",
-        "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}",
+       {"{'descr': '<U4', 'fortran_order': False, 'shape': (-1,)}",
+        "{'descr': 'U4', 'fortran_order': False, 'shape': (1,)}",
+        "{'descr': '', 'fortran_order': False, 'shape': (1,)}",
+        "{'descr': [('a', '<f4'], 'fortran_order': False, 'shape': (1,)",
+        "{'descr': [('a', '<f4', 'fortran_order': False, 'shape': (1,)}", "{'descr': [[[[[[",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4294967296, 4294967296)}",

@@ -56,7 +56,9 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"backward offsets", "{\"a\":" + tensor("[1]", "[1,0]") + "}", "x"},
         Refused{"overflowing shape", "{\"a\":" + tensor("[4294967296,4294967296]", "[0,0]") + "}", ""},
         Refused{"wrong size for shape", "{\"a\":" + tensor("[2]", "[0,1]") + "}", "x"},
-        Refused{"unknown dtype", "{\"a\":" + tensor("[1]", "[0,1]", "\"U7\"") + "}", "x"},
+        Refused{"no name of a dtype", "{\"a\":" + tensor("[1]", "[0,1]", "\"\"") + "}", "x"},
+        Refused{"impossible shape of an unknown dtype",
+                "{\"a\":" + tensor("[4294967296,4294967296]", "[0,1]", "\"F4\"") + "}", "x"},
         Refused{"dtype no string", "{\"a\":" + tensor("[1]", "[0,1]", "8") + "}", "x"},
         Refused{"no dtype", "{\"a\":{\"shape\":[1],\"data_offsets\":[0,1]}}", "x"},
         Refused{"list as header", "[]", ""}, Refused{"space before header", " {}", ""},
@@ -70,6 +72,20 @@ INSTANTIATE_TEST_SUITE_P(
           name.begin(), name.end(), [](char c) { return !std::isalnum(c); }, '_');
       return name;
     });
+
+TEST(Safetensors, ListsTypesThatAreNotOursAndRefusesThoseAlone) {
+  test::FaultFileSystem files;
+  files.put("x",
+            file("{\"a\":" + tensor("[3]", "[0,2]", "\"F6_E2M3\"") + ",\"b\":" + tensor("[1]", "[2,3]") + "}",
+                 "xxy"));
+  const SafetensorsReader reader("x", files);
+  ASSERT_EQ(reader.entries().size(), 2u);
+  EXPECT_EQ(reader.type_name(reader.entries()[0]), "F6_E2M3");
+  EXPECT_EQ(reader.entries()[0].dtype, DataType::kInvalid);
+  EXPECT_EQ(test::read_array(reader, "b"), "y");
+  EXPECT_THAT(test::message_of<DataError>([&] { test::read_array(reader, "a"); }),
+              testing::HasSubstr("[tensor a] unsupported dtype F6_E2M3"));
+}
 
 TEST(Safetensors, RefusesHeadersLongerThanTheFile) {
   test::FaultFileSystem files;

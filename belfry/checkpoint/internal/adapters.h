@@ -24,7 +24,8 @@ void write_npz(const std::string& path, const NamedTensors& tensors);
 std::unique_ptr<CheckpointReader> open_safetensors(const std::string& path);
 void write_safetensors(const std::string& path, const NamedTensors& tensors);
 
-CheckpointEntry to_entry(const ArrayInfo& info);
+/// `stored_dtype`: the file's own word for the type.
+CheckpointEntry to_entry(const ArrayInfo& info, std::string stored_dtype);
 
 /// The elements of a contiguous CPU tensor.
 ByteSpan bytes_of(const at::Tensor& tensor);

@@ -10,7 +10,7 @@ namespace {
 
 std::vector<CheckpointEntry> entries_of(const BundleReader& bundle) {
   std::vector<CheckpointEntry> entries;
-  for (const ArrayInfo& info : bundle.entries()) entries.push_back(to_entry(info));
+  for (const ArrayInfo& info : bundle.entries()) entries.push_back(to_entry(info, to_string(info.dtype)));
   return entries;
 }
 

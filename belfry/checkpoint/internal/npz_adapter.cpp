@@ -11,7 +11,7 @@ namespace {
 
 std::vector<CheckpointEntry> entries_of(const NpzReader& archive) {
   std::vector<CheckpointEntry> entries;
-  for (const ArrayInfo& info : archive.entries()) entries.push_back(to_entry(info));
+  for (const ArrayInfo& info : archive.entries()) entries.push_back(to_entry(info, archive.type_name(info)));
   return entries;
 }
 

@@ -9,7 +9,7 @@ namespace {
 
 std::vector<CheckpointEntry> entries_of(const SafetensorsReader& file) {
   std::vector<CheckpointEntry> entries;
-  for (const ArrayInfo& info : file.entries()) entries.push_back(to_entry(info));
+  for (const ArrayInfo& info : file.entries()) entries.push_back(to_entry(info, file.type_name(info)));
   return entries;
 }
 

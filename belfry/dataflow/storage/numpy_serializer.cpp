@@ -18,6 +18,8 @@ std::string name_of(size_t component) {
 }
 
 at::Tensor read(const NpzReader& reader, const ArrayInfo& info, const std::string& where) {
+  if (info.dtype == DataType::kInvalid)
+    throw DataError(where, "expected an array of numbers, got numpy's type " + reader.type_name(info));
   at::Tensor tensor = at::empty(info.shape, at::TensorOptions(internal::scalar_type(info.dtype, where)));
   reader.read(info.name, {static_cast<std::byte*>(tensor.mutable_data_ptr()), tensor.nbytes()});
   return tensor;
