@@ -53,6 +53,7 @@ enum Opcode : uint8_t {
   kStackGlobal = 0x93,
   kReduce = 'R',
   kBuild = 'b',
+  kNextBuffer = 0x97,  // bytes that were kept out of the pickle
 };
 constexpr uint8_t kMinProtocol = 2, kMaxProtocol = 5;
 
@@ -102,6 +103,10 @@ class Machine {
       if (op == kStop) break;
       if (!push_value(op) && !combine(op) && !remember(op) && !skip_header(op)) {
         --at_;
+        if (op == kNextBuffer)
+          fail(
+              "expected an array's elements in the pickle, got a mark that they are elsewhere (it was made "
+              "with a buffer_callback)");
         fail(fmt::format("expected plain values and arrays of numbers, got {}",
                          op == kEmptyDict ? "a dictionary, an object or a structure"
                                           : fmt::format("the pickle opcode {:#x}", op)));
@@ -316,13 +321,40 @@ class Machine {
         if (arguments.size() != 2) break;
         return push(PythonValue{array(dtype(*arguments[0]), {}, bytes(*arguments[1]), false)});
       case Function::kArrayFromBuffer:
-        if (arguments.size() != 4) break;
-        return push(PythonValue{array(dtype(*arguments[1]), shape(*arguments[2]), bytes(*arguments[0]),
-                                      text(*arguments[3]) == "F")});
+        if (arguments.size() != 4 && arguments.size() != 5) break;
+        return push(PythonValue{array_from_buffer(arguments)});
       case Function::kArrayType:
         break;
     }
     fail("expected a call that makes a numpy array, got other arguments");
+  }
+
+  // numpy's _frombuffer(elements, dtype, shape, order): order is "C" or "F". From numpy 2.3 on "K" stands for
+  // an array whose axes lie in another order: elements of `shape` are row-major, and then its axis
+  // `axes[i]` becomes axis i.
+  PythonArray array_from_buffer(const Objects& arguments) const {
+    const std::string_view order = text(*arguments[3]);
+    std::vector<int64_t> sizes = shape(*arguments[2]);
+    const ByteSpan elements = bytes(*arguments[0]);
+    const bool has_axes = arguments.size() == 5 && !is_none(*arguments[4]);
+    if (order != "K" && !has_axes && (order == "C" || order == "F"))
+      return array(dtype(*arguments[1]), std::move(sizes), elements, order == "F");
+    if (order != "K" || !has_axes) fail(fmt::format("expected an array in order C, F or K, got '{}'", order));
+
+    const std::vector<int64_t> axes = shape(*arguments[4]);
+    std::vector<int64_t> turned(sizes.size());
+    std::vector<size_t> slowest_first(sizes.size(), sizes.size());
+    if (axes.size() != sizes.size()) fail(fmt::format("expected {} axes, got {}", sizes.size(), axes.size()));
+    for (size_t i = 0; i < axes.size(); ++i) {
+      const auto from = static_cast<uint64_t>(axes[i]);
+      if (from >= sizes.size() || slowest_first[from] != sizes.size())
+        fail(fmt::format("expected each axis once, got {}", axes[i]));
+      turned[i] = sizes[from];
+      slowest_first[from] = i;
+    }
+    PythonArray made = array(dtype(*arguments[1]), std::move(turned), elements, false);
+    made.axis_order = std::move(slowest_first);
+    return made;
   }
 
   // BUILD fills in what the call has left open: a dtype's byte order (its state is version, order, …), an
@@ -344,13 +376,19 @@ class Machine {
 
   PythonArray array(const Dtype& type, std::vector<int64_t> shape, ByteSpan elements, bool is_fortran) const {
     PythonArray array = python_array(where_, type.order + type.type, std::move(shape), elements);
-    array.fortran_order = is_fortran;
+    if (is_fortran && array.shape.size() > 1) {
+      for (size_t axis = array.shape.size(); axis-- > 0;) array.axis_order.push_back(axis);
+    }
     return array;
   }
 
   const PythonValue& plain(const Object& object) const {
     if (const auto* value = std::get_if<PythonValue>(&object.content)) return *value;
     fail("expected a plain value, got a list or something of numpy's");
+  }
+  static bool is_none(const Object& object) {
+    const auto* value = std::get_if<PythonValue>(&object.content);
+    return value && std::holds_alternative<std::monostate>(value->value);
   }
   std::string_view text(const Object& object) const {
     const PythonValue& value = plain(object);

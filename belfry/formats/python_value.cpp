@@ -26,18 +26,19 @@ PythonArray python_array(const std::string& where, std::string_view descr, std::
     throw DataError(where, fmt::format("expected the bytes of an array {}, got {} bytes",
                                        describe(dtype, shape), elements.size()));
   }
-  return {dtype, descr[0] == '>', false, std::move(shape), elements};
+  return {dtype, descr[0] == '>', {}, std::move(shape), elements};
 }
 
 void copy_elements(const PythonArray& array, MutableByteSpan out) {
   std::ranges::copy(array.elements, out.begin());
-  if (!array.big_endian && !array.fortran_order) return;
-  NpyHeader layout;
-  layout.info.dtype = array.dtype;
-  layout.info.shape = array.shape;
-  layout.big_endian = array.big_endian;
-  layout.fortran_order = array.fortran_order;
-  normalise(layout, out);
+  if (array.big_endian) {
+    NpyHeader layout;
+    layout.info.dtype = array.dtype;
+    layout.info.shape = array.shape;
+    layout.big_endian = true;
+    normalise(layout, out);
+  }
+  if (!array.axis_order.empty()) to_row_major(out, array.shape, array.axis_order, size_of(array.dtype));
 }
 
 }  // namespace belfry

@@ -15,7 +15,8 @@ namespace belfry {
 struct PythonArray {
   DataType dtype = DataType::kInvalid;
   bool big_endian = false;
-  bool fortran_order = false;  // column-major
+  /// The axes in the order in which the elements lie, slowest first; empty: row-major.
+  std::vector<size_t> axis_order;
   std::vector<int64_t> shape;
   /// Exactly the byte_size() of dtype and shape.
   ByteSpan elements;

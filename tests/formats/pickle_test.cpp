@@ -42,6 +42,53 @@ TEST(Pickle, ReadsPython2) {
   EXPECT_EQ(array.elements[2], std::byte{3});
 }
 
+// What numpy 2.3 and later write, with protocol 5, for an array of uint16 whose axes lie in another order
+// than C's or Fortran's: `shape` is that of the elements as they lie, `axes` how to turn it.
+std::string turned(const std::string& shape, const std::string& order, const std::string& axes) {
+  std::string elements;
+  for (char i = 0; i < 24; ++i) elements += {i, '\0'};
+  return text("\x80\x05\x8c\x13numpy._core.numeric\x8c\x0b_frombuffer\x93(\x96\x30\0\0\0\0\0\0\0") +
+         elements +
+         text(
+             "\x8c\x05numpy\x8c\x05"
+             "dtype\x93\x8c\x02u2\x89\x88\x87R(K\x03\x8c\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb") +
+         shape + "\x8c\x01" + order + axes + "tR.";
+}
+
+// The element at an index of an array, as copy_elements lays it out.
+uint16_t element(const std::string& pickle, const std::vector<int64_t>& shape, std::vector<int64_t> index) {
+  const PythonValue value = parse_pickle("x", as_byte_span(pickle));
+  const auto& array = std::get<PythonArray>(value.value);
+  EXPECT_EQ(array.shape, shape);
+  std::vector<uint16_t> elements(24);
+  copy_elements(array, std::as_writable_bytes(std::span(elements)));
+  int64_t at = 0;
+  for (size_t i = 0; i < shape.size(); ++i) at = at * shape[i] + index[i];
+  return elements[static_cast<size_t>(at)];
+}
+
+TEST(Pickle, ReadsArraysWhoseAxesLieInAnyOrder) {
+  const std::string shape = text("K\x02K\x03K\x04\x87");  // of arange(24): [2, 3, 4]
+  // numpy.arange(24).reshape(2, 3, 4).transpose(AXES)[1, 0, 2 or 1]
+  EXPECT_EQ(element(turned(shape, "K", text("K\1K\0K\2\x87")), {3, 2, 4}, {1, 0, 2}), 6);
+  EXPECT_EQ(element(turned(shape, "K", text("K\2K\0K\1\x87")), {4, 2, 3}, {1, 0, 2}), 9);
+  EXPECT_EQ(element(turned(shape, "K", text("K\1K\2K\0\x87")), {3, 4, 2}, {1, 0, 1}), 16);
+  EXPECT_EQ(element(turned(shape, "F", ""), {2, 3, 4}, {1, 0, 2}), 13);
+  EXPECT_EQ(element(turned(shape, "C", "N"), {2, 3, 4}, {1, 0, 2}), 14);
+}
+
+TEST(Pickle, AxesThatAreNoPermutationAreErrors) {
+  const std::string shape = text("K\x02K\x03K\x04\x87");
+  for (std::string axes : {text("K\1K\0\x86"), text("K\1K\1K\0\x87"), text("K\1K\0K\3\x87"),
+                           text("K\1K\0J\xff\xff\xff\xff\x87"), text("N"), text("")})
+    EXPECT_THAT(error_of(turned(shape, "K", axes)), HasSubstr("expected")) << test::hex(axes);
+  EXPECT_THAT(error_of(turned(shape, "A", "")), HasSubstr("order C, F or K, got 'A'"));
+}
+
+TEST(Pickle, BuffersThatAreElsewhereAreNamed) {
+  EXPECT_THAT(error_of(text("\x80\x05\x97.")), HasSubstr("buffer_callback"));
+}
+
 TEST(Pickle, IsToldFromMessagePackByItsFirstBytes) {
   EXPECT_TRUE(is_pickle(as_byte_span(kPython2)));
   for (std::string other : {"", "\x80", "\x80\x01", "\x80\x06", "\x91\x02", "(lp0\n."})

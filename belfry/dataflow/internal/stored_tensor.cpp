@@ -80,7 +80,7 @@ at::Tensor tensor_of(const PythonArray& array, const std::string& where,
                      const std::shared_ptr<const void>& owner) {
   const at::TensorOptions options(scalar_type(array.dtype, where));
   const auto address = reinterpret_cast<uintptr_t>(array.elements.data());
-  if (owner && array.elements.size() >= kWorthSharing && !array.big_endian && !array.fortran_order &&
+  if (owner && array.elements.size() >= kWorthSharing && !array.big_endian && array.axis_order.empty() &&
       address % options.dtype().itemsize() == 0) {
     return at::from_blob(
         const_cast<std::byte*>(array.elements.data()), array.shape, [owner](void*) {}, options);
