@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <iterator>
 
 #include "belfry/base/error.h"
 #include "belfry/base/file_system.h"
@@ -13,6 +14,7 @@
 #include "belfry/formats/bundle_reader.h"
 #include "belfry/formats/bundle_writer.h"
 #include "belfry/formats/checkpoint_state.h"
+#include "belfry/formats/file_kind.h"
 
 namespace belfry {
 namespace {
@@ -21,6 +23,14 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kIndexSuffix = ".index";
 constexpr std::string_view kDataMark = ".data-";
+constexpr std::string_view kMetaSuffix = ".meta";
+/// Of a SavedModel's folder: its graph's file, in binary or text form, and the prefix of its checkpoint.
+constexpr const char* kSavedModelNames[] = {"saved_model.pb", "saved_model.pbtxt"};
+constexpr const char* kSavedModelPrefix = "variables/variables";
+constexpr const char* kNoneComplete = "expected a complete checkpoint in this folder, found none";
+constexpr const char* kV1Refusal =
+    "expected a checkpoint, got one of TensorFlow's old V1 format, which is not read: restore it with "
+    "tf.train.Saver and save it again with write_version=tf.train.SaverDef.V2";
 
 bool has_index(const std::string& prefix, FileSystem& files) {
   return files.exists(prefix + std::string(kIndexSuffix));
@@ -59,17 +69,34 @@ std::string prefix_of(const std::string& name) {
   return dash != std::string::npos && step_of(name, name.substr(0, dash)) ? name.substr(0, dash) : "model";
 }
 
+/// What is behind the last separator, that of Windows too.
+std::string base_name(const std::string& listed) {
+  return listed.substr(listed.find_last_of("/\\") + 1);
+}
+
 /// Where the checkpoint that the file `checkpoint` of `folder` calls `listed` is now.
 std::string locate(const std::string& folder, const std::string& listed, FileSystem& files) {
   const fs::path path(listed);
   const std::string there = path.is_absolute() ? listed : (fs::path(folder) / path).string();
-  const std::string here = (fs::path(folder) / path.filename()).string();
-  return !has_index(there, files) && has_index(here, files) ? here : there;
+  if (has_index(there, files)) return there;
+  std::string with_slashes = listed;
+  std::replace(with_slashes.begin(), with_slashes.end(), '\\', '/');
+  for (const std::string& name : {with_slashes, base_name(listed)}) {
+    const std::string here = (fs::path(folder) / name).string();
+    if (has_index(here, files)) return here;
+  }
+  return there;
+}
+
+/// The file of that name, which may be a folder: then there is no such list.
+bool has_list(const std::string& folder, FileSystem& files) {
+  const std::string path = (fs::path(folder) / kCheckpointStateName).string();
+  return files.exists(path) && !is_folder(path);
 }
 
 std::vector<std::string> listed_checkpoints(const std::string& folder, FileSystem& files) {
   std::vector<std::string> result;
-  if (!files.exists((fs::path(folder) / kCheckpointStateName).string())) return result;
+  if (!has_list(folder, files)) return result;
   try {
     const CheckpointState state = read_checkpoint_state(folder, files);
     result.push_back(locate(folder, state.newest, files));
@@ -103,7 +130,7 @@ std::vector<CheckpointFile> checkpoints_in(const std::string& folder, const std:
 
 std::vector<std::string> checkpoint_candidates(const std::string& folder, FileSystem& files) {
   std::vector<std::string> result = listed_checkpoints(folder, files);
-  const std::string prefix = result.empty() ? "model" : prefix_of(fs::path(result[0]).filename().string());
+  const std::string prefix = result.empty() ? "model" : prefix_of(base_name(result[0]));
   std::vector<CheckpointFile> found = checkpoints_in(folder, prefix, files);
   for (auto it = found.rbegin(); it != found.rend(); ++it) result.push_back(it->path);
   std::vector<std::string> unique;
@@ -127,24 +154,102 @@ std::optional<std::string> latest_checkpoint(const std::string& folder, FileSyst
   return std::nullopt;
 }
 
+namespace {
+
+/// The prefixes of all checkpoints in `folder`, sorted, complete or not.
+std::vector<std::string> prefixes_in(const std::string& folder, FileSystem& files) {
+  std::vector<std::string> names;
+  for (std::string name : files.list(folder)) {
+    if (!name.ends_with(kIndexSuffix) || name.size() == kIndexSuffix.size()) continue;
+    name.resize(name.size() - kIndexSuffix.size());
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+/// Of names that differ in a step behind a dash only, the one of the highest step; of one name, that.
+std::optional<std::string> newest_of(const std::vector<std::string>& names) {
+  if (names.size() == 1) return names[0];
+  std::optional<std::string> newest;
+  int64_t highest = -1;
+  for (const std::string& name : names) {
+    const std::string prefix = names[0].substr(0, names[0].rfind('-'));
+    const std::optional<int64_t> step = step_of(name, prefix);
+    if (!step) return std::nullopt;
+    if (*step > highest) highest = *step, newest = name;
+  }
+  return newest;
+}
+
+/// For a folder of which nothing says what is the newest: its only checkpoint, the newest of the only name,
+/// or that of a SavedModel. Throws DataError when there is none or a choice.
+std::string only_checkpoint(const std::string& folder, FileSystem& files) {
+  std::vector<std::string> names = prefixes_in(folder, files);
+  std::erase_if(names, [&](const std::string& name) {
+    return find_problem((fs::path(folder) / name).string(), files).has_value();
+  });
+  if (const auto newest = newest_of(names)) return (fs::path(folder) / *newest).string();
+  if (!names.empty()) {
+    throw DataError(folder, fmt::format("expected the name of one checkpoint, as this folder has no list "
+                                        "`{}` and holds {}",
+                                        kCheckpointStateName, fmt::join(names, ", ")));
+  }
+  for (const char* saved_model : kSavedModelNames) {
+    if (!files.exists((fs::path(folder) / saved_model).string())) continue;
+    const std::string prefix = (fs::path(folder) / kSavedModelPrefix).string();
+    if (has_index(prefix, files)) return prefix;
+    throw DataError(folder, fmt::format("expected a checkpoint in this SavedModel, but there is no {}{}: its "
+                                        "weights are constants of its graph",
+                                        kSavedModelPrefix, kIndexSuffix));
+  }
+  throw DataError(folder, kNoneComplete);
+}
+
+void refuse_v1(const std::string& path, FileSystem& files) {
+  if (file_kind(path, files) == kV1Checkpoint) throw DataError(path, kV1Refusal);
+}
+
+std::string checkpoint_of_folder(const std::string& folder, FileSystem& files) {
+  if (!is_folder(folder)) throw DataError(folder, "expected a folder with checkpoints, got nothing there");
+  const std::vector<std::string> candidates = checkpoint_candidates(folder, files);
+  if (candidates.empty()) return only_checkpoint(folder, files);
+  if (auto latest = latest_checkpoint(folder, files)) return *latest;
+  for (const std::string& candidate : candidates) refuse_v1(candidate, files);
+  throw DataError(folder, kNoneComplete);
+}
+
+/// Without the suffix of one of a checkpoint's files.
+std::string prefix_of_file(const std::string& path) {
+  for (std::string_view suffix : {kIndexSuffix, kMetaSuffix}) {
+    if (path.ends_with(suffix)) return path.substr(0, path.size() - suffix.size());
+  }
+  const size_t mark = path.rfind(kDataMark);
+  const bool is_in_name = mark != std::string::npos && path.find('/', mark) == std::string::npos;
+  return is_in_name ? path.substr(0, mark) : path;
+}
+
+}  // namespace
+
 std::string resolve_checkpoint(const std::string& path) {
   FileSystem& files = FileSystem::posix();
   if (has_index(path, files)) return path;
-  const bool is_list = fs::path(path).filename() == kCheckpointStateName;
-  if (is_list || is_folder(path)) {
-    const std::string folder = is_list ? folder_of(path) : path;
-    if (!is_folder(folder)) throw DataError(folder, "expected a folder with checkpoints, got nothing there");
-    if (auto latest = latest_checkpoint(folder)) return *latest;
-    throw DataError(folder, "expected a complete checkpoint in this folder, found none");
-  }
-  std::string prefix = path;
-  if (path.ends_with(kIndexSuffix)) {
-    prefix.resize(path.size() - kIndexSuffix.size());
-  } else if (size_t mark = path.rfind(kDataMark); mark != std::string::npos) {
-    prefix.resize(mark);
-  }
+  if (is_folder(path)) return checkpoint_of_folder(path, files);
+  if (path.size() > 1 && path.ends_with('/')) return resolve_checkpoint(path.substr(0, path.size() - 1));
+  const std::string name = base_name(path);
+  if (name == kCheckpointStateName) return checkpoint_of_folder(folder_of(path), files);
+  if (std::ranges::find(kSavedModelNames, name) != std::end(kSavedModelNames) && files.exists(path))
+    return only_checkpoint(folder_of(path), files);
+
+  const std::string prefix = prefix_of_file(path);
   if (has_index(prefix, files)) return prefix;
-  throw DataError(path, fmt::format("expected a checkpoint, but there is no {}{}", prefix, kIndexSuffix));
+  for (const std::string& file : {path, prefix}) refuse_v1(file, files);
+  std::string why = fmt::format("expected a checkpoint, but there is no {}{}", prefix, kIndexSuffix);
+  if (path.ends_with(kMetaSuffix) && files.exists(path)) {
+    why += "; a .meta file holds the graph alone";
+  } else {
+    why += looks_like(path, files);
+  }
+  throw DataError(path, why);
 }
 
 void copy_checkpoint(const std::string& from, const std::string& to, FileSystem& files) {

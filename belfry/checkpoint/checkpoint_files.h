@@ -26,8 +26,8 @@ std::vector<CheckpointFile> checkpoints_in(const std::string& folder, const std:
 
 /// Where to look for the newest checkpoint of `folder`, best first: what its file `checkpoint` names, the
 /// others that it lists, newest first, then what else checkpoints_in finds. A listed path that is not there
-/// but has its files in `folder` (a folder copied from another machine) is taken from there. A `checkpoint`
-/// file that cannot be read gives a warning.
+/// but has its files in `folder` (a folder copied from another machine, Windows too) is taken from there. A
+/// folder named `checkpoint` is no list. A `checkpoint` file that cannot be read gives a warning.
 std::vector<std::string> checkpoint_candidates(const std::string& folder,
                                                FileSystem& files = FileSystem::posix());
 
@@ -36,8 +36,14 @@ std::vector<std::string> checkpoint_candidates(const std::string& folder,
 std::optional<std::string> latest_checkpoint(const std::string& folder,
                                              FileSystem& files = FileSystem::posix());
 
-/// The prefix meant by a user's path: a prefix, its .index or .data file; or a folder or its file
-/// `checkpoint`, for which it is latest_checkpoint. Throws DataError when there is no such checkpoint.
+/// The prefix meant by a user's path:
+/// - a prefix, or its .index, .meta or .data file: that checkpoint;
+/// - a folder, or its file `checkpoint`: latest_checkpoint, or without one the only complete checkpoint in
+/// the
+///   folder, the newest where they differ in their steps alone ("model.ckpt-100");
+/// - a SavedModel's folder or its saved_model.pb: its variables.
+///
+/// Throws DataError when there is no such checkpoint; the message names what is there instead.
 std::string resolve_checkpoint(const std::string& path);
 
 /// Copies a checkpoint to another prefix, replacing what is there. Other processes see the old one or the

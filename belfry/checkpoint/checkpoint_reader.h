@@ -27,9 +27,10 @@ struct CheckpointEntry {
 class CheckpointReader {
  public:
   /// Opens a checkpoint by
-  /// - a TensorFlow prefix ("train_log/model-1000"), its .index or one of its .data files: this checkpoint
-  ///   and no other;
+  /// - a TensorFlow prefix ("train_log/model-1000"), its .index, .meta or one of its .data files: this
+  ///   checkpoint and no other;
   /// - a folder, or the file `checkpoint` in it: the newest that is complete (see latest_checkpoint);
+  /// - a SavedModel's folder: its variables;
   /// - a .npz or .safetensors file.
   static std::unique_ptr<CheckpointReader> open(const std::string& path);
   virtual ~CheckpointReader() = default;

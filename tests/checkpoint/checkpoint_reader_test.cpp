@@ -117,6 +117,96 @@ TEST(CheckpointReader, OpensATensorFlowCheckpointByAnyOfItsPaths) {
   }
 }
 
+/// Where every path of a checkpoint "c/model.ckpt-100" may be opened.
+class AnyPath : public testing::Test {
+ protected:
+  void save(const std::string& prefix, double value = 1) {
+    std::filesystem::create_directories(std::filesystem::path(dir / prefix).parent_path());
+    save_checkpoint(dir / prefix, {{"W", at::full({2}, value)}});
+  }
+  void write(const std::string& name, const std::string& text) {
+    std::filesystem::create_directories(std::filesystem::path(dir / name).parent_path());
+    std::ofstream(dir / name) << text;
+  }
+  double open(const std::string& path) {
+    return CheckpointReader::open(dir / path)->tensor("W")[0].item<double>();
+  }
+  TempDir dir;
+};
+
+TEST_F(AnyPath, OfACheckpointWithoutAListOpensIt) {
+  save("c/model.ckpt-20", 20), save("c/model.ckpt-100", 100), write("c/model.ckpt-100.meta", "graph");
+  for (const char* path : {"c", "c/", "c/model.ckpt-100", "c/model.ckpt-100.index", "c/model.ckpt-100.meta",
+                           "c/model.ckpt-100.data-00000-of-00001", "c/model.ckpt-100/"}) {
+    EXPECT_EQ(open(path), 100) << path;
+  }
+  EXPECT_EQ(open("c/model.ckpt-20"), 20);
+}
+
+TEST_F(AnyPath, OfASavedModelOpensItsVariables) {
+  save("m/1/variables/variables", 3), write("m/1/saved_model.pb", "graph");
+  for (const char* path : {"m/1", "m/1/", "m/1/saved_model.pb", "m/1/variables", "m/1/variables/variables"})
+    EXPECT_EQ(open(path), 3) << path;
+  write("frozen/saved_model.pb", "graph");
+  EXPECT_THROW_WITH(open("frozen"), DataError, "constants of its graph");
+}
+
+TEST_F(AnyPath, AFolderNamedLikeTheListIsAFolder) {
+  save("d/checkpoint/model-5", 5);
+  write("d/checkpoint/checkpoint", "model_checkpoint_path: \"model-5\"\n");
+  EXPECT_EQ(open("d/checkpoint"), 5);
+  EXPECT_EQ(open("d/checkpoint/"), 5);
+  EXPECT_EQ(open("d/checkpoint/checkpoint"), 5);
+  save("d/model-7", 7);
+  EXPECT_EQ(open("d"), 7);
+}
+
+TEST_F(AnyPath, ListsOfOtherMachinesMeanTheFilesBesideThem) {
+  save("c/model-9", 9), save("c/model-10", 10), save("c/sub/model-3", 3);
+  for (const char* listed : {"C:\\\\logs\\\\run\\\\model-9", "run\\\\model-9", "/elsewhere/run/model-9",
+                             "run/model-9", "./model-9"}) {
+    write("c/checkpoint", "model_checkpoint_path: \"" + std::string(listed) + "\"\n");
+    EXPECT_EQ(open("c"), 9) << listed;
+  }
+  write("c/checkpoint", "model_checkpoint_path: \"sub\\\\model-3\"\n");
+  EXPECT_EQ(open("c"), 3);
+}
+
+TEST_F(AnyPath, WhereThereIsAChoiceItIsNamed) {
+  save("c/best"), save("c/last");
+  EXPECT_THROW_WITH(open("c"), DataError, "no list `checkpoint` and holds best, last");
+  std::filesystem::remove(dir / "c/last.data-00000-of-00001");
+  EXPECT_EQ(open("c"), 1);
+}
+
+TEST_F(AnyPath, AnIncompleteNewestIsNotReplacedByACheckpointOfAnotherName) {
+  save("c/model-9"), save("c/min-val-error");
+  std::filesystem::remove(dir / "c/model-9.data-00000-of-00001");
+  EXPECT_THROW_WITH(open("c"), DataError, "found none");
+}
+
+TEST_F(AnyPath, OfSomethingElseSaysWhatItIs) {
+  write("weights.h5", "\x89HDF\r\n\x1a\n");
+  EXPECT_THROW_WITH(open("weights.h5"), DataError, "looks like an HDF5 file");
+  save_checkpoint(dir / "a.safetensors", {{"W", at::ones({2})}});
+  std::filesystem::rename(dir / "a.safetensors", dir / "a.npz");
+  EXPECT_THROW_WITH(open("a.npz"), DataError, "looks like a safetensors file");
+  write("graph-0101.meta", "graph");
+  EXPECT_THROW_WITH(open("graph-0101.meta"), DataError, "holds the graph alone");
+}
+
+// What tf.train.Saver(write_version=SaverDef.V1) wrote for one variable of [2, 3]; the middle, of no
+// importance here, is left out.
+TEST_F(AnyPath, OfTheOldV1FormatIsNamed) {
+  using namespace std::string_literals;
+  const std::string head =
+      "\0\0\x1d\x0a\x1b\x0a\x15\x0a\x01v\x12\x08\x12\x02\x08\x02\x12\x02\x08\x03\x18\x01"s;
+  write("c/m-3", head + std::string(100, '\0') + "\x57\xfb\x80\x8b\x24\x75\x47\xdb");
+  EXPECT_THROW_WITH(open("c/m-3"), DataError, "old V1 format");
+  write("c/checkpoint", "model_checkpoint_path: \"m-3\"\n");
+  EXPECT_THROW_WITH(open("c"), DataError, "old V1 format");
+}
+
 TEST(CheckpointReader, SaysThatThereIsNoCheckpoint) {
   TempDir dir;
   EXPECT_THROW_WITH(CheckpointReader::open(dir / "model-7"), DataError, "model-7.index");

@@ -47,7 +47,9 @@ bool CheckpointHistory::is_ours(const std::string& entry) const {
 }
 
 void CheckpointHistory::read_list() {
-  if (!files_.exists(folder_ + "/" + kCheckpointStateName)) return;
+  const std::string list = folder_ + "/" + kCheckpointStateName;
+  std::error_code ignored;
+  if (!files_.exists(list) || fs::is_directory(list, ignored)) return;
   CheckpointState state;
   try {
     state = read_checkpoint_state(folder_, files_);
@@ -59,8 +61,10 @@ void CheckpointHistory::read_list() {
   const bool has_times = state.timestamps.size() == state.all.size();
   for (size_t i = 0; i < state.all.size(); ++i) {
     std::string name = state.all[i];
-    const std::string here = fs::path(name).filename().string();
-    if (fs::path(name).is_absolute() && files_.exists(folder_ + "/" + here + ".index")) name = here;
+    // Absolute, or of Windows: as another machine may have written it.
+    const std::string here = name.substr(name.find_last_of("/\\") + 1);
+    const bool is_foreign = fs::path(name).is_absolute() || name.find('\\') != std::string::npos;
+    if (is_foreign && files_.exists(folder_ + "/" + here + ".index")) name = here;
     const std::string index = (fs::path(folder_) / (name + ".index")).string();
     if (!files_.exists(index)) continue;
     const double saved_at = has_times ? state.timestamps[i] : seconds_since_1970(files_.modified(index));
