@@ -7,9 +7,12 @@
 #include <csetjmp>
 #include <cstring>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "belfry/base/error.h"
+#include "belfry/dataflow/imgaug/internal/orientation.h"
+#include "belfry/formats/file_kind.h"
 
 namespace belfry::imgaug {
 namespace {
@@ -22,8 +25,8 @@ Format format_of(ByteSpan bytes, const DecodeOptions& options) {
   };
   if (starts_with("\xff\xd8\xff")) return Format::kJpeg;
   if (starts_with("\x89PNG\r\n\x1a\n")) return Format::kPng;
-  throw DataError(options.name,
-                  fmt::format("expected a JPEG or PNG, got {} bytes of another kind", bytes.size()));
+  throw DataError(options.name, fmt::format("expected a JPEG or PNG, got {} bytes of another kind{}",
+                                            bytes.size(), looks_like(bytes)));
 }
 
 int64_t channels_of(PixelOrder order) {
@@ -33,7 +36,11 @@ int64_t channels_of(PixelOrder order) {
 // libpng reports an error by a function that must not return: it jumps back to `guard`, which throws.
 class PngReader {
  public:
-  PngReader(ByteSpan bytes, const DecodeOptions& options) : options_(options), rest_(bytes) {
+  PngReader(ByteSpan bytes, const DecodeOptions& options)
+      : options_(options),
+        rest_(bytes),
+        orientation_(
+            png_orientation({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}).value_or(1)) {
     auto fail = [](png_structp png, png_const_charp message) {
       static_cast<PngReader*>(png_get_error_ptr(png))->message_ = message;
       png_longjmp(png, 1);
@@ -49,7 +56,17 @@ class PngReader {
   PngReader(const PngReader&) = delete;
   PngReader& operator=(const PngReader&) = delete;
 
+  // Of the upright picture.
   ImageSpec read_spec() {
+    ImageSpec spec = read_stored_spec();
+    if (swaps_sides(orientation_)) std::swap(spec.h, spec.w);
+    return spec;
+  }
+
+  at::Tensor read() { return turn(read_stored(), orientation_).contiguous(); }
+
+ private:
+  ImageSpec read_stored_spec() {
     guard([this] { read_header(); });
     const ImageSpec spec{.h = png_get_image_height(png_, info_),
                          .w = png_get_image_width(png_, info_),
@@ -61,8 +78,8 @@ class PngReader {
     return spec;
   }
 
-  at::Tensor read() {
-    const ImageSpec spec = read_spec();
+  at::Tensor read_stored() {
+    const ImageSpec spec = read_stored_spec();
     const int64_t stride = spec.w * spec.channels;
     at::Tensor image = at::empty({spec.h, spec.w, spec.channels}, at::kByte);
     std::vector<png_bytep> rows;
@@ -77,7 +94,6 @@ class PngReader {
     return image;
   }
 
- private:
   // Requires: `call` owns nothing, since an error leaves it without destructors.
   template <typename Call>
   void guard(const Call& call) {
@@ -116,6 +132,7 @@ class PngReader {
 
   const DecodeOptions& options_;
   ByteSpan rest_;
+  int64_t orientation_;
   std::string message_;
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;

@@ -20,8 +20,9 @@ struct DecodeOptions {
   std::string name = "image";
 };
 
-/// The picture in a JPEG or PNG file as uint8 [H, W, 3], or [H, W, 1] for PixelOrder::kGray, upright. Of a
-/// PNG, transparency is left out and 16 bits become 8, as OpenCV does.
+/// The picture in a JPEG or PNG file as uint8 [H, W, 3], or [H, W, 1] for PixelOrder::kGray, upright: turned
+/// as EXIF's orientation says, in JPEGs and in PNGs' eXIf chunks. Of a PNG, transparency is left out and 16
+/// bits become 8, as OpenCV does.
 ///
 /// Throws DataError with the name for what is empty, truncated, damaged, of another format or too large. Safe
 /// to call from any thread.

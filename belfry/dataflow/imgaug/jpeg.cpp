@@ -16,6 +16,7 @@
 #include <jpeglib.h>
 
 #include "belfry/base/error.h"
+#include "belfry/dataflow/imgaug/internal/orientation.h"
 
 namespace belfry::imgaug {
 namespace {
@@ -106,34 +107,12 @@ class Decompressor {
   } state_;
 };
 
-// The orientation entry of the first directory of the EXIF segment, which is a small TIFF file; 1 when there
-// is none, or none that can be read.
-int64_t exif_orientation(std::span<const uint8_t> segment) {
-  constexpr size_t kTiff = 6;
-  if (segment.size() < kTiff + 8 || std::memcmp(segment.data(), "Exif\0", 6) != 0) return 1;
-  const std::span<const uint8_t> tiff = segment.subspan(kTiff);
-  const bool is_little = tiff[0] == 'I';
-  auto number = [&](uint64_t at, int size) -> uint64_t {
-    if (at + size > tiff.size()) return 0;
-    uint64_t value = 0;
-    for (int i = 0; i < size; ++i) value = value << 8 | tiff[at + (is_little ? size - 1 - i : i)];
-    return value;
-  };
-  if (tiff[0] != tiff[1] || (tiff[0] != 'I' && tiff[0] != 'M') || number(2, 2) != 42) return 1;
-  constexpr uint64_t kOrientationTag = 0x0112, kEntrySize = 12;
-  const uint64_t directory = number(4, 4), count = number(directory, 2);
-  for (uint64_t i = 0; i < count; ++i) {
-    const uint64_t entry = directory + 2 + i * kEntrySize;
-    if (number(entry, 2) != kOrientationTag) continue;
-    const uint64_t value = number(entry + 8, 2);
-    return value >= 1 && value <= 8 ? static_cast<int64_t>(value) : 1;
-  }
-  return 1;
-}
-
 int64_t Decompressor::orientation() const {
   for (auto* marker = state_.marker_list; marker; marker = marker->next) {
-    if (marker->marker == JPEG_APP0 + 1) return exif_orientation({marker->data, marker->data_length});
+    if (marker->marker != JPEG_APP0 + 1) continue;
+    // XMP has segments of the same kind, and may come first.
+    const std::span<const uint8_t> segment(marker->data, marker->data_length);
+    if (const auto found = exif_orientation(segment)) return *found;
   }
   return 1;
 }
@@ -219,32 +198,6 @@ void Decompressor::read_rows(PixelRect part, uint8_t* rows, PixelOrder order) {
     if (state_.num_components == 4) convert_cmyk(row, part.width, order);
   }
   if (state_.output_scanline == state_.output_height) jpeg_finish_decompress(&state_);
-}
-
-bool swaps_sides(int64_t orientation) {
-  return orientation >= 5;
-}
-
-// The upright form of a stored picture.
-at::Tensor turn(const at::Tensor& stored, int64_t orientation) {
-  switch (orientation) {
-    case 2:
-      return stored.flip({1});
-    case 3:
-      return stored.flip({0, 1});
-    case 4:
-      return stored.flip({0});
-    case 5:
-      return stored.transpose(0, 1);
-    case 6:
-      return stored.flip({0}).transpose(0, 1);
-    case 7:
-      return stored.flip({0, 1}).transpose(0, 1);
-    case 8:
-      return stored.flip({1}).transpose(0, 1);
-    default:
-      return stored;
-  }
 }
 
 // Where the stored picture of `height` x `width` holds what the upright one shows in `rect`.
