@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 
 #include "belfry/base/error.h"
+#include "belfry/dataflow/datasets/labelled_files.h"
+#include "belfry/dataflow/imgaug/image_batch_data.h"
 #include "belfry/dataflow/imgaug/image_folder.h"
 #include "belfry/dataflow/imgaug/imgaug.h"
 #include "belfry/dataflow/parallel_map_data.h"
@@ -97,11 +99,40 @@ TEST_F(ImageFiles, InAFolderForEachClassHaveLabels) {
     write(folder / path, at::tensor({path[5]}, at::kByte));
   }
   ImageFolder flow(folder.path());
-  EXPECT_THAT(flow.classes(), testing::ElementsAre("bird", "fish"));
+  EXPECT_THAT(flow.classes(), testing::ElementsAre("bird", "empty", "fish"));
   std::vector<std::pair<int, int64_t>> found;
   for (Datapoint& d : flow.iterator()) found.emplace_back(d[0].item<int>(), d[1].item<int64_t>());
-  EXPECT_THAT(found, testing::ElementsAre(std::pair('s', 0), std::pair('a', 1), std::pair('b', 1)));
-  EXPECT_EQ((*flow.iterator_at({.index = 2}).next())[1].item<int64_t>(), 1);
+  EXPECT_THAT(found, testing::ElementsAre(std::pair('s', 0), std::pair('a', 2), std::pair('b', 2)));
+  EXPECT_EQ((*flow.iterator_at({.index = 2}).next())[1].item<int64_t>(), 2);
+  EXPECT_THAT(message_of<DataError>([&] { ImageFolder(folder.path(), {.allow_empty_classes = false}); }),
+              HasSubstr("empty: expected images of this class"));
+}
+
+TEST_F(ImageFiles, HiddenFilesAndFoldersAreNeitherClassesNorImages) {
+  for (const char* name : {".ipynb_checkpoints", "__MACOSX/a", "a/.thumbnails", "a/@eaDir", "b"})
+    FileSystem::posix().make_dirs(folder / name);
+  for (const char* path : {".ipynb_checkpoints/1.jpg", "__MACOSX/a/1.jpg", "a/.thumbnails/1.jpg",
+                           "a/@eaDir/1.jpg", "a/._1.jpg", "a/Thumbs.db", "a/1.jpg", "b/1.png"}) {
+    write(folder / path, at::tensor({1}, at::kByte));
+  }
+  ImageFolder flow(folder.path(), {.allow_empty_classes = false});
+  EXPECT_THAT(flow.classes(), testing::ElementsAre("a", "b"));
+  EXPECT_EQ(flow.size(), 2);
+}
+
+TEST_F(ImageFiles, ABrokenPictureIsNamedByWhoeverDecodesIt) {
+  FileSystem::posix().make_dirs(folder / "c");
+  const std::string path = folder / "c/broken.jpg";
+  write(path, encode_jpeg(pictures[0]).narrow(0, 0, 200));
+  const ImageFolder images(folder.path());
+  AugmentImageComponent one(images, CenterCrop(8));
+  EXPECT_THAT(message_of<DataError>([&] { first_components(one); }), HasSubstr(path + ": "));
+  AugmentImageComponents several(images, CenterCrop(8));
+  EXPECT_THAT(message_of<DataError>([&] { first_components(several); }), HasSubstr(path + ": "));
+  ImageBatchData batches(images, 1, CenterCrop(8));
+  EXPECT_THAT(message_of<DataError>([&] { first_components(batches); }), HasSubstr(path + ": "));
+  AugmentImageComponent listed(LabelledFiles({{path, 3}}), CenterCrop(8));
+  EXPECT_THAT(message_of<DataError>([&] { first_components(listed); }), HasSubstr(path + ": "));
 }
 
 TEST(ImageFolder, WithoutImagesIsNamed) {

@@ -11,6 +11,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/base/file_system.h"
+#include "belfry/dataflow/internal/hidden_files.h"
 #include "belfry/dataflow/internal/text_lines.h"
 #include "belfry/formats/caffe.h"
 
@@ -77,8 +78,10 @@ std::vector<LabelledFile> tiny_files(const std::string& dir, const std::string& 
   if (name == "train") {
     for (size_t label = 0; label < classes.size(); ++label) {
       const std::string folder = dir + "/train/" + classes[label] + "/images";
-      for (const std::string& file : FileSystem::posix().list(folder))
+      for (const std::string& file : FileSystem::posix().list(folder)) {
+        if (internal::is_hidden(file)) continue;
         files.push_back({folder + "/" + file, static_cast<int64_t>(label)});
+      }
     }
     return files;
   }

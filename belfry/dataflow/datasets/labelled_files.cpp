@@ -2,16 +2,15 @@
 
 #include <ATen/ops/scalar_tensor.h>
 
+#include "belfry/dataflow/internal/file_bytes.h"
 #include "belfry/dataflow/internal/indexed_pass.h"
 #include "belfry/dataflow/internal/stored_tensor.h"
 
 namespace belfry {
 namespace {
 
-constexpr uint64_t kMaxFileSize = uint64_t{1} << 32;
-
-at::Tensor bytes_tensor(const std::string& bytes) {
-  return internal::tensor_of(PythonValue{as_byte_span(bytes)}, "LabelledFiles");
+at::Tensor path_tensor(const std::string& path) {
+  return internal::tensor_of(PythonValue{as_byte_span(path)}, "LabelledFiles");
 }
 
 }  // namespace
@@ -24,9 +23,9 @@ DataIterator LabelledFiles::start_pass(int64_t pass) {
   if (options_.shuffle) rng.emplace(options_.seed, static_cast<uint64_t>(pass));
   return internal::indexed_pass(*size(), std::move(rng), [files = files_, options = options_](int64_t i) {
     const LabelledFile& file = (*files)[static_cast<size_t>(i)];
-    const std::string bytes =
-        options.paths_only ? file.path : read_file(FileSystem::posix(), file.path, kMaxFileSize);
-    return Datapoint{bytes_tensor(bytes), at::scalar_tensor(file.label, at::kLong)};
+    const at::Tensor bytes =
+        options.paths_only ? path_tensor(file.path) : internal::read_file_bytes(file.path);
+    return Datapoint{bytes, at::scalar_tensor(file.label, at::kLong)};
   });
 }
 

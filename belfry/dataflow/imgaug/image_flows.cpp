@@ -19,7 +19,7 @@ struct FilePass {
   std::optional<Datapoint> next() {
     if (position == order.size()) return std::nullopt;
     const std::string& path = (*files)[order[position++]];
-    at::Tensor bytes = imgaug::read_bytes(path);
+    at::Tensor bytes = internal::read_file_bytes(path);
     if (options.encoded) return Datapoint{bytes};
     const auto order = options.channel == 1 ? imgaug::PixelOrder::kGray : imgaug::PixelOrder::kRgb;
     at::Tensor image = imgaug::decode_image(imgaug::bytes_of(bytes), {.order = order, .name = path});

@@ -9,7 +9,8 @@
 #include <numeric>
 
 #include "belfry/base/error.h"
-#include "belfry/dataflow/imgaug/internal/encoded_image.h"
+#include "belfry/dataflow/internal/file_bytes.h"
+#include "belfry/dataflow/internal/hidden_files.h"
 
 namespace belfry {
 namespace {
@@ -25,8 +26,13 @@ bool is_image(const fs::path& path) {
 
 std::vector<std::string> images_below(const fs::path& folder) {
   std::vector<std::string> paths;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file() && is_image(entry.path())) paths.push_back(entry.path().string());
+  for (auto entry = fs::recursive_directory_iterator(folder); entry != fs::recursive_directory_iterator();
+       ++entry) {
+    if (internal::is_hidden(entry->path().filename().string())) {
+      entry.disable_recursion_pending();
+    } else if (entry->is_regular_file() && is_image(entry->path())) {
+      paths.push_back(entry->path().string());
+    }
   }
   std::sort(paths.begin(), paths.end());
   return paths;
@@ -38,7 +44,7 @@ struct ImageFolder::Pass {
   std::optional<Datapoint> next() {
     if (position == order.size()) return std::nullopt;
     const File& file = (*files)[order[position++]];
-    return Datapoint{imgaug::read_bytes(file.path), at::scalar_tensor(file.label, at::kLong)};
+    return Datapoint{internal::read_file_bytes(file.path), at::scalar_tensor(file.label, at::kLong)};
   }
 
   int64_t skip(int64_t count) {
@@ -57,12 +63,14 @@ ImageFolder::ImageFolder(const std::string& folder, ImageFolderOptions options) 
   try {
     std::vector<fs::path> folders;
     for (const auto& entry : fs::directory_iterator(folder)) {
-      if (entry.is_directory()) folders.push_back(entry.path());
+      if (entry.is_directory() && !internal::is_hidden(entry.path().filename().string()))
+        folders.push_back(entry.path());
     }
     std::sort(folders.begin(), folders.end());
     for (const fs::path& of_class : folders) {
       const std::vector<std::string> paths = images_below(of_class);
-      if (paths.empty()) continue;
+      if (paths.empty() && !options.allow_empty_classes)
+        throw DataError(of_class.string(), "expected images of this class, found none");
       const auto label = static_cast<int64_t>(classes_.size());
       classes_.push_back(of_class.filename().string());
       for (const std::string& path : paths) files.push_back({path, label});

@@ -7,15 +7,15 @@
 #include <algorithm>
 
 #include "belfry/base/error.h"
+#include "belfry/base/file_system.h"
 #include "belfry/dataflow/datasets/verify_files.h"
+#include "belfry/dataflow/internal/file_bytes.h"
+#include "belfry/dataflow/internal/hidden_files.h"
 #include "belfry/dataflow/internal/indexed_pass.h"
-#include "belfry/dataflow/internal/stored_tensor.h"
 #include "belfry/dataflow/storage/internal/mat_file.h"
 
 namespace belfry {
 namespace {
-
-constexpr uint64_t kMaxImageSize = 64 << 20;
 
 void check_name(std::string_view who, const std::string& name,
                 std::initializer_list<std::string_view> known) {
@@ -62,11 +62,6 @@ std::vector<at::Tensor> read_silhouettes(const std::string& name, const std::str
   return {images.to(at::kByte).view({-1, 28, 28}), labels.sub(1)};
 }
 
-at::Tensor read_bytes(const std::string& path) {
-  const std::string bytes = read_file(FileSystem::posix(), path, kMaxImageSize);
-  return internal::tensor_of(PythonValue{as_byte_span(bytes)}, path);
-}
-
 at::Tensor read_edges(const std::string& path) {
   const internal::MatFile file(path, "an image's ground truth of BSR_bsds500.tgz");
   const std::vector<at::Tensor> annotators = file.arrays_in_cells("groundTruth", "Boundaries");
@@ -107,7 +102,7 @@ BSDS500::BSDS500(const std::string& name, const std::string& folder, BSDS500Opti
   constexpr std::string_view kExtension = ".jpg";
   std::vector<std::string> ids;
   for (std::string file : FileSystem::posix().list(images)) {
-    if (!file.ends_with(kExtension)) continue;
+    if (!file.ends_with(kExtension) || internal::is_hidden(file)) continue;
     file.resize(file.size() - kExtension.size());
     ids.push_back(std::move(file));
   }
@@ -120,7 +115,7 @@ DataIterator BSDS500::start_pass(int64_t pass) {
   if (options_.shuffle) rng.emplace(options_.seed, static_cast<uint64_t>(pass));
   return internal::indexed_pass(*size(), std::move(rng), [ids = ids_, data = data_, name = name_](int64_t i) {
     const std::string& id = (*ids)[static_cast<size_t>(i)];
-    return Datapoint{read_bytes(fmt::format("{}/images/{}/{}.jpg", data, name, id)),
+    return Datapoint{internal::read_file_bytes(fmt::format("{}/images/{}/{}.jpg", data, name, id)),
                      read_edges(fmt::format("{}/groundTruth/{}/{}.mat", data, name, id))};
   });
 }

@@ -1,11 +1,12 @@
 #pragma once
 
-#include <ATen/ops/empty.h>
+#include <ATen/core/Tensor.h>
 
 #include <span>
 #include <string>
 
 #include "belfry/dataflow/imgaug/decode_augment.h"
+#include "belfry/dataflow/internal/file_bytes.h"
 
 namespace belfry::imgaug {
 
@@ -20,24 +21,22 @@ inline ByteSpan bytes_of(const at::Tensor& value) {
   return std::as_bytes(std::span(value.const_data_ptr<uint8_t>(), static_cast<size_t>(value.numel())));
 }
 
-/// The content of a file as uint8 [size].
-inline at::Tensor read_bytes(const std::string& path) {
-  const auto file = FileSystem::posix().open(path);
-  const uint64_t size = file->size();
-  at::Tensor bytes = at::empty({static_cast<int64_t>(size)}, at::kByte);
-  file->read(0, std::as_writable_bytes(std::span(bytes.mutable_data_ptr<uint8_t>(), size)));
-  return bytes;
+/// With the file that `value` was read from as the name for messages, where that is known.
+inline DecodeAugmentOptions named(const DecodeAugmentOptions& options, const at::Tensor& value) {
+  DecodeAugmentOptions result = options;
+  if (const std::string* path = belfry::internal::file_of_bytes(value)) result.decode.name = *path;
+  return result;
 }
 
 inline ImageSpec spec_of_any(const at::Tensor& value, const DecodeAugmentOptions& options) {
-  return is_encoded(value) ? read_image_spec(bytes_of(value), options.decode) : spec_of(value);
+  return is_encoded(value) ? read_image_spec(bytes_of(value), named(options, value).decode) : spec_of(value);
 }
 
 /// Contiguous.
 inline at::Tensor transform_any(const at::Tensor& value, const TransformPtr& transform,
                                 const DecodeAugmentOptions& options) {
   if (!is_encoded(value)) return transform->apply_image(value).contiguous();
-  return decode_and_transform(bytes_of(value), transform, options).contiguous();
+  return decode_and_transform(bytes_of(value), transform, named(options, value)).contiguous();
 }
 
 inline at::Tensor augment_any(const at::Tensor& value, const ImageAugmentor& augmentor, Rng& rng,
