@@ -4,6 +4,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/dataflow/internal/stored_tensor.h"
+#include "belfry/formats/file_kind.h"
 #include "belfry/formats/msgpack.h"
 #include "belfry/formats/pickle.h"
 
@@ -12,6 +13,17 @@ namespace {
 
 // What the head of an array of a few dimensions takes.
 constexpr size_t kHeadSize = 96;
+
+PythonValue parse(ByteSpan bytes, const std::string& where) {
+  if (is_pickle(bytes)) return parse_pickle(where, bytes);
+  try {
+    return parse_msgpack(where, bytes);
+  } catch (const DataError& error) {
+    const std::string kind = looks_like(bytes);
+    if (kind.empty()) throw;
+    throw DataError(error.what() + kind);
+  }
+}
 
 }  // namespace
 
@@ -29,9 +41,11 @@ std::string dumps(const Datapoint& datapoint) {
 }
 
 Datapoint loads(ByteSpan bytes, const std::string& where, const std::shared_ptr<const void>& owner) {
-  const PythonValue value = is_pickle(bytes) ? parse_pickle(where, bytes) : parse_msgpack(where, bytes);
+  const PythonValue value = parse(bytes, where);
   const auto* list = std::get_if<PythonValue::List>(&value.value);
-  if (!list) throw DataError(where, "expected a datapoint, which is a list, got " + type_name(value));
+  if (!list)
+    throw DataError(where,
+                    "expected a datapoint, which is a list, got " + type_name(value) + looks_like(bytes));
   Datapoint datapoint;
   datapoint.reserve(list->size());
   for (const PythonValue& component : *list) {

@@ -3,6 +3,8 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/full.h>
 #include <gmock/gmock.h>
+#include <hdf5.h>
+#include <zlib.h>
 
 #include <filesystem>
 
@@ -61,6 +63,24 @@ TEST_F(Files, ADamagedTFRecordIsAnErrorAfterTheGoodOnes) {
   test::spit(file("x"), frame_record("something else"));
   EXPECT_THAT(message_of<DataError>([&] { values(*flow); }), HasSubstr("x: record at byte 0"));
   EXPECT_THROW(TFRecordSerializer::load(file("nothing")), DataError);
+}
+
+TEST_F(Files, CompressedTFRecordsAreNamed) {
+  TFRecordSerializer::save(counting(20), file("x"));
+  const std::string plain = test::slurp(file("x"));
+  std::string packed(compressBound(plain.size()), '\0');
+  uLongf size = packed.size();
+  ASSERT_EQ(compress(reinterpret_cast<Bytef*>(packed.data()), &size,
+                     reinterpret_cast<const Bytef*>(plain.data()), plain.size()),
+            Z_OK);
+  test::spit(file("x"), packed.substr(0, size));
+  EXPECT_THAT(message_of<DataError>([&] { values(*TFRecordSerializer::load(file("x"))); }),
+              HasSubstr("looks like a zlib-compressed file"));
+  const gzFile out = gzopen(file("y").c_str(), "wb");
+  gzwrite(out, plain.data(), static_cast<unsigned>(plain.size()));
+  gzclose(out);
+  EXPECT_THAT(message_of<DataError>([&] { values(*TFRecordSerializer::load(file("y"))); }),
+              HasSubstr("looks like a gzip-compressed file"));
 }
 
 TEST_F(Files, AnInterruptedSaveLeavesWhatWasThere) {
@@ -157,6 +177,23 @@ TEST_F(Files, DamagedHdf5IsAnErrorNotALineOnTheScreen) {
   EXPECT_THROW(HDF5Data(file("x.h5"), {"a"}), DataError);
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
   EXPECT_THROW(HDF5Data(file("x.h5"), {}), UsageError);
+}
+
+TEST_F(Files, AnHdf5DatasetOfTextIsNamedAndTheOthersLoad) {
+  HDF5Serializer::save(counting(2), file("x.h5"), {"a"});
+  const hid_t out = H5Fopen(file("x.h5").c_str(), H5F_ACC_RDWR, H5P_DEFAULT), text = H5Tcopy(H5T_C_S1);
+  H5Tset_size(text, 5);
+  const hsize_t rows = 2;
+  const hid_t space = H5Screate_simple(1, &rows, nullptr);
+  H5Dclose(H5Dcreate2(out, "words", text, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  H5Sclose(space);
+  H5Tclose(text);
+  H5Fclose(out);
+  EXPECT_EQ(HDF5Data(file("x.h5"), {"a"}).size(), 2);
+  EXPECT_THAT(message_of<DataError>([&] {
+                HDF5Data(file("x.h5"), {"a", "words"});
+              }),
+              HasSubstr("[dataset words]: expected numbers, got text of 5 bytes"));
 }
 
 TEST_F(Files, Hdf5DatasetsOfDifferentLengthsAreAnError) {

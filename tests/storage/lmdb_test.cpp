@@ -142,6 +142,45 @@ TEST_F(Lmdb, WhatIsNoDatabaseIsAnError) {
   EXPECT_THROW(LMDBData data(file_), DataError);
 }
 
+TEST_F(Lmdb, WhatIsOfAnotherKindIsNamed) {
+  test::spit(file_, std::string("SQLite format 3\0", 16) + std::string(100'000, 'x'));
+  EXPECT_THAT(message_of<DataError>([&] { LMDBData data(file_); }),
+              HasSubstr("looks like an SQLite database"));
+}
+
+// A file with databases inside its main one, as mdb_dbi_open with a name makes, and a plain entry as long as
+// their records are.
+std::string with_inner_databases(const std::string& path) {
+  MDB_env* environment;
+  MDB_txn* transaction;
+  MDB_dbi inner, outer;
+  mdb_env_create(&environment);
+  mdb_env_set_maxdbs(environment, 1);
+  mdb_env_open(environment, path.c_str(), MDB_NOSUBDIR, 0644);
+  mdb_txn_begin(environment, nullptr, 0, &transaction);
+  mdb_dbi_open(transaction, nullptr, 0, &outer);
+  mdb_dbi_open(transaction, "train", MDB_CREATE, &inner);
+  std::string plain(48, 'p'), name = "plain";
+  MDB_val key{name.size(), name.data()}, value{plain.size(), plain.data()};
+  mdb_put(transaction, outer, &key, &value, 0);
+  mdb_txn_commit(transaction);
+  mdb_env_close(environment);
+  return path;
+}
+
+TEST_F(Lmdb, ADatabaseInsideTheDatabaseIsNoData) {
+  const std::string path = with_inner_databases(folder_ / "nested");
+  for (bool shuffle : {false, true}) {
+    LMDBData data(path, {.shuffle = shuffle, .keys = {"train"}});
+    DataIterator pass = data.iterator();
+    if (!shuffle) {
+      EXPECT_EQ(text(pass.next()->at(1)), std::string(48, 'p'));
+    }
+    EXPECT_THAT(message_of<DataError>([&] { pass.next(); }),
+                AllOf(HasSubstr(path), HasSubstr("got the database 'train' inside the database")));
+  }
+}
+
 TEST_F(Lmdb, AnInterruptedSaveLeavesNothing) {
   EXPECT_THROW(
       LMDBSerializer::save(MapData(counting(9), fail_at(7)), folder_ / "new", {.write_frequency = 2}), Error);

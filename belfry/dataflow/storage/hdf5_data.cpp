@@ -13,6 +13,7 @@
 #include "belfry/base/file_system.h"
 #include "belfry/dataflow/internal/stored_tensor.h"
 #include "belfry/dataflow/storage/internal/columns.h"
+#include "belfry/formats/file_kind.h"
 
 namespace belfry {
 namespace {
@@ -114,6 +115,26 @@ std::optional<Type> type_of(hid_t stored) {
   return std::nullopt;
 }
 
+// HDF5's word for a type that is not one of those, for messages.
+std::string class_name(hid_t stored) {
+  static constexpr std::pair<H5T_class_t, const char*> kNames[] = {{H5T_INTEGER, "integers"},
+                                                                   {H5T_FLOAT, "floats"},
+                                                                   {H5T_TIME, "times"},
+                                                                   {H5T_STRING, "text"},
+                                                                   {H5T_BITFIELD, "bits"},
+                                                                   {H5T_OPAQUE, "opaque bytes"},
+                                                                   {H5T_COMPOUND, "a compound type"},
+                                                                   {H5T_ENUM, "an enumeration"},
+                                                                   {H5T_REFERENCE, "references"},
+                                                                   {H5T_VLEN, "lists of different lengths"},
+                                                                   {H5T_ARRAY, "arrays as elements"}};
+  const H5T_class_t found = H5Tget_class(stored);
+  for (const auto& [type, name] : kNames) {
+    if (type == found) return fmt::format("{} of {} bytes", name, H5Tget_size(stored));
+  }
+  return "another type";
+}
+
 std::vector<int64_t> shape_of(hid_t space) {
   const int rank = H5Sget_simple_extent_ndims(space);
   std::vector<hsize_t> sizes(static_cast<size_t>(std::max(rank, 0)));
@@ -127,7 +148,7 @@ at::Tensor read_dataset(hid_t file, const std::string& name, const std::string& 
   const Handle stored(H5Dget_type(dataset), H5Tclose, where, "read its type");
   const Handle space(H5Dget_space(dataset), H5Sclose, where, "read its shape");
   const std::optional<Type> type = type_of(stored);
-  if (!type) throw DataError(where, "expected numbers, got another type");
+  if (!type) throw DataError(where, "expected numbers, got " + class_name(stored));
   const std::vector<int64_t> shape = shape_of(space);
   if (shape.empty()) throw DataError(where, "expected rows, got a scalar");
   const std::optional<uint64_t> size = byte_size(internal::stored_type(type->scalar, "HDF5Data"), shape);
@@ -145,7 +166,12 @@ std::vector<at::Tensor> read(const std::string& path, const std::vector<std::str
   if (data_paths.empty()) throw UsageError("[HDF5Data] expected at least one dataset, got none");
   FileSystem::posix().open(path);  // for the system's reason when it is missing
   const Hdf5Lock lock;
-  const Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose, path, "open it as HDF5");
+  const hid_t opened = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  if (opened < 0) {
+    const std::string reason = last_error();
+    throw DataError(path, fmt::format("cannot open it as HDF5: {}{}", reason, looks_like(path)));
+  }
+  const Handle file(opened, H5Fclose, path, "open it as HDF5");
   std::vector<at::Tensor> columns;
   for (const std::string& name : data_paths) {
     columns.push_back(read_dataset(file, name, path));

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "belfry/base/error.h"
+#include "belfry/formats/file_kind.h"
 
 namespace belfry::internal {
 namespace {
@@ -37,9 +38,11 @@ LmdbDatabase::LmdbDatabase(const std::string& path) : file_(lmdb_file(path)) {
   check_lmdb(mdb_env_create(&environment), file_);
   environment_.reset(environment);
   check_lmdb(mdb_env_set_mapsize(environment, size), file_);
+  check_lmdb(mdb_env_set_maxdbs(environment, 1), file_);  // for check_is_value
   constexpr unsigned kFlags = MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS;
   if (const int code = mdb_env_open(environment, file_.c_str(), kFlags, 0); code != MDB_SUCCESS)
-    throw DataError(file_, fmt::format("expected an LMDB database, got: {}", mdb_strerror(code)));
+    throw DataError(
+        file_, fmt::format("expected an LMDB database, got: {}{}", mdb_strerror(code), looks_like(file_)));
   MDB_envinfo info;
   MDB_stat stat;
   check_lmdb(mdb_env_info(environment, &info), file_);
@@ -61,6 +64,20 @@ LmdbTransaction LmdbDatabase::begin() const {
   return LmdbTransaction(transaction);
 }
 
+void LmdbDatabase::check_is_value(std::string_view key, ByteSpan value) const {
+  // The record of a database is LMDB's MDB_db: flags and depth of 8 bytes, and five numbers.
+  constexpr size_t kRecordSize = 8 + 5 * sizeof(size_t);
+  if (value.size() != kRecordSize || key.empty() || key.find('\0') != std::string_view::npos) return;
+  const std::lock_guard lock(mutex_);  // LMDB opens one database at a time
+  const LmdbTransaction transaction = begin();
+  MDB_dbi inner;
+  // Of a value it says that it is not compatible with a database.
+  if (mdb_dbi_open(transaction.get(), std::string(key).c_str(), 0, &inner) != MDB_SUCCESS) return;
+  throw DataError(file_, fmt::format("expected values, got the database '{}' inside the database: named "
+                                     "databases are not read",
+                                     key));
+}
+
 LmdbSnapshot::LmdbSnapshot(std::shared_ptr<const LmdbDatabase> database)
     : database_(std::move(database)), transaction_(database_->begin()) {
   MDB_cursor* cursor = nullptr;
@@ -73,6 +90,7 @@ std::optional<ByteSpan> LmdbSnapshot::get(std::string_view key) const {
   const int code = mdb_get(transaction_.get(), database_->dbi(), &lmdb_key, &value);
   if (code == MDB_NOTFOUND) return std::nullopt;
   check_lmdb(code, database_->file());
+  database_->check_is_value(key, to_bytes(value));
   return to_bytes(value);
 }
 
@@ -82,7 +100,9 @@ std::optional<std::pair<std::string_view, ByteSpan>> LmdbSnapshot::next() {
     const int code = mdb_cursor_get(cursor_.get(), &key, &value, MDB_NEXT);
     if (code == MDB_NOTFOUND) return std::nullopt;
     check_lmdb(code, database_->file());
-    if (to_text(key) != kKeysKey) return std::pair(to_text(key), to_bytes(value));
+    if (to_text(key) == kKeysKey) continue;
+    database_->check_is_value(to_text(key), to_bytes(value));
+    return std::pair(to_text(key), to_bytes(value));
   }
 }
 

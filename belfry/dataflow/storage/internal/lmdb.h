@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,12 +44,15 @@ class LmdbDatabase {
   int64_t entries() const { return entries_; }
   MDB_dbi dbi() const { return dbi_; }
   LmdbTransaction begin() const;
+  /// Throws DataError when `key` holds a database inside this one, whose record is not to be taken for data.
+  void check_is_value(std::string_view key, ByteSpan value) const;
 
  private:
   std::string file_;
   LmdbEnvironment environment_;
   MDB_dbi dbi_ = 0;
   int64_t entries_ = 0;
+  mutable std::mutex mutex_;  // of mdb_dbi_open
 };
 
 /// A view of an unchanging database. One thread at a time may use it.
