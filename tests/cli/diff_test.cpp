@@ -59,6 +59,16 @@ TEST_F(Diff, TolerancesAreOfTheLargerNumber) {
   EXPECT_EQ(of(b, a, {"--rtol", "0.01", "--atol", "1e-5"})["differs"], false);
 }
 
+TEST_F(Diff, ComparesEveryTypeThatCanBeRead) {
+  for (DType dtype :
+       {kFloat64, kFloat32, kFloat16, kBFloat16, kInt8, kInt16, kInt32, kInt64, kUInt8, DType::UInt16,
+        DType::UInt32, DType::UInt64, DType::Float8_e5m2, DType::Float8_e4m3fn, kComplex64, kBool}) {
+    const auto json = of(at::tensor({1.0, 0.0, 1.0}).to(dtype), at::tensor({1.0, 1.0, 0.0}).to(dtype));
+    EXPECT_EQ(json["value_differs"][0]["differing"], 2) << to_string(dtype);
+    EXPECT_EQ(json["value_differs"][0]["max_abs"], 1) << to_string(dtype);
+  }
+}
+
 TEST_F(Diff, NaNEqualsNaNAndInfinityItself) {
   const at::Tensor a = at::tensor({kNaN, kInfinity, -0.0, 1.0});
   const at::Tensor b = at::tensor({-kNaN, kInfinity, 0.0, 1.0});

@@ -77,6 +77,24 @@ TEST_F(Ls, StatisticsOfAllTypes) {
   }
 }
 
+// A safetensors file with a tensor of a type that Belfry has not beside one that it has.
+TEST_F(Ls, ListsTypesThatCannotBeReadAmongTheOthers) {
+  const std::string header = R"({"f4":{"dtype":"F4","shape":[4],"data_offsets":[0,2]},)"
+                             R"("w":{"dtype":"U16","shape":[2],"data_offsets":[2,6]}})";
+  const uint64_t length = header.size();
+  std::ofstream(dir / "mixed.safetensors", std::ios::binary)
+      << std::string(reinterpret_cast<const char*>(&length), 8) << header << std::string("xx\1\0\2\0", 6);
+  const auto result = belfry({"ls", "mixed.safetensors", "--stats"});
+  EXPECT_THAT(result.out, testing::ContainsRegex("f4 +F4 +\\[4\\] +- "));
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(
+      belfry({"diff", "mixed.safetensors", "mixed.safetensors"}).out,
+      "not-compared f4 F4 [4]\n"
+      "total: 1 same, 0 only in a, 0 only in b, 0 of another type, 0 of other values, 1 not compared\n");
+  EXPECT_THAT(belfry({"convert", "mixed.safetensors", "w.npz"}).err, HasSubstr("f4"));
+  EXPECT_EQ(load("w.npz").at("w")[1].item<int64_t>(), 2);
+}
+
 TEST_F(Ls, SelectsByPatternAndLeavesOutSlots) {
   EXPECT_THAT(belfry({"ls", "model-7", "--only", "glob*"}).out, HasSubstr("total: 1 tensors"));
   EXPECT_THAT(belfry({"ls", "--only", "glob*", "--only", "conv?/W", "model-7"}).out,
