@@ -3,6 +3,7 @@
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <mutex>
 #include <unordered_map>
 
@@ -157,6 +158,22 @@ void Session::set_value(const Variable& variable, const at::Tensor& value) {
   cell.memory.unsafeGetTensorImpl()->bump_version();
   cell.initialized.store(true, std::memory_order_release);
   store_->count_write();
+}
+
+std::map<std::string, at::Tensor> Session::random_states() const {
+  return store_->generator_states();
+}
+
+std::vector<std::string> Session::set_random_states(const std::map<std::string, at::Tensor>& states) {
+  std::vector<std::string> left;
+  for (const auto& [name, state] : states) {
+    const Tensor found = graph_->find_tensor(name);
+    const bool is_random =
+        found && std::any_of(found.node().arguments().begin(), found.node().arguments().end(),
+                             [](const Argument& a) { return a.kind == Argument::Kind::kGenerator; });
+    if (!is_random || !store_->set_generator_state(found.node(), state)) left.push_back(name);
+  }
+  return left;
 }
 
 }  // namespace belfry

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -104,6 +105,14 @@ class Session {
   /// Sets the value. Throws UsageError, with both shapes and dtypes, when it does not fit; nothing is changed
   /// then.
   void set_value(const Variable& variable, const at::Tensor& value);
+
+  /// Where the random numbers stand: the state of the generator of each random node, by the node's name.
+  /// Nodes that no run was planned with have none yet.
+  std::map<std::string, at::Tensor> random_states() const;
+  /// Sets generators to what random_states() returned, in this session or another of an equal graph, so that
+  /// the same numbers follow. Returns the names that it could not set: of no random node of the graph, or
+  /// with a state that is none of its generator.
+  std::vector<std::string> set_random_states(const std::map<std::string, at::Tensor>& states);
 
  private:
   void check_graph() const;

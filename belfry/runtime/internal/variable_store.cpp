@@ -64,6 +64,27 @@ const at::Generator& VariableStore::generator(const Node& node) {
   return found->second;
 }
 
+std::map<std::string, at::Tensor> VariableStore::generator_states() {
+  std::lock_guard lock(mutex_);
+  std::map<std::string, at::Tensor> states;
+  for (auto& [node, generator] : generators_) {
+    std::lock_guard numbers(generator.mutex());
+    states.emplace(node->name(), generator.get_state());
+  }
+  return states;
+}
+
+bool VariableStore::set_generator_state(const Node& node, const at::Tensor& state) {
+  at::Generator shared = generator(node);
+  std::lock_guard numbers(shared.mutex());
+  try {
+    shared.set_state(state);
+    return true;
+  } catch (const c10::Error&) {
+    return false;
+  }
+}
+
 void throw_uninitialized(const Node& variable) {
   throw UsageError(
       fmt::format("[Session] the variable '{}' has no value yet: call initialize_variables(), or restore it",

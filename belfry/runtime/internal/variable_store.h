@@ -4,8 +4,10 @@
 #include <ATen/core/Tensor.h>
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <unordered_map>
 
 #include "belfry/graph/node.h"
@@ -26,6 +28,10 @@ class VariableStore {
   /// The generator of a random node: seeded by the node's own seed, or the graph's together with the node's
   /// name, or the system's entropy.
   const at::Generator& generator(const Node& node);
+  /// The state of each generator that was made, by its node's name.
+  std::map<std::string, at::Tensor> generator_states();
+  /// False when `state` is none of the node's generator, which stays as it is.
+  bool set_generator_state(const Node& node, const at::Tensor& state);
 
   /// Changes after each write to any variable; never 0.
   uint64_t version() const { return version_.load(std::memory_order_acquire); }
