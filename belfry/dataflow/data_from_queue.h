@@ -15,6 +15,7 @@ class DataFromQueue : public DataFlow {
   /// Throws UsageError when `queue` is null.
   explicit DataFromQueue(std::shared_ptr<BoundedQueue<Datapoint>> queue);
   DataIterator iterator() override;
+  bool can_resume() const override { return false; }
 
  private:
   std::shared_ptr<BoundedQueue<Datapoint>> queue_;

@@ -158,6 +158,10 @@ class DataFlow {
   /// to the end instead of counting.
   virtual std::optional<int64_t> size() const { return std::nullopt; }
 
+  /// Whether `iterator_at` finds in another process what would have followed here. False where what was taken
+  /// is gone, a queue or a network, and for what is made of such sources.
+  virtual bool can_resume() const { return true; }
+
   /// Makes the next pass number 0 again: the same seed then gives the same data in the same order. A new
   /// dataflow is in this state, so calling it is optional. Passes that have begun go on unchanged.
   virtual void reset_state() { *next_pass_ = 0; }
@@ -195,6 +199,7 @@ class AnyDataFlow {
 class ProxyDataFlow : public DataFlow {
  public:
   std::optional<int64_t> size() const override { return source_->size(); }
+  bool can_resume() const override { return source_->can_resume(); }
   void reset_state() override {
     DataFlow::reset_state();
     source_->reset_state();

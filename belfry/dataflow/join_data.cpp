@@ -53,6 +53,10 @@ struct JoinPass {
   std::vector<DataIterator> passes;
 };
 
+bool can_all_resume(const std::vector<AnyDataFlow>& sources) {
+  return std::all_of(sources.begin(), sources.end(), [](const AnyDataFlow& s) { return s->can_resume(); });
+}
+
 }  // namespace
 
 ConcatData::ConcatData(std::vector<AnyDataFlow> sources) : sources_(std::move(sources)) {}
@@ -69,6 +73,10 @@ std::optional<int64_t> ConcatData::size() const {
     sum += *n;
   }
   return sum;
+}
+
+bool ConcatData::can_resume() const {
+  return can_all_resume(sources_);
 }
 
 void ConcatData::reset_state() {
@@ -99,6 +107,10 @@ std::optional<int64_t> JoinData::size() const {
     smallest = std::min(*smallest, *n);
   }
   return smallest;
+}
+
+bool JoinData::can_resume() const {
+  return can_all_resume(sources_);
 }
 
 void JoinData::reset_state() {

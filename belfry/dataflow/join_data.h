@@ -12,6 +12,7 @@ class ConcatData : public DataFlow {
   DataIterator start_pass(int64_t pass) override;
   /// The sum; nullopt when a source's size is not known.
   std::optional<int64_t> size() const override;
+  bool can_resume() const override;
   void reset_state() override;
 
  private:
@@ -29,6 +30,7 @@ class JoinData : public DataFlow {
   DataIterator start_pass(int64_t pass) override;
   /// The smallest; nullopt when a source's size is not known.
   std::optional<int64_t> size() const override;
+  bool can_resume() const override;
   void reset_state() override;
 
  private:

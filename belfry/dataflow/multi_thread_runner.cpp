@@ -112,6 +112,10 @@ DataIterator MultiThreadRunner::start_pass(int64_t pass) {
   return DataIterator(std::move(runner));
 }
 
+bool MultiThreadRunner::can_resume() const {
+  return std::all_of(sources_.begin(), sources_.end(), [](const AnyDataFlow& s) { return s->can_resume(); });
+}
+
 void MultiThreadRunner::reset_state() {
   DataFlow::reset_state();
   for (const AnyDataFlow& source : sources_) source->reset_state();

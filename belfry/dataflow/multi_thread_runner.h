@@ -38,6 +38,7 @@ class MultiThreadRunner : public DataFlow {
 
   DataIterator start_pass(int64_t pass) override;
   std::optional<int64_t> size() const override { return sources_[0]->size(); }
+  bool can_resume() const override;
   void reset_state() override;
 
  private:

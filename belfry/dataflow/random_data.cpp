@@ -16,6 +16,10 @@ std::vector<DataIterator> start_passes(const std::vector<AnyDataFlow>& sources, 
   return passes;
 }
 
+bool can_all_resume(const std::vector<AnyDataFlow>& sources) {
+  return std::all_of(sources.begin(), sources.end(), [](const AnyDataFlow& s) { return s->can_resume(); });
+}
+
 void reset_states(const std::vector<AnyDataFlow>& sources) {
   for (const AnyDataFlow& source : sources) source->reset_state();
 }
@@ -95,6 +99,10 @@ DataIterator RandomChooseData::start_pass(int64_t pass) {
                                  Rng(options_.seed, static_cast<uint64_t>(pass))});
 }
 
+bool RandomChooseData::can_resume() const {
+  return can_all_resume(sources_);
+}
+
 void RandomChooseData::reset_state() {
   DataFlow::reset_state();
   reset_states(sources_);
@@ -122,6 +130,10 @@ std::optional<int64_t> RandomMixData::size() const {
   int64_t sum = 0;
   for (const AnyDataFlow& source : sources_) sum += source->size().value_or(0);
   return sum;
+}
+
+bool RandomMixData::can_resume() const {
+  return can_all_resume(sources_);
 }
 
 void RandomMixData::reset_state() {

@@ -18,6 +18,7 @@ class RandomChooseData : public DataFlow {
   /// one is not positive or not finite.
   explicit RandomChooseData(std::vector<AnyDataFlow> sources, RandomChooseDataOptions options = {});
   DataIterator start_pass(int64_t pass) override;
+  bool can_resume() const override;
   void reset_state() override;
 
  private:
@@ -38,6 +39,7 @@ class RandomMixData : public DataFlow {
   DataIterator start_pass(int64_t pass) override;
   /// The sum of the sources' sizes.
   std::optional<int64_t> size() const override;
+  bool can_resume() const override;
   void reset_state() override;
 
  private:

@@ -47,6 +47,7 @@ class RemoteDataZMQ : public DataFlow {
 
   /// Throws UsageError when an address is not valid or cannot be bound.
   DataIterator iterator() override;
+  bool can_resume() const override { return false; }
   /// Also sets `received()` to zero.
   void reset_state() override;
 
