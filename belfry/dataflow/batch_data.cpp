@@ -40,7 +40,9 @@ BatchData::BatchData(AnyDataFlow source, int64_t batch_size, BatchDataOptions op
     : ProxyDataFlow(std::move(source)), batch_size_(batch_size), options_(options) {
   if (batch_size_ <= 0)
     throw UsageError(fmt::format("[BatchData] expected batch_size > 0, got {}", batch_size_));
-  if (std::optional<int64_t> n = source_->size(); n && *n < batch_size_ && !options_.remainder) {
+  const std::optional<int64_t> n = options_.remainder ? std::nullopt : source_->size();
+  if (n == 0) throw DataError("[BatchData] expected data, got a source of size 0");
+  if (n && *n < batch_size_) {
     throw UsageError(
         fmt::format("[BatchData] expected batch_size <= {}, the size of the source, or remainder = true, got "
                     "batch_size {}",

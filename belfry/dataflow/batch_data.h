@@ -20,7 +20,8 @@ struct BatchDataOptions {
 class BatchData : public ProxyDataFlow {
  public:
   /// Throws UsageError when `batch_size` is not positive, and, where the source's size is known and there is
-  /// no remainder, when it is greater than that size: no batch would ever come.
+  /// no remainder, when it is greater than that size: no batch would ever come. Where that size is 0 it is a
+  /// DataError.
   BatchData(AnyDataFlow source, int64_t batch_size, BatchDataOptions options = {});
   DataIterator start_pass(int64_t pass) override;
   std::optional<int64_t> size() const override;
