@@ -29,7 +29,7 @@ void StopOnNaN::after_run(const std::vector<at::Tensor>& values) {
                     values[i].numel() == 1 ? fmt::format(" ({})", values[i].item<double>()) : "",
                     trainer().global_step(), learning_rate_text());
     log_error("[StopOnNaN] {}. Training stops; the last checkpoint was saved before.", reason);
-    throw StopTraining(reason);
+    throw StopTraining(reason, EndReason::kNotFinite);
   }
 }
 

@@ -16,8 +16,9 @@ struct StopOnNaNOptions {
 };
 
 /// Stops training with the first step whose cost is NaN or infinite. An error in the log names the first
-/// tensor that is not finite, the step and the learning rate. Training ends as with StopTraining: the epoch's
-/// triggers do not run any more, so the last checkpoint stays the last good one.
+/// tensor that is not finite, the step and the learning rate. Training ends as with StopTraining, for
+/// the reason EndReason::kNotFinite: the epoch's triggers do not run any more, so the last checkpoint stays
+/// the last good one.
 class StopOnNaN : public Callback {
  public:
   explicit StopOnNaN(StopOnNaNOptions options = {});

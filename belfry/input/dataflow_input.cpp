@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <utility>
+
 #include "belfry/base/error.h"
+#include "belfry/base/log.h"
 
 namespace belfry {
 
@@ -11,15 +14,42 @@ void DataFlowInput::on_setup() {
   for (const TensorSpec& spec : signature()) placeholders_.push_back(build_or_reuse_placeholder(spec));
 }
 
-DataIterator DataFlowInput::new_pass() const {
-  if (!infinite_) return dataflow_->iterator();
-  return DataIterator(
-      [who = name(), flow = dataflow_, pass = dataflow_->iterator()]() mutable -> std::optional<Datapoint> {
-        if (auto datapoint = pass.next()) return datapoint;
-        pass = flow->iterator();
-        if (auto datapoint = pass.next()) return datapoint;
-        throw DataError(fmt::format("[{}] expected data, got a dataflow that is empty", who));
-      });
+bool DataFlowInput::resume_at(const DataPosition& position) {
+  if (!can_resume_) return false;
+  start_ = position;
+  return true;
+}
+
+DataFlowInput::Pass DataFlowInput::new_pass() {
+  const auto begin = [this] {
+    const std::optional<DataPosition> start = std::exchange(start_, {});
+    if (!start) return dataflow_->iterator();
+    try {
+      return dataflow_->iterator_at(*start);
+    } catch (const UsageError& e) {
+      // The data is no longer what it was.
+      log_warning(
+          "[{}] the data cannot go on where it was, with datapoint {} of pass {}; the next pass begins: {}",
+          name(), start->index, start->pass, e.what());
+      return dataflow_->iterator();
+    }
+  };
+  Pass pass(name(), dataflow_, infinite_, begin());
+  position_.reset();
+  taken_up_to(pass.position());
+  return pass;
+}
+
+std::optional<Datapoint> DataFlowInput::Pass::next() {
+  if (auto datapoint = now_.next()) return datapoint;
+  if (!infinite_) return std::nullopt;
+  now_ = dataflow_->iterator();
+  if (auto datapoint = now_.next()) return datapoint;
+  throw DataError(fmt::format("[{}] expected data, got a dataflow that is empty", who_));
+}
+
+void DataFlowInput::taken_up_to(const DataPosition& position) {
+  if (can_resume_) position_ = position;
 }
 
 void DataFlowInput::check(const Datapoint& datapoint) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -18,21 +19,46 @@ class DataFlowInput : public InputSource {
   /// The dataflow's size, whether the source repeats it or not.
   std::optional<int64_t> size() const override { return dataflow_->size(); }
   bool is_finite() const override { return !infinite_; }
+  /// nullopt also where the dataflow cannot resume.
+  std::optional<DataPosition> position() const override { return position_; }
+  bool resume_at(const DataPosition& position) override;
 
  protected:
   /// `infinite`: pass over the dataflow again and again.
-  DataFlowInput(AnyDataFlow dataflow, bool infinite) : dataflow_(std::move(dataflow)), infinite_(infinite) {}
+  DataFlowInput(AnyDataFlow dataflow, bool infinite)
+      : dataflow_(std::move(dataflow)), infinite_(infinite), can_resume_(dataflow_->can_resume()) {}
 
   void on_setup() override;
-  /// A new pass; an infinite one throws DataError when the dataflow turns out empty.
-  DataIterator new_pass() const;
+  /// The datapoints that a source hands out from one reset_state() to the next.
+  class Pass {
+   public:
+    /// nullopt at the end of a finite one. An infinite one throws DataError when the dataflow turns out
+    /// empty.
+    std::optional<Datapoint> next();
+    const DataPosition& position() const { return now_.position(); }
+
+   private:
+    friend class DataFlowInput;
+    Pass(std::string who, AnyDataFlow dataflow, bool infinite, DataIterator now)
+        : who_(std::move(who)), dataflow_(std::move(dataflow)), infinite_(infinite), now_(std::move(now)) {}
+
+    std::string who_;
+    AnyDataFlow dataflow_;
+    bool infinite_;
+    DataIterator now_;
+  };
+  /// A new pass, or one in the middle of the data after resume_at.
+  Pass new_pass();
+  /// Everything before `position` has been handed out.
+  void taken_up_to(const DataPosition& position);
   /// Throws UsageError unless `datapoint` has one component for each input.
   void check(const Datapoint& datapoint) const;
 
  private:
   AnyDataFlow dataflow_;
-  bool infinite_;
+  bool infinite_, can_resume_;
   std::vector<Tensor> placeholders_;
+  std::optional<DataPosition> start_, position_;
 };
 
 }  // namespace belfry

@@ -24,7 +24,7 @@ class FeedInput : public DataFlowInput {
   void stop() override { pass_.reset(); }
 
  private:
-  std::optional<DataIterator> pass_;
+  std::optional<Pass> pass_;
 };
 
 }  // namespace belfry

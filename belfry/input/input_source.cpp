@@ -25,8 +25,8 @@ std::optional<Datapoint> InputSource::next(std::stop_token stop) {
 Feeds InputSource::next_feeds(std::stop_token stop) {
   std::optional<Datapoint> values = next(stop);
   if (!values) {
-    throw StopTraining(stop.stop_requested() ? "it was asked to stop"
-                                             : fmt::format("the data of {} is at its end", name()));
+    if (stop.stop_requested()) throw StopTraining("it was asked to stop", EndReason::kStopRequested);
+    throw StopTraining(fmt::format("the data of {} is at its end", name()), EndReason::kEndOfData);
   }
   const std::vector<Tensor> tensors = feed_tensors();
   Feeds feeds;

@@ -55,6 +55,17 @@ class InputSource {
   /// next reset_state or the destructor.
   virtual void stop() {}
 
+  /// What of the data has been taken with next(), in this pass and those before it: what to store so that
+  /// resume_at goes on there. It stays when the pass is stopped. nullopt where the source has not begun, or
+  /// cannot go on in the middle of its data.
+  virtual std::optional<DataPosition> position() const { return std::nullopt; }
+  /// Lets the next reset_state() begin at `position` instead of at the data's beginning. Returns false where
+  /// the source cannot.
+  virtual bool resume_at(const DataPosition& position) {
+    (void)position;
+    return false;
+  }
+
   /// Number of steps in one pass over the data; nullopt where it has no end or nobody knows.
   virtual std::optional<int64_t> size() const = 0;
   /// Whether a pass ends by itself, next() returning nullopt after the last of the data. Where it does not, a

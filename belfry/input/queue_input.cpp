@@ -15,7 +15,13 @@ namespace belfry {
 /// The thread of one pass and its queue.
 class QueueInput::Prefetcher {
  public:
-  Prefetcher(DataIterator pass, size_t capacity)
+  /// What waits in the queue, and where the pass stands after it.
+  struct Item {
+    Datapoint datapoint;
+    DataPosition after;
+  };
+
+  Prefetcher(Pass pass, size_t capacity)
       : queue_(capacity), thread_([this, pass = std::move(pass)]() mutable { produce(std::move(pass)); }) {}
   /// Waits for the datapoint that is being produced, if any.
   ~Prefetcher() {
@@ -23,7 +29,7 @@ class QueueInput::Prefetcher {
     thread_.join();
   }
 
-  BoundedQueue<Datapoint>& queue() { return queue_; }
+  BoundedQueue<Item>& queue() { return queue_; }
 
   void stop() {
     is_stopped_ = true;
@@ -32,10 +38,10 @@ class QueueInput::Prefetcher {
   bool is_stopped() const { return is_stopped_; }
 
  private:
-  void produce(DataIterator pass) {
+  void produce(Pass pass) {
     try {
       while (std::optional<Datapoint> datapoint = pass.next()) {
-        if (!queue_.push(std::move(*datapoint))) return;
+        if (!queue_.push({std::move(*datapoint), pass.position()})) return;
       }
       queue_.close();
     } catch (...) {
@@ -52,7 +58,7 @@ class QueueInput::Prefetcher {
     }
   }
 
-  BoundedQueue<Datapoint> queue_;
+  BoundedQueue<Item> queue_;
   bool is_stopped_ = false;
   std::thread thread_;
 };
@@ -77,9 +83,11 @@ std::optional<Datapoint> QueueInput::next(std::stop_token stop) {
   if (!prefetcher_ || prefetcher_->is_stopped())
     throw UsageError("[QueueInput] expected reset_state before next, got no call of it");
   if (stop.stop_requested()) return std::nullopt;
-  std::optional<Datapoint> datapoint = prefetcher_->queue().pop(std::move(stop));
-  if (datapoint) check(*datapoint);
-  return datapoint;
+  std::optional<Prefetcher::Item> item = prefetcher_->queue().pop(std::move(stop));
+  if (!item) return std::nullopt;
+  check(item->datapoint);
+  taken_up_to(item->after);
+  return std::move(item->datapoint);
 }
 
 size_t QueueInput::queue_size() const {

@@ -22,6 +22,9 @@ class TensorInput : public InputSource {
   /// Throws UsageError when the function returns another number of tensors than there are inputs.
   std::vector<Tensor> input_tensors() override;
   std::optional<int64_t> size() const override { return size_; }
+  /// There is nothing to go on with: what the nodes draw and count is the session's.
+  std::optional<DataPosition> position() const override { return DataPosition(); }
+  bool resume_at(const DataPosition&) override { return true; }
 
  private:
   Function make_tensors_;
@@ -37,6 +40,8 @@ class DummyConstantInput : public InputSource {
   std::string name() const override { return "DummyConstantInput"; }
   std::vector<Tensor> input_tensors() override;
   std::optional<int64_t> size() const override { return std::nullopt; }
+  std::optional<DataPosition> position() const override { return DataPosition(); }
+  bool resume_at(const DataPosition&) override { return true; }
 
  private:
   void on_setup() override;

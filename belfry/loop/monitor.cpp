@@ -55,6 +55,12 @@ std::optional<Monitors::Latest> Monitors::get_latest(const std::string& tag) con
   return values.back();
 }
 
+std::vector<std::string> Monitors::tags() const {
+  std::vector<std::string> tags;
+  for (const auto& [tag, values] : history_) tags.push_back(tag);
+  return tags;
+}
+
 const std::vector<Monitors::Latest>& Monitors::get_history(const std::string& tag) const {
   static const std::vector<Latest> none;
   const auto found = history_.find(tag);

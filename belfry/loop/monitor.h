@@ -47,6 +47,8 @@ class Monitors {
     int64_t step;
   };
   std::optional<Latest> get_latest(const std::string& tag) const;
+  /// The tags that have values, sorted.
+  std::vector<std::string> tags() const;
   /// Every value put under `tag`, oldest first.
   const std::vector<Latest>& get_history(const std::string& tag) const;
 

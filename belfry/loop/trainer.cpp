@@ -4,9 +4,12 @@
 
 #include <chrono>
 #include <exception>
+#include <string_view>
+#include <typeinfo>
 #include <utility>
 
 #include "belfry/base/error.h"
+#include "belfry/base/error_context.h"
 #include "belfry/base/log.h"
 #include "belfry/compile/online_predictor.h"
 #include "belfry/graph/node.h"
@@ -45,6 +48,30 @@ class CallbackTimes {
   std::vector<std::pair<std::string, double>> times_;
 };
 
+/// Whether `e` is one of std's exceptions, LibTorch's or Belfry's, to which a context may be added without
+/// hiding a class that the program wants to catch.
+bool is_of_library(const std::exception& e) {
+  const std::string_view mangled = typeid(e).name();
+  return mangled.starts_with("St") || mangled.starts_with("NSt") || mangled.starts_with("N3c10") ||
+         mangled.starts_with("N6belfry");
+}
+
+/// Rethrows the exception being handled, which `hook` of a callback has thrown, with the callback's name.
+[[noreturn]] void rethrow_of_callback(const std::string& name, const char* hook) {
+  std::string problem = "an exception of unknown type";
+  bool add_context = false;
+  try {
+    throw;
+  } catch (const std::exception& e) {
+    problem = e.what();
+    add_context = is_of_library(e) && problem.find("[" + name) == std::string::npos;
+  } catch (...) {
+  }
+  if (add_context) rethrow_with_context(fmt::format("[{}] {}", name, hook));
+  if (problem.find("[" + name) == std::string::npos) log_error("[{}] {}: {}", name, hook, problem);
+  throw;
+}
+
 }  // namespace
 
 /// Increments the variable global_step in the very run that is a step, and the trainer's copy of it after.
@@ -72,10 +99,43 @@ class Trainer::StepCounter : public Callback {
 Trainer::Trainer() : session_(std::make_unique<Session>(graph_)) {}
 Trainer::~Trainer() = default;
 
-void Trainer::train(const TrainOptions& options) {
+std::string to_string(EndReason reason) {
+  switch (reason) {
+    case EndReason::kNone:
+      return "it has not ended";
+    case EndReason::kMaxEpoch:
+      return "the last epoch is done";
+    case EndReason::kStopRequested:
+      return "it was asked to stop";
+    case EndReason::kStopTraining:
+      return "StopTraining was thrown";
+    case EndReason::kEndOfData:
+      return "the data is at its end";
+    case EndReason::kNotFinite:
+      return "a value is not finite";
+    case EndReason::kFailed:
+      return "an exception was thrown";
+  }
+  return "unknown";
+}
+
+TrainingEnd Trainer::train(const TrainOptions& options) {
   setup_callbacks(options);
   initialize(options.session_init);
-  main_loop(options.loop);
+  return main_loop(options.loop);
+}
+
+template <typename Call>
+void Trainer::for_each_callback(const char* hook, Call call) {
+  for (size_t i = 0; i < callbacks_.size(); ++i) {
+    try {
+      call(*callbacks_[i], i);
+    } catch (const StopTraining&) {
+      throw;
+    } catch (...) {
+      rethrow_of_callback(callbacks_[i]->name(), hook);
+    }
+  }
 }
 
 bool Trainer::register_callback(std::shared_ptr<Callback> callback) {
@@ -104,15 +164,16 @@ void Trainer::setup_callbacks(const TrainOptions& options) {
   is_set_up_ = true;
 
   GraphScope as_default(graph_);
-  for (size_t i = 0; i < callbacks_.size(); ++i) {
-    callbacks_[i]->attach(*this);
-    NameScope scope(i < first_monitor ? callbacks_[i]->name() : "");
-    callbacks_[i]->setup_graph();
-  }
+  for_each_callback("setup_graph", [&](Callback& callback, size_t i) {
+    callback.attach(*this);
+    NameScope scope(i < first_monitor ? callback.name() : "");
+    callback.setup_graph();
+  });
 }
 
 void Trainer::initialize(const AnySessionInit& init) {
   session_->initialize_variables();
+  random_states_of_initializers_ = session_->random_states();
   if (is_chief()) {
     init.init(*session_);
   } else if (init) {
@@ -122,22 +183,34 @@ void Trainer::initialize(const AnySessionInit& init) {
   read_global_step();
 }
 
-void Trainer::main_loop(const LoopOptions& options) {
+TrainingEnd Trainer::main_loop(const LoopOptions& options) {
   check(options);
   loop_ = options;
   epoch_num_ = options.starting_epoch - 1;
+  steps_done_ = options.starting_step;
   GraphScope as_default(graph_);
   try {
     run_epochs();
   } catch (const StopTraining& e) {
     log_info("Training was stopped: {}", e.what());
+    end_with(e.reason(), e.what());
+  } catch (const std::exception& e) {
+    log_error("Training failed at global_step={}", global_step_);
+    end_with(EndReason::kFailed, e.what());
+    after_train();
+    throw;
   } catch (...) {
     log_error("Training failed at global_step={}", global_step_);
-    failed_ = true;
+    end_with(EndReason::kFailed, "an exception of unknown type");
     after_train();
     throw;
   }
   after_train();
+  return end_;
+}
+
+void Trainer::end_with(EndReason reason, std::string message) {
+  end_ = {reason, std::move(message)};
 }
 
 void Trainer::check(const LoopOptions& options) const {
@@ -153,40 +226,47 @@ void Trainer::check(const LoopOptions& options) const {
 }
 
 void Trainer::run_epochs() {
-  for (const auto& callback : callbacks_) callback->before_train();
+  for_each_callback("before_train", [](Callback& callback, size_t) { callback.before_train(); });
   read_global_step();  // a callback may have set the variable
+  if (loop_.starting_epoch > loop_.max_epoch) {
+    log_warning("Nothing to train: it would begin with epoch {}, and max_epoch is {}.", loop_.starting_epoch,
+                loop_.max_epoch);
+  }
   for (epoch_num_ = loop_.starting_epoch; epoch_num_ <= loop_.max_epoch; ++epoch_num_) {
     if (!run_epoch()) {
       log_info("Training was asked to stop, at global_step={}.", global_step_);
-      return;
+      return end_with(EndReason::kStopRequested, to_string(EndReason::kStopRequested));
     }
   }
   --epoch_num_;
   log_info("Training has finished!");
+  end_with(EndReason::kMaxEpoch, to_string(EndReason::kMaxEpoch));
 }
 
 bool Trainer::run_epoch() {
+  const int64_t first = epoch_num_ == loop_.starting_epoch ? loop_.starting_step : 0;
+  steps_done_ = first;
   if (stop_requested()) return false;
   log_info("Start Epoch {} ...", epoch_num_);
-  for (const auto& callback : callbacks_) callback->before_epoch();
+  for_each_callback("before_epoch", [](Callback& callback, size_t) { callback.before_epoch(); });
   const auto start = Clock::now();
-  const int64_t first = epoch_num_ == loop_.starting_epoch ? loop_.starting_step : 0;
   for (int64_t step = first; step < loop_.steps_per_epoch; ++step) {
     if (stop_requested()) return false;
     local_step_ = step;
     run_step();
-    for (const auto& callback : callbacks_) callback->trigger_step();
+    steps_done_ = step + 1;
+    for_each_callback("trigger_step", [](Callback& callback, size_t) { callback.trigger_step(); });
   }
-  for (const auto& callback : callbacks_) callback->after_epoch();
+  for_each_callback("after_epoch", [](Callback& callback, size_t) { callback.after_epoch(); });
   log_info("Epoch {} (global_step {}) finished, time: {:.3g} seconds.", epoch_num_, global_step_,
            seconds_since(start));
 
   CallbackTimes times;
-  for (const auto& callback : callbacks_) {
+  for_each_callback("trigger_epoch", [&](Callback& callback, size_t) {
     const auto callback_start = Clock::now();
-    callback->trigger_epoch();
-    times.add(*callback, seconds_since(callback_start));
-  }
+    callback.trigger_epoch();
+    times.add(callback, seconds_since(callback_start));
+  });
   times.log();
   return true;
 }
@@ -194,18 +274,18 @@ bool Trainer::run_epoch() {
 std::vector<at::Tensor> Trainer::run_hooked(const std::vector<Tensor>& fetches, const Feeds& feeds) {
   std::vector<Fetch> wanted(fetches.begin(), fetches.end());
   std::vector<size_t> counts;
-  for (const auto& callback : callbacks_) {
-    const std::vector<Tensor> asked = callback->before_run();
+  for_each_callback("before_run", [&](Callback& callback, size_t) {
+    const std::vector<Tensor> asked = callback.before_run();
     counts.push_back(asked.size());
     wanted.insert(wanted.end(), asked.begin(), asked.end());
-  }
+  });
   std::vector<at::Tensor> values = session_->run(wanted, feeds);
   auto next = values.begin() + static_cast<std::ptrdiff_t>(fetches.size());
-  for (size_t i = 0; i < callbacks_.size(); ++i) {
+  for_each_callback("after_run", [&](Callback& callback, size_t i) {
     const auto end = next + static_cast<std::ptrdiff_t>(counts[i]);
-    callbacks_[i]->after_run({next, end});
+    callback.after_run({next, end});
     next = end;
-  }
+  });
   values.resize(fetches.size());
   return values;
 }
@@ -218,6 +298,15 @@ void Trainer::after_train() {
       log_error("[{}] failed after training: {}", callback->name(), e.what());
     }
   }
+}
+
+std::map<std::string, at::Tensor> Trainer::random_states() const {
+  std::map<std::string, at::Tensor> states = session_->random_states();
+  std::erase_if(states, [&](const auto& item) {
+    const auto initial = random_states_of_initializers_.find(item.first);
+    return initial != random_states_of_initializers_.end() && initial->second.equal(item.second);
+  });
+  return states;
 }
 
 void Trainer::read_global_step() {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
@@ -17,15 +19,44 @@ namespace belfry {
 
 class OnlinePredictor;
 
+/// Why training ended.
+enum class EndReason {
+  kNone,           ///< it has not
+  kMaxEpoch,       ///< the last epoch is done, or was before
+  kStopRequested,  ///< request_stop(): a signal, another thread
+  kStopTraining,   ///< StopTraining, thrown without another reason
+  kEndOfData,      ///< the input had no more
+  kNotFinite,      ///< a value that StopOnNaN looks at was NaN or infinite
+  kFailed,         ///< an exception, which the caller gets
+};
+/// "the last epoch is done"
+std::string to_string(EndReason reason);
+
+/// How training ended: what a program makes its exit code of.
+struct TrainingEnd {
+  EndReason reason = EndReason::kNone;
+  /// In words, for people: what StopTraining said, the exception's message.
+  std::string message;
+};
+
 /// Thrown by a callback, an input or run_step to end training cleanly: after_train still runs, train()
 /// returns.
 class StopTraining : public std::exception {
  public:
-  explicit StopTraining(std::string reason) : reason_(std::move(reason)) {}
-  const char* what() const noexcept override { return reason_.c_str(); }
+  explicit StopTraining(std::string message, EndReason reason = EndReason::kStopTraining)
+      : message_(std::move(message)), reason_(reason) {}
+  const char* what() const noexcept override { return message_.c_str(); }
+  EndReason reason() const { return reason_; }
 
  private:
-  std::string reason_;
+  std::string message_;
+  EndReason reason_;
+};
+
+/// How much of its data a training has taken: `index` datapoints of pass `pass`, as `source` counts them.
+struct DataProgress {
+  std::string source;
+  int64_t pass = 0, index = 0;
 };
 
 /// How often, and from where, the loop runs.
@@ -57,8 +88,8 @@ class Trainer {
   Trainer& operator=(const Trainer&) = delete;
 
   /// setup_callbacks, initialize and main_loop, in this order; call these instead for finer control. A
-  /// trainer trains once.
-  void train(const TrainOptions& options);
+  /// trainer trains once. Returns how it ended.
+  TrainingEnd train(const TrainOptions& options);
 
   /// Adds a callback in front of those that setup_callbacks registers. Returns false, and leaves it out, when
   /// it is for the chief only and this is not the chief. Throws UsageError after setup_callbacks.
@@ -72,7 +103,12 @@ class Trainer {
   /// other exception ends training too (after_train runs) and is thrown again. What one callback throws in
   /// after_train is logged, and the others' after_train still runs. Throws UsageError for options that make
   /// no sense.
-  void main_loop(const LoopOptions& options);
+  ///
+  /// Belfry's errors and std's exceptions of a callback gain its name and hook, the original nested in them;
+  /// an exception of another class is thrown again as it is, and the log names the callback.
+  TrainingEnd main_loop(const LoopOptions& options);
+  /// How training ended; kNone before. Callbacks see it in after_train.
+  const TrainingEnd& end() const { return end_; }
 
   /// Asks the loop to stop after the current step, and whatever waits with stop_token() to wait no more. Safe
   /// from any thread; from a signal handler use StopOnSignal.
@@ -81,7 +117,7 @@ class Trainer {
   std::stop_token stop_token() const { return stop_.get_token(); }
   /// True once an exception other than StopTraining has ended the loop: the last step may be half done, so
   /// after_train must not take the variables for good.
-  bool failed() const { return failed_; }
+  bool failed() const { return end_.reason == EndReason::kFailed; }
 
   Graph& graph() { return graph_; }
   /// The session of the training; its variables have values from initialize() on.
@@ -97,6 +133,20 @@ class Trainer {
   /// -1 before the first.
   int64_t local_step() const { return local_step_; }
   const LoopOptions& loop() const { return loop_; }
+  /// Steps of the epoch under way that are done, those of an earlier run among them.
+  int64_t steps_done() const { return steps_done_; }
+
+  /// How much of the data the steps so far have taken; nullopt where the data cannot be resumed there, and in
+  /// trainers that know no input.
+  virtual std::optional<DataProgress> data_progress() const { return std::nullopt; }
+  /// Before the loop: lets the data begin there. Returns false where it cannot.
+  virtual bool resume_data(const DataProgress& progress) {
+    (void)progress;
+    return false;
+  }
+  /// Session::random_states of the nodes that have drawn numbers since initialize(): dropout's, not the
+  /// initializers'.
+  std::map<std::string, at::Tensor> random_states() const;
 
   /// False in the processes of a distributed training that do not save and report.
   virtual bool is_chief() const { return true; }
@@ -118,10 +168,14 @@ class Trainer {
 
  private:
   class StepCounter;
+  /// Calls `hook` of every callback in order; an exception gains the callback's name.
+  template <typename Call>
+  void for_each_callback(const char* hook, Call call);
   void check(const LoopOptions& options) const;
   void run_epochs();
   /// False when it was asked to stop.
   bool run_epoch();
+  void end_with(EndReason reason, std::string message);
   void after_train();
   void read_global_step();
 
@@ -131,8 +185,10 @@ class Trainer {
   Monitors monitors_;
   std::string log_dir_;
   LoopOptions loop_;
-  int64_t epoch_num_ = 0, global_step_ = 0, local_step_ = -1;
-  bool is_set_up_ = false, failed_ = false;
+  int64_t epoch_num_ = 0, global_step_ = 0, local_step_ = -1, steps_done_ = 0;
+  bool is_set_up_ = false;
+  TrainingEnd end_;
+  std::map<std::string, at::Tensor> random_states_of_initializers_;
   std::stop_source stop_;
 };
 

@@ -16,6 +16,8 @@ void SingleCostTrainer::setup_graph(TowerFunc get_cost, Shared<InputSource> inpu
   const c10::Device device = current_device();  // which a GraphScope resets
   GraphScope as_default(graph());
   DeviceScope on(device);
+  if (!get_optimizer)
+    throw UsageError("[SingleCostTrainer] expected a function that makes an optimizer, got none");
   set_tower_func(std::move(get_cost));
   set_input(std::move(input));
   train_op_ = build_train_op(get_optimizer);
@@ -37,6 +39,7 @@ void SingleCostTrainer::run_step() {
 Tensor SimpleTrainer::build_train_op(const OptimizerFunc& get_optimizer) {
   const Tensor cost = build_cost();
   const std::unique_ptr<Optimizer> optimizer = get_optimizer();
+  if (!optimizer) throw UsageError("[SimpleTrainer] expected an optimizer from the model, got null");
   const GradientsAndVariables gradients = FilterNoneGrad().process(optimizer->compute_gradients(cost));
   return optimizer->apply_gradients(gradients, {.global_step = {}, .name = "train_op"});
 }

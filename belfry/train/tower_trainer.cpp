@@ -88,6 +88,16 @@ Feeds TowerTrainer::next_feeds() {
   return input_->next_feeds(stop_token());
 }
 
+std::optional<DataProgress> TowerTrainer::data_progress() const {
+  const std::optional<DataPosition> position = input_ ? input_->position() : std::nullopt;
+  if (!position) return std::nullopt;
+  return DataProgress{.source = input_->name(), .pass = position->pass, .index = position->index};
+}
+
+bool TowerTrainer::resume_data(const DataProgress& progress) {
+  return input_ && input_->resume_at({.pass = progress.pass, .index = progress.index});
+}
+
 std::shared_ptr<OnlinePredictor> TowerTrainer::get_predictor(const std::vector<std::string>& inputs,
                                                              const std::vector<std::string>& outputs,
                                                              c10::Device device) {

@@ -40,6 +40,9 @@ class TowerTrainer : public Trainer {
                                                  const std::vector<std::string>& outputs,
                                                  c10::Device device = c10::kCPU) override;
 
+  std::optional<DataProgress> data_progress() const override;
+  bool resume_data(const DataProgress& progress) override;
+
  protected:
   /// The model is logged (describe_model) when training sets callbacks up. Throws UsageError when called
   /// twice.

@@ -5,8 +5,12 @@
 
 #include <thread>
 
+#include "belfry/base/bounded_queue.h"
 #include "belfry/base/error.h"
+#include "belfry/dataflow/batch_data.h"
+#include "belfry/dataflow/data_from_queue.h"
 #include "belfry/dataflow/raw.h"
+#include "belfry/dataflow/shuffle_data.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/node.h"
 #include "belfry/input/feed_input.h"
@@ -246,6 +250,47 @@ TEST(DummyConstantInputTest, ShapesMustFitTheSignature) {
   EXPECT_THROW(DummyConstantInput({{kDynamic, 2}}).setup(signature), UsageError);
   EXPECT_THROW(DummyConstantInput({{4, 3}}).setup(signature), UsageError);
   EXPECT_THROW(DummyConstantInput({}).setup(signature), UsageError);
+}
+
+TEST_P(DataFlowInputTest, GoesOnFromWhatWasTakenNotFromWhatWasProduced) {
+  auto first = make(Numbers(5), true);
+  EXPECT_EQ(first->position(), (DataPosition{0, 0}));
+  EXPECT_THAT(take(*first, 7), ElementsAre(0, 1, 2, 3, 4, 0, 1));
+  const DataPosition position = first->position().value();
+  EXPECT_EQ(position.index, 2);
+  first->stop();
+  EXPECT_EQ(first->position(), position) << "a checkpoint may be saved after the input has stopped";
+
+  auto second = make(Numbers(5), true);
+  ASSERT_TRUE(second->resume_at(position));
+  second->reset_state();
+  EXPECT_THAT(take(*second, 4), ElementsAre(2, 3, 4, 0));
+  second->reset_state();
+  EXPECT_THAT(take(*second, 1), ElementsAre(0)) << "only one pass begins there";
+}
+
+TEST_P(DataFlowInputTest, ShuffledPassesGoOnInTheirOrder) {
+  auto shuffled = [] { return ShuffleData(Numbers(5)); };
+  auto whole = make(shuffled(), true);
+  const std::vector<int64_t> expected = take(*whole, 40);
+  for (const int64_t taken : {0, 3, 5, 12, 15}) {
+    auto first = make(shuffled(), true), second = make(shuffled(), true);
+    take(*first, taken);
+    ASSERT_TRUE(second->resume_at(first->position().value()));
+    second->reset_state();
+    EXPECT_EQ(take(*second, 20),
+              std::vector<int64_t>(expected.begin() + taken, expected.begin() + taken + 20));
+  }
+}
+
+TEST_P(DataFlowInputTest, WhatIsGoneHasNoPosition) {
+  auto queue = std::make_shared<BoundedQueue<Datapoint>>(10);
+  queue->push({at::scalar_tensor(1, at::kLong)});
+  auto input = make(BatchData(DataFromQueue(queue), 1), true, {{"x", {kDynamic}, kInt64}});
+  EXPECT_TRUE(input->next());
+  EXPECT_EQ(input->position(), std::nullopt);
+  EXPECT_FALSE(input->resume_at({0, 1}));
+  queue->cancel();
 }
 
 }  // namespace

@@ -191,5 +191,70 @@ TEST(TrainerTest, MisuseIsExplained) {
   expect_usage_error([&] { TestTrainer().train({.loop = {.max_epoch = 3}}); }, "steps_per_epoch >= 0");
 }
 
+TEST(TrainerTest, AnExceptionOfACallbackHasItsName) {
+  struct Throws : NamedCallback {
+    Throws(std::string hook, std::function<void()> action)
+        : hook(std::move(hook)), action(std::move(action)) {}
+    void at(const std::string& now) {
+      if (now == hook) action();
+    }
+    void setup_graph() override { at("setup_graph"); }
+    void before_train() override { at("before_train"); }
+    void before_epoch() override { at("before_epoch"); }
+    std::vector<Tensor> before_run() override { return at("before_run"), std::vector<Tensor>(); }
+    void after_run(const std::vector<at::Tensor>&) override { at("after_run"); }
+    void trigger_step() override { at("trigger_step"); }
+    void after_epoch() override { at("after_epoch"); }
+    void trigger_epoch() override { at("trigger_epoch"); }
+    std::string hook;
+    std::function<void()> action;
+  };
+  for (const char* hook : {"setup_graph", "before_train", "before_epoch", "before_run", "after_run",
+                           "trigger_step", "after_epoch", "trigger_epoch"}) {
+    TestTrainer trainer;
+    try {
+      trainer.train({.callbacks = callbacks(Throws(hook, [] { throw std::out_of_range("no such key"); })),
+                     .loop = {.steps_per_epoch = 1, .max_epoch = 1}});
+      ADD_FAILURE() << "expected an Error";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.what(), fmt::format("[Named] {}: no such key", hook));
+      EXPECT_THROW(std::rethrow_if_nested(e), std::out_of_range);
+    }
+  }
+}
+
+struct OfAProgram {
+  int code;
+};
+
+TEST(TrainerTest, AnExceptionOfAnotherClassArrivesAsItIsAndTheLogNamesTheCallback) {
+  struct Throws : NamedCallback {
+    void trigger_step() override { throw OfAProgram{7}; }
+  };
+  test::LogLines log;
+  TestTrainer trainer;
+  try {
+    trainer.train({.callbacks = callbacks(Throws()), .loop = {.steps_per_epoch = 1, .max_epoch = 1}});
+    ADD_FAILURE() << "expected the exception";
+  } catch (const OfAProgram& e) {
+    EXPECT_EQ(e.code, 7);
+  }
+  EXPECT_THAT(log.text(), HasSubstr("[Named] trigger_step: an exception of unknown type"));
+  EXPECT_EQ(trainer.end().reason, EndReason::kFailed);
+}
+
+TEST(TrainerTest, TellsHowTrainingEnded) {
+  struct Stops : NamedCallback {
+    void trigger_step() override { throw StopTraining("enough"); }
+  };
+  TestTrainer trainer;
+  EXPECT_EQ(trainer.end().reason, EndReason::kNone);
+  const TrainingEnd end =
+      trainer.train({.callbacks = callbacks(Stops()), .loop = {.steps_per_epoch = 1, .max_epoch = 1}});
+  EXPECT_EQ(end.reason, EndReason::kStopTraining);
+  EXPECT_EQ(end.message, "enough");
+  EXPECT_FALSE(trainer.failed());
+}
+
 }  // namespace
 }  // namespace belfry
