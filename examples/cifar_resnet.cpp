@@ -115,7 +115,7 @@ int main(int argc, char** argv) try {
   ResNet model(n);
   SimpleTrainer trainer;
   StopOnSignal stop_on_signal(trainer);
-  launch_train_with_config(
+  const TrainingEnd end = launch_train_with_config(
       AutoResumeTrainConfig({
           .model = model,
           .data = QueueInput(cifar(Split::kTrain, folder, batch, mean_image)),
@@ -129,7 +129,7 @@ int main(int argc, char** argv) try {
           .log_dir = log_dir,
       }),
       trainer);
-  return 0;
+  return end.reason == EndReason::kNotFinite ? 1 : 0;
 } catch (const std::exception& e) {
   fmt::print(stderr, "{}\n", e.what());
   return 1;

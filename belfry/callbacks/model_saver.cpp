@@ -1,5 +1,7 @@
 #include "belfry/callbacks/model_saver.h"
 
+#include <algorithm>
+
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
 #include "belfry/callbacks/internal/saver_folders.h"
@@ -29,7 +31,8 @@ void ModelSaver::before_train() {
 void ModelSaver::trigger() {
   try {
     const std::string path =
-        saver_->save(trainer().session(), prefix(), {.global_step = trainer().global_step()});
+        saver_->save(trainer().session(), prefix(),
+                     {.global_step = trainer().global_step(), .training = training_state()});
     last_saved_step_ = trainer().global_step();
     log_info("Model saved to {}.", path);
   } catch (const DataError& e) {
@@ -42,6 +45,19 @@ void ModelSaver::trigger() {
 void ModelSaver::after_train() {
   if (trainer().failed()) return;
   if (trainer().stop_requested() && trainer().global_step() != last_saved_step_) trigger();
+}
+
+TrainingState ModelSaver::training_state() const {
+  // Before the first epoch the one to come is under way, of which an earlier run may have done some steps.
+  TrainingState state{.global_step = trainer().global_step(),
+                      .epoch = std::max(trainer().epoch_num(), trainer().loop().starting_epoch),
+                      .steps_done = trainer().steps_done(),
+                      .steps_per_epoch = trainer().loop().steps_per_epoch,
+                      .data = {},
+                      .random = trainer().random_states()};
+  if (const auto data = trainer().data_progress())
+    state.data = {.source = data->source, .pass = data->pass, .index = data->index};
+  return state;
 }
 
 std::string ModelSaver::prefix() const {

@@ -26,6 +26,10 @@ struct ModelSaverOptions {
 /// once more after a training that was asked to stop, unless it has failed: then the last step may be half
 /// done.
 ///
+/// Beside each lies `model-<global_step>.training`: where the epoch, the data and the random numbers stand,
+/// with which AutoResumeTrainConfig goes on as if there had been no interruption. It is kept and removed with
+/// the checkpoint, which other programs read without it.
+///
 /// A save that fails (a full disk, weights that are not finite) is logged as an error; training goes on and
 /// the checkpoints from before stay.
 class ModelSaver : public Triggerable {
@@ -43,6 +47,7 @@ class ModelSaver : public Triggerable {
 
  private:
   std::string prefix() const;
+  TrainingState training_state() const;
 
   ModelSaverOptions options_;
   std::optional<Saver> saver_;

@@ -11,6 +11,7 @@
 #include "belfry/base/error.h"
 #include "belfry/base/file_system.h"
 #include "belfry/base/log.h"
+#include "belfry/checkpoint/training_state.h"
 #include "belfry/formats/bundle_reader.h"
 #include "belfry/formats/bundle_writer.h"
 #include "belfry/formats/checkpoint_state.h"
@@ -275,7 +276,8 @@ void remove_checkpoint(const std::string& prefix, FileSystem& files) {
   if (has_index(prefix, files)) files.remove(prefix + std::string(kIndexSuffix));
   for (const std::string& file : files.list(folder)) {
     const bool is_data = file.starts_with(name + std::string(kDataMark)) && !file.ends_with(kIndexSuffix);
-    if (is_data || file == name + ".meta") files.remove(folder + "/" + file);
+    if (is_data || file == name + ".meta" || file == name + kTrainingStateSuffix)
+      files.remove(folder + "/" + file);
   }
   files.sync_dir(folder);
 }

@@ -50,8 +50,8 @@ std::string resolve_checkpoint(const std::string& path);
 /// new one.
 void copy_checkpoint(const std::string& from, const std::string& to, FileSystem& files = FileSystem::posix());
 
-/// Removes the files of a checkpoint that are there, the index first: a half-removed one does not look
-/// complete.
+/// Removes the files of a checkpoint that are there, its training state too, the index first: a half-removed
+/// one does not look complete.
 void remove_checkpoint(const std::string& prefix, FileSystem& files = FileSystem::posix());
 
 }  // namespace belfry

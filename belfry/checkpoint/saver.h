@@ -8,6 +8,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/base/file_system.h"
+#include "belfry/checkpoint/training_state.h"
 #include "belfry/graph/variable.h"
 #include "belfry/runtime/session.h"
 
@@ -38,6 +39,8 @@ struct SaverOptions {
 struct SaverSaveOptions {
   /// Appended to the path: "model" becomes "model-1000".
   std::optional<int64_t> global_step = {};
+  /// Written beside the checkpoint, before `checkpoint` lists it, and removed with it.
+  std::optional<TrainingState> training = {};
 };
 
 /// Saves variables as TensorFlow checkpoints, a limited number of them, and restores them.

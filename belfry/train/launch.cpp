@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <optional>
 #include <unordered_set>
 
@@ -10,6 +11,7 @@
 #include "belfry/graph/collection.h"
 #include "belfry/graph/node.h"
 #include "belfry/input/queue_input.h"
+#include "belfry/train/internal/resume.h"
 
 namespace belfry {
 namespace {
@@ -43,20 +45,9 @@ void warn_of_unused_regularization(const Graph& graph) {
     log_warning("Regularization losses that nothing uses; is one forgotten in the cost? {}", names);
 }
 
-LoopOptions loop_of(const TrainConfig& config, int64_t steps_per_epoch, int64_t global_step) {
-  LoopOptions loop{.steps_per_epoch = steps_per_epoch,
-                   .starting_epoch = config.starting_epoch,
-                   .max_epoch = config.max_epoch};
-  if (config.epoch_from_global_step && steps_per_epoch > 0) {
-    loop.starting_epoch = global_step / steps_per_epoch + 1;
-    loop.starting_step = global_step % steps_per_epoch;
-  }
-  return loop;
-}
-
 }  // namespace
 
-void launch_train_with_config(const TrainConfig& config, SingleCostTrainer& trainer) {
+TrainingEnd launch_train_with_config(const TrainConfig& config, SingleCostTrainer& trainer) {
   if (!config.model) throw UsageError("[TrainConfig] expected .model, got none");
   const Shared<InputSource> input = input_of(config);
   const int64_t steps_per_epoch = steps_per_epoch_of(config, *input);
@@ -76,13 +67,33 @@ void launch_train_with_config(const TrainConfig& config, SingleCostTrainer& trai
   for (const auto& callback : config.extra_callbacks ? *config.extra_callbacks : default_callbacks())
     options.callbacks.push_back(callback);
 
+  const auto random_states = std::make_shared<internal::RestoreRandomStates>();
+  if (config.epoch_from_global_step) options.callbacks.push_back(random_states);
   trainer.setup_callbacks(options);
   trainer.initialize(options.session_init);
-  trainer.main_loop(loop_of(config, steps_per_epoch, trainer.global_step()));
+
+  LoopOptions loop{.steps_per_epoch = steps_per_epoch,
+                   .starting_epoch = config.starting_epoch,
+                   .max_epoch = config.max_epoch};
+  if (config.epoch_from_global_step) {
+    const int64_t global_step = trainer.global_step();
+    const auto state = internal::find_training_state(config.log_dir, global_step);
+    if (steps_per_epoch > 0) {
+      const auto history = internal::find_history(config.log_dir, global_step);
+      const internal::Place place = internal::place_of(global_step, steps_per_epoch, state, history);
+      loop.starting_epoch = place.epoch;
+      loop.starting_step = place.step;
+    }
+    if (state) {
+      internal::resume_data(trainer, *state);
+      random_states->set(state->random);
+    }
+  }
+  return trainer.main_loop(loop);
 }
 
-void launch_train_with_config(const TrainConfig& config, SingleCostTrainer&& trainer) {
-  launch_train_with_config(config, trainer);
+TrainingEnd launch_train_with_config(const TrainConfig& config, SingleCostTrainer&& trainer) {
+  return launch_train_with_config(config, trainer);
 }
 
 }  // namespace belfry

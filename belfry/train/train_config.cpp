@@ -1,7 +1,10 @@
 #include "belfry/train/train_config.h"
 
+#include <optional>
+#include <string>
 #include <utility>
 
+#include "belfry/base/log.h"
 #include "belfry/callbacks/progress_bar.h"
 #include "belfry/callbacks/run_op.h"
 #include "belfry/callbacks/stop_on_nan.h"
@@ -18,7 +21,23 @@ namespace belfry {
 AutoResumeTrainConfig::AutoResumeTrainConfig(TrainConfig config, bool always_resume)
     : TrainConfig(std::move(config)) {
   const bool has_its_own = session_init || starting_epoch != 1;
-  if (log_dir.empty() || (has_its_own && !always_resume) || !latest_checkpoint(log_dir)) return;
+  if (log_dir.empty()) return;
+  const std::optional<std::string> checkpoint = latest_checkpoint(log_dir);
+  if (!checkpoint) return;
+  if (has_its_own && !always_resume) {
+    log_info(
+        "[AutoResumeTrainConfig] {} is not used: the config has a session_init or a starting_epoch of its "
+        "own.",
+        *checkpoint);
+    return;
+  }
+  if (session_init)
+    log_warning("[AutoResumeTrainConfig] {} is there: the config's session_init is not used.", *checkpoint);
+  if (starting_epoch != 1) {
+    log_warning(
+        "[AutoResumeTrainConfig] {} is there: training goes on at its epoch, not at starting_epoch = {}.",
+        *checkpoint, starting_epoch);
+  }
   session_init = SaverRestore(log_dir);
   epoch_from_global_step = true;
 }

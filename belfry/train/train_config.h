@@ -35,12 +35,18 @@ struct TrainConfig {
   /// Folder of checkpoints, event files and statistics.
   std::string log_dir = "train_log";
   /// Go on at the step and epoch that global_step stands for once session_init has set it, instead of at
-  /// starting_epoch. An epoch that was begun is finished.
+  /// starting_epoch. An epoch that was begun is finished. The epoch is the one that the file beside the
+  /// checkpoint of that step in log_dir tells (see ModelSaver), else the one after the last in stats.json, so
+  /// that steps_per_epoch may change from one run to the next; where neither is there, it is reckoned from
+  /// steps_per_epoch. The data and the random numbers of that file go on too. What does not fit together, and
+  /// what has to start anew, is said in the log.
   bool epoch_from_global_step = false;
 };
 
 /// A TrainConfig that goes on where the last run with the same log_dir ended: the newest complete checkpoint
-/// there, if any, becomes the session_init, and its global_step says at which step of which epoch to go on.
+/// there, if any, becomes the session_init, and its global_step says at which step of which epoch to go on
+/// (epoch_from_global_step). An interrupted training and one that was not end with the same weights, bit by
+/// bit, where the data can be resumed and the kernels are deterministic.
 struct AutoResumeTrainConfig : TrainConfig {
   /// `always_resume`: also when `config` has a session_init or a starting_epoch of its own.
   explicit AutoResumeTrainConfig(TrainConfig config, bool always_resume = true);

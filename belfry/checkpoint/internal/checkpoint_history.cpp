@@ -7,6 +7,7 @@
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
 #include "belfry/checkpoint/checkpoint_files.h"
+#include "belfry/checkpoint/training_state.h"
 #include "belfry/formats/checkpoint_state.h"
 
 namespace belfry::internal {
@@ -93,7 +94,8 @@ void CheckpointHistory::discard(const std::string& entry) {
 
 void CheckpointHistory::remove_unfinished() const {
   for (const std::string& file : files_.list(folder_)) {
-    const size_t mark = file.rfind(".data-");
+    size_t mark = file.rfind(".data-");
+    if (mark == std::string::npos && file.ends_with(kTrainingStateSuffix)) mark = file.rfind('.');
     if (mark == std::string::npos) continue;
     const std::string entry = file.substr(0, mark);
     if (is_ours(entry) && !files_.exists(folder_ + "/" + entry + ".index")) remove({entry});

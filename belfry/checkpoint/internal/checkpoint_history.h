@@ -29,7 +29,8 @@ class CheckpointHistory {
   void add(const std::string& entry, double now, Limits limits);
   /// Removes what there is of a checkpoint that could not be saved, unless the list names it.
   void discard(const std::string& entry);
-  /// Removes data files of this name that have no index: what a process killed between the two has left.
+  /// Removes data files and training states of this name that have no index: what a process killed between
+  /// the two has left.
   void remove_unfinished() const;
 
  private:
