@@ -3,10 +3,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <protozero/pbf_writer.hpp>
+#include <vector>
 
+#include "belfry/base/error.h"
 #include "belfry/formats/histogram.h"
 #include "belfry/formats/tfrecord.h"
 
@@ -23,7 +27,7 @@ namespace value {
 constexpr int kTag = 1, kSimpleValue = 2, kImage = 4, kHistogram = 5;
 }
 constexpr int kSummaryValue = 1;
-constexpr int kSessionLogStatus = 1, kStatusStart = 1;
+constexpr int kSessionLogStatus = 1, kStatusStart = 1, kStatusStop = 2;
 
 double now() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -35,11 +39,44 @@ std::string host_name() {
   return name;
 }
 
+constexpr std::string_view kNamePrefix = "events.out.tfevents.";
+
+/// The name of the event file in `folder` that TensorBoard reads last; "" when there is none.
+std::string last_name(const std::string& folder, FileSystem& files) {
+  std::string last;
+  for (std::string& name : files.list(folder)) {
+    if (name.starts_with(kNamePrefix)) last = std::max(last, std::move(name));
+  }
+  return last;
+}
+
 // The process id and the count tell writers of one host and second apart.
-std::string unique_name() {
+std::string unique_name(const std::string& folder, FileSystem& files) {
   static std::atomic<int> count{0};
-  return fmt::format("events.out.tfevents.{:010}.{}.{}.{}", static_cast<int64_t>(now()), host_name(),
-                     ::getpid(), count++);
+  auto seconds = static_cast<int64_t>(now());
+  if (const std::string last = last_name(folder, files); !last.empty()) {
+    int64_t taken = 0;
+    const char* digits = last.data() + kNamePrefix.size();
+    std::from_chars(digits, last.data() + last.size(), taken);
+    // Ten digits, or the names would no longer be in the order of the numbers.
+    if (taken < 9'999'999'999) seconds = std::max(seconds, taken + 1);
+  }
+  return fmt::format("{}{:010}.{}.{}.{}", kNamePrefix, seconds, host_name(), ::getpid(), count++);
+}
+
+std::string session_log(int status) {
+  std::string log;
+  pbf_writer(log).add_enum(kSessionLogStatus, status);
+  return log;
+}
+
+std::string event_bytes(double wall_time, std::optional<int64_t> step, int field, std::string_view content) {
+  std::string bytes;
+  pbf_writer message(bytes);
+  message.add_double(event::kWallTime, wall_time);
+  if (step && *step != 0) message.add_int64(event::kStep, *step);
+  message.add_bytes(static_cast<protozero::pbf_tag_type>(field), content.data(), content.size());
+  return bytes;
 }
 
 }  // namespace
@@ -79,7 +116,7 @@ void Summary::add_image(std::string_view tag, int height, int width, int channel
 
 EventFileWriter::EventFileWriter(const std::string& folder, FileSystem& files) {
   files.make_dirs(folder);
-  path_ = folder + "/" + unique_name();
+  path_ = folder + "/" + unique_name(folder, files);
   file_ = files.create(path_);
   write_event({}, event::kFileVersion, "brain.Event:2");
 }
@@ -87,12 +124,7 @@ EventFileWriter::EventFileWriter(const std::string& folder, FileSystem& files) {
 EventFileWriter::~EventFileWriter() = default;
 
 void EventFileWriter::write_event(std::optional<int64_t> step, int field, std::string_view content) {
-  std::string bytes;
-  pbf_writer message(bytes);
-  message.add_double(event::kWallTime, now());
-  if (step && *step != 0) message.add_int64(event::kStep, *step);
-  message.add_bytes(static_cast<protozero::pbf_tag_type>(field), content.data(), content.size());
-  std::string record = frame_record(bytes);
+  const std::string record = frame_record(event_bytes(now(), step, field, content));
   std::lock_guard lock(mutex_);
   file_->append(as_byte_span(record));
 }
@@ -102,14 +134,37 @@ void EventFileWriter::write(const Summary& summary, int64_t step) {
 }
 
 void EventFileWriter::write_session_start(int64_t step) {
-  std::string log;
-  pbf_writer(log).add_enum(kSessionLogStatus, kStatusStart);
-  write_event(step, event::kSessionLog, log);
+  write_event(step, event::kSessionLog, session_log(kStatusStart));
+}
+
+void EventFileWriter::write_session_stop() {
+  write_event({}, event::kSessionLog, session_log(kStatusStop));
 }
 
 void EventFileWriter::sync() {
   std::lock_guard lock(mutex_);
   file_->sync();
+}
+
+std::optional<bool> last_session_has_stopped(const std::string& folder, FileSystem& files) {
+  if (!files.exists(folder)) return std::nullopt;
+  const std::string name = last_name(folder, files);
+  if (name.empty()) return std::nullopt;
+  // All events of this kind have one length: that of their time is fixed.
+  const std::string wanted = event_bytes(0, {}, event::kSessionLog, session_log(kStatusStop));
+  const size_t time_end = 1 + sizeof(double), length = frame_record(wanted).size();
+  const std::string path = folder + "/" + name;
+  const auto file = files.open(path);
+  if (file->size() < length) return false;
+  std::vector<std::byte> tail(length);
+  file->read(file->size() - length, tail);
+  try {
+    const std::string_view event = parse_record(path, file->size() - length, tail);
+    return event.size() == wanted.size() &&
+           event.substr(time_end) == std::string_view(wanted).substr(time_end);
+  } catch (const DataError&) {
+    return false;  // the last record is another, or torn
+  }
 }
 
 }  // namespace belfry

@@ -30,8 +30,10 @@ class Summary {
 };
 
 /// Writes one event file that TensorBoard reads: `events.out.tfevents.<seconds>.<host>.<pid>.<n>`, a name
-/// that no other writer has. Every event goes to the system in one piece, so that a killed process leaves at
-/// most one partial record at the end, and never appends to an old file. Safe to use from several threads.
+/// that no other writer has. The seconds are those of the clock, or more where a file in the folder has more
+/// (of a host whose clock is ahead, of this second): TensorBoard reads the files by name, and this one last.
+/// Every event goes to the system in one piece, so that a killed process leaves at most one partial record at
+/// the end, and never appends to an old file. Safe to use from several threads.
 ///
 /// Every function throws DataError when the disk refuses. The record may then be half written: drop the
 /// writer and open a new one, which is a new file.
@@ -44,8 +46,11 @@ class EventFileWriter {
   const std::string& path() const { return path_; }
 
   void write(const Summary& summary, int64_t step);
-  /// Tells TensorBoard to forget what earlier runs in this folder wrote for `step` and later.
+  /// Tells TensorBoard to forget what earlier runs in this folder wrote for `step` and later. The very first
+  /// such event of a folder is passed over by some of its loaders.
   void write_session_start(int64_t step);
+  /// Says that the run has ended as it should, for `last_session_has_stopped`.
+  void write_session_stop();
 
   /// Makes everything written so far survive a loss of power. (The death of the process it survives anyway.)
   void sync();
@@ -57,5 +62,10 @@ class EventFileWriter {
   std::string path_;
   std::unique_ptr<WritableFile> file_;
 };
+
+/// Whether the last event of the last event file in `folder` is write_session_stop's; nullopt when there is
+/// no event file. False of a run that was killed, and of other programs' files.
+std::optional<bool> last_session_has_stopped(const std::string& folder,
+                                             FileSystem& files = FileSystem::posix());
 
 }  // namespace belfry

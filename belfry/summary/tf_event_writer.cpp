@@ -23,8 +23,27 @@ void TFEventWriter::setup_graph() {
 }
 
 void TFEventWriter::before_train() {
-  const int64_t step = trainer().global_step();
-  if (step > 0) attempt([&](EventFileWriter& file) { file.write_session_start(step + 1); });
+  start_ = trainer().global_step();
+  if (start_ > 0) attempt([](EventFileWriter&) {});
+}
+
+void TFEventWriter::open() {
+  const std::optional<bool> stopped =
+      has_started_ ? std::nullopt : last_session_has_stopped(log_dir_, *files_);
+  file_ = std::make_unique<EventFileWriter>(log_dir_, *files_);
+  if (has_started_) return;
+  const int64_t step = start_.value_or(trainer().global_step());
+  if (step == 0 && stopped == false) {
+    log_info(
+        "[TFEventWriter] an earlier run in {} was interrupted before its first checkpoint: TensorBoard shows "
+        "this one in its place.",
+        log_dir_);
+  }
+  if (step > 0 || stopped == false) {
+    // Twice: TensorBoard takes the first that it finds in a folder for the beginning of the first run.
+    for (int i = 0; i < 2; ++i) file_->write_session_start(step > 0 ? step + 1 : 0);
+  }
+  has_started_ = true;
 }
 
 void TFEventWriter::trigger() {
@@ -37,7 +56,12 @@ void TFEventWriter::trigger() {
 }
 
 void TFEventWriter::after_train() {
-  if (file_) attempt([](EventFileWriter& file) { file.sync(); });
+  if (file_) {
+    attempt([&](EventFileWriter& file) {
+      if (!trainer().failed()) file.write_session_stop();
+      file.sync();
+    });
+  }
   file_.reset();
 }
 
@@ -80,7 +104,7 @@ void TFEventWriter::put_image(const std::string& tag, const at::Tensor& images, 
 void TFEventWriter::attempt(const std::function<void(EventFileWriter&)>& action) {
   if (log_dir_.empty() || is_broken_) return;
   try {
-    if (!file_) file_ = std::make_unique<EventFileWriter>(log_dir_, *files_);
+    if (!file_) open();
     action(*file_);
   } catch (const DataError& e) {
     // What is in the file stays readable; its last record may be half written, so it takes no more.

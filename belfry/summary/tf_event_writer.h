@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "belfry/loop/monitor.h"
@@ -13,7 +14,9 @@ class FileSystem;
 
 /// Writes scalars, histograms and images for TensorBoard: one new event file per run, flushed each epoch.
 ///
-/// A run that resumes tells TensorBoard to forget what an earlier one showed beyond the step it resumes from.
+/// A run that resumes tells TensorBoard to forget what an earlier one showed beyond the step it resumes from,
+/// so that each tag's steps rise; so does one that starts at step 0 after a run in the same folder that was
+/// killed or failed, which had no checkpoint to go on from.
 ///
 /// A disk that fails, or a file that somebody removes, does not end training: there is one warning, what was
 /// written stays readable, and the next epoch tries again with a new file.
@@ -39,6 +42,7 @@ class TFEventWriter : public Monitor {
   void put_image(const std::string& tag, const at::Tensor& images, int64_t step) override;
 
  private:
+  void open();
   /// Does something with the open file; turns a failure of the disk into the one warning.
   void attempt(const std::function<void(EventFileWriter&)>& action);
   void warn_once(const std::string& problem);
@@ -48,6 +52,8 @@ class TFEventWriter : public Monitor {
   FileSystem* files_;
   bool is_broken_ = false;  ///< until the next epoch
   bool warned_ = false;
+  std::optional<int64_t> start_;  ///< the global step at which training began
+  bool has_started_ = false;      ///< TensorBoard was told to forget what is not of this run
 };
 
 }  // namespace belfry

@@ -145,5 +145,87 @@ TEST(TFEventWriter, WithoutAFolderItWarnsAndWritesNothing) {
   EXPECT_THAT(log.text(), HasSubstr("TFEventWriter writes nothing"));
 }
 
+/// Runs in one folder, one after the other, each of which ends as by a kill: "a" is put at each step, "b" at
+/// every second.
+class CrashingRuns {
+ public:
+  /// From `step`, where the last checkpoint is, up to `killed_at`; one that is not killed ends as it should.
+  void run(int64_t step, int64_t killed_at, bool is_killed = true) {
+    auto trainer = std::make_unique<TinyTrainer>();
+    AnySessionInit init;
+    if (step > 0) init = DictRestore({{"global_step", at::tensor(step)}});
+    struct Puts : Callback {
+      explicit Puts(int64_t end) : end(end) {}
+      std::string name() const override { return "Puts"; }
+      void trigger_step() override {
+        const int64_t now = trainer().global_step();
+        trainer().monitors().put_scalar("a", 1);
+        if (now % 2 == 0) trainer().monitors().put_scalar("b", 1);
+        if (now == end) throw std::runtime_error("killed");
+      }
+      int64_t end;
+    };
+    const auto train = [&] {
+      trainer->train({.callbacks = callbacks(Puts(is_killed ? killed_at : -1)),
+                      .monitors = {std::make_shared<TFEventWriter>()},
+                      .session_init = init,
+                      .loop = {.steps_per_epoch = killed_at - step, .max_epoch = 1},
+                      .log_dir = folder_.path()});
+    };
+    if (is_killed) {
+      EXPECT_THROW(train(), std::runtime_error);
+    } else {
+      train();
+    }
+  }
+
+  /// Every way to load them shows 1, 2, ..., `steps`.
+  void expect_steps(int64_t steps) {
+    std::string a = "a", b = "b";
+    for (int64_t step = 1; step <= steps; ++step) {
+      a += fmt::format(" {}", step);
+      if (step % 2 == 0) b += fmt::format(" {}", step);
+    }
+    const std::string shown = test::run_python("tests/summary/read_steps.py", {folder_.path()});
+    EXPECT_EQ(shown, fmt::format("plugin {0}\nplugin {1}\nolder {0}\nolder {1}\nprovider {0}\nprovider {1}\n",
+                                 a, b));
+  }
+
+  const std::string& folder() { return folder_.path(); }
+
+ private:
+  test::TempDir folder_;
+};
+
+TEST(TFEventWriter, StepsRiseAfterACrash) {
+  if (!test::python_available()) GTEST_SKIP() << test::kNoPython;
+  CrashingRuns runs;
+  runs.run(0, 11);
+  runs.run(6, 16, /*is_killed=*/false);
+  runs.expect_steps(16);
+}
+
+TEST(TFEventWriter, StepsRiseAfterManyCrashes) {
+  if (!test::python_available()) GTEST_SKIP() << test::kNoPython;
+  CrashingRuns runs;
+  runs.run(0, 5);   // before the first checkpoint
+  runs.run(0, 11);  // after one at 6
+  runs.run(6, 9);
+  runs.run(6, 14);
+  runs.run(12, 13);
+  runs.run(12, 20, /*is_killed=*/false);
+  runs.expect_steps(20);
+}
+
+TEST(TFEventWriter, StepsRiseAfterTheFilesOfAHostWhoseClockIsAhead) {
+  if (!test::python_available()) GTEST_SKIP() << test::kNoPython;
+  CrashingRuns runs;
+  runs.run(0, 11);
+  const std::string file = std::filesystem::directory_iterator(runs.folder())->path();
+  std::filesystem::rename(file, runs.folder() + "/events.out.tfevents.4102444800.ahead.1.0");
+  runs.run(6, 12, /*is_killed=*/false);
+  runs.expect_steps(12);
+}
+
 }  // namespace
 }  // namespace belfry
