@@ -129,7 +129,7 @@ DataParallelInferenceRunner::DataParallelInferenceRunner(Shared<InputSource> inp
                                                          std::vector<c10::Device> devices,
                                                          DataParallelInferenceRunnerOptions options)
     : InferenceRunnerBase(std::move(input), std::move(inferencers), towers_on(devices, options.tower_name),
-                          options.tower_func) {
+                          options.tower_func, options.batch_input) {
   if (devices.empty())
     throw UsageError("[DataParallelInferenceRunner] expected at least one device, got none");
 }

@@ -18,6 +18,9 @@ struct DataParallelInferenceRunnerOptions {
   size_t prefetch = 16;
   /// Default: the trainer's. Must outlive the training.
   TowerFunc* tower_func = nullptr;
+  /// The input of the tower whose first dimension is the number of samples in a batch; "": see
+  /// InferenceRunnerBase.
+  std::string batch_input = {};
 };
 
 /// Like InferenceRunner, with several batches at the same time: one worker thread for each of `devices`, one

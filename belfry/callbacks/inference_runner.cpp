@@ -13,7 +13,7 @@ InferenceRunner::InferenceRunner(AnyDataFlow dataflow, Inferencers inferencers,
 InferenceRunner::InferenceRunner(Shared<InputSource> input, Inferencers inferencers,
                                  InferenceRunnerOptions options)
     : InferenceRunnerBase(std::move(input), std::move(inferencers), {{options.tower_name, options.device}},
-                          options.tower_func) {}
+                          options.tower_func, options.batch_input) {}
 
 void InferenceRunner::run_batches(const UseValues& use) {
   while (const auto batch = next_batch(trainer().stop_token())) use(callables().front()(*batch));

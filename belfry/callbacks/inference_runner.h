@@ -17,6 +17,9 @@ struct InferenceRunnerOptions {
   size_t prefetch = 16;
   /// Default: the trainer's. Must outlive the training.
   TowerFunc* tower_func = nullptr;
+  /// The input of the tower whose first dimension is the number of samples in a batch; "": see
+  /// InferenceRunnerBase.
+  std::string batch_input = {};
 };
 
 /// Evaluates inferencers over a dataset at the end of each epoch (or when triggered), in a tower that does

@@ -1,7 +1,9 @@
 #include "belfry/callbacks/inference_runner_base.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -16,11 +18,13 @@
 namespace belfry {
 
 InferenceRunnerBase::InferenceRunnerBase(Shared<InputSource> input, Inferencers inferencers,
-                                         std::vector<Tower> towers, TowerFunc* tower_func)
+                                         std::vector<Tower> towers, TowerFunc* tower_func,
+                                         std::string batch_input)
     : input_(std::move(input)),
       inferencers_(std::move(inferencers)),
       towers_(std::move(towers)),
-      tower_func_(tower_func) {
+      tower_func_(tower_func),
+      batch_input_(std::move(batch_input)) {
   if (!input_) throw UsageError("[InferenceRunner] expected an input, got null");
 }
 
@@ -41,6 +45,7 @@ void InferenceRunnerBase::setup_graph() {
     throw UsageError(
         fmt::format("[{}] expected a tower function, in the options or the trainer's, got none", name()));
   }
+  choose_batch_inputs(function->signature());
   input_->setup(function->signature());
   std::set<std::string> built;
   for (const Tower& tower : towers_) {
@@ -48,6 +53,62 @@ void InferenceRunnerBase::setup_graph() {
   }
   for (const auto& inferencer : inferencers_) inferencer->setup_graph(trainer());
   for (const Tower& tower : towers_) fetches_.push_back(fetches_of(*function->find_tower(tower.name)));
+}
+
+void InferenceRunnerBase::choose_batch_inputs(const std::vector<TensorSpec>& signature) {
+  std::vector<std::string> dynamic, with_first;
+  std::set<int64_t> static_sizes;
+  for (const TensorSpec& spec : signature) {
+    if (spec.shape.empty()) continue;
+    with_first.push_back(spec.name);
+    if (spec.shape[0] == kDynamic) dynamic.push_back(spec.name);
+    static_sizes.insert(spec.shape[0]);
+  }
+  if (!batch_input_.empty()) {
+    if (std::find(with_first.begin(), with_first.end(), batch_input_) == with_first.end()) {
+      throw UsageError(
+          fmt::format("[{}] expected .batch_input to be an input with a first dimension ({}), got '{}'",
+                      name(), fmt::join(with_first, ", "), batch_input_));
+    }
+    batch_inputs_ = {batch_input_};
+  } else if (!dynamic.empty()) {
+    batch_inputs_ = dynamic;
+  } else if (static_sizes.size() == 1) {
+    batch_inputs_ = with_first;
+  }
+  counts_batches_ = batch_inputs_.empty();
+  if (!counts_batches_) {
+    log_info("[{}] Samples of a batch are counted by the first dimension of: {}", name(),
+             fmt::join(batch_inputs_, ", "));
+  } else {
+    log_warning("[{}] {}: each batch counts as one sample. Name the input that counts in .batch_input.",
+                name(),
+                with_first.empty() ? "No input has a first dimension"
+                                   : "The first dimensions of the inputs are fixed and differ");
+  }
+}
+
+int64_t InferenceRunnerBase::samples_in(const std::vector<int64_t>& sizes) {
+  if (batch_inputs_.empty()) return 1;
+  const bool agree = std::equal(sizes.begin() + 1, sizes.end(), sizes.begin());
+  if (evaluated_ == 0) counts_batches_ = !agree;
+  if (counts_batches_) {
+    if (!std::exchange(warned_, true)) {
+      log_warning(
+          "[{}] The inputs {} have first dimensions of {}: each batch counts as one sample. Name the input "
+          "that "
+          "counts in .batch_input.",
+          name(), fmt::join(batch_inputs_, ", "), fmt::join(sizes, ", "));
+    }
+    return 1;
+  }
+  if (!agree) {
+    throw UsageError(fmt::format(
+        "[{}] expected inputs with one first dimension ({}), as in the batches before, got {} in batch {}; "
+        "name the input that counts in .batch_input",
+        name(), fmt::join(batch_inputs_, ", "), fmt::join(sizes, ", "), evaluated_));
+  }
+  return sizes[0];
 }
 
 void InferenceRunnerBase::build_tower(const Tower& tower, TowerFunc& function) {
@@ -65,7 +126,8 @@ void InferenceRunnerBase::build_tower(const Tower& tower, TowerFunc& function) {
 }
 
 std::vector<Tensor> InferenceRunnerBase::fetches_of(const TowerTensorHandle& tower) const {
-  std::vector<Tensor> fetches = {tower.inputs().items().at(0).second};
+  std::vector<Tensor> fetches;
+  for (const std::string& input : batch_inputs_) fetches.push_back(tower.inputs()[input]);
   for (const auto& inferencer : inferencers_) {
     for (const std::string& fetch : inferencer->get_fetches()) fetches.push_back(tower.tensor(fetch));
   }
@@ -84,7 +146,7 @@ void InferenceRunnerBase::before_train() {
 void InferenceRunnerBase::trigger() {
   for (const auto& inferencer : inferencers_) inferencer->before_inference();
   input_->reset_state();
-  taken_ = 0;
+  taken_ = evaluated_ = 0;
   int64_t batches = 0;
   {
     TerminalBar bar(input_->size(), {.title = towers_.front().name});
@@ -115,8 +177,12 @@ std::optional<Datapoint> InferenceRunnerBase::next_batch(std::stop_token stop) {
 }
 
 void InferenceRunnerBase::give_to_inferencers(const std::vector<at::Tensor>& values) {
-  const int64_t batch_size = values[0].dim() == 0 ? 1 : values[0].size(0);
-  auto next = values.begin() + 1;
+  const auto inputs_end = values.begin() + static_cast<std::ptrdiff_t>(batch_inputs_.size());
+  std::vector<int64_t> sizes;
+  for (auto input = values.begin(); input != inputs_end; ++input) sizes.push_back(input->size(0));
+  const int64_t batch_size = samples_in(sizes);
+  ++evaluated_;
+  auto next = inputs_end;
   for (const auto& inferencer : inferencers_) {
     const auto end = next + static_cast<std::ptrdiff_t>(inferencer->get_fetches().size());
     inferencer->on_fetches({next, end}, batch_size);

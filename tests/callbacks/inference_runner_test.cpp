@@ -1,6 +1,7 @@
 #include "belfry/callbacks/inference_runner.h"
 
 #include <ATen/ops/arange.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -290,6 +291,95 @@ TEST_F(InferenceRunnerTest, MisuseIsExplained) {
   TinyTrainer without_towers;
   EXPECT_THROW(without_towers.train({.callbacks = callbacks(InferenceRunner(batches(), inferencers))}),
                UsageError);
+}
+
+/// As `model`, with other inputs than "x" that it does not need.
+struct SamplesTest : testing::Test {
+  /// The mean loss over `batches`, of which the component "x" is number `x`, evaluated by both runners.
+  void evaluate(const std::vector<TensorSpec>& signature, const std::vector<Datapoint>& batches,
+                const std::string& batch_input = "") {
+    for (const bool parallel : {false, true}) {
+      TinyTrainer trainer;
+      trainer.set_tower_func(model, signature);
+      const Inferencers inferencers = {ScalarStats("loss")};
+      Callbacks list = callbacks(AtEpochEnd([](Trainer& t) {
+        t.session().set_value(Variable(t.graph().find_variable("scale")), at::scalar_tensor(1, at::kLong));
+      }));
+      if (parallel) {
+        list.push_back(std::make_shared<DataParallelInferenceRunner>(
+            DataFromList(batches), inferencers, std::vector<c10::Device>(2, c10::kCPU),
+            DataParallelInferenceRunnerOptions{.batch_input = batch_input}));
+      } else {
+        list.push_back(std::make_shared<InferenceRunner>(DataFromList(batches), inferencers,
+                                                         InferenceRunnerOptions{.batch_input = batch_input}));
+      }
+      trainer.train({.callbacks = list, .loop = {.steps_per_epoch = 1, .max_epoch = 1}});
+      losses.push_back(trainer.monitors().get_latest("validation_loss").value().value);
+    }
+  }
+
+  static at::Tensor batch(int64_t size, double value) { return at::full({size}, value); }
+  static at::Tensor scalar(double value) { return at::scalar_tensor(value); }
+
+  test::LogLines log;
+  std::vector<double> losses;
+};
+
+TEST_F(SamplesTest, AScalarBeforeTheBatchDoesNotCountThem) {
+  evaluate({{"rate", {}, kFloat32}, {"x", {kDynamic}, kFloat32}},
+           {{scalar(9), batch(32, 1)}, {scalar(9), batch(32, 2)}, {scalar(9), batch(1, 99)}});
+  const double expected = (32 * 1 + 32 * 2 + 99) / 65.;
+  EXPECT_THAT(losses, testing::Each(testing::DoubleEq(expected)));
+  EXPECT_THAT(log.text(), HasSubstr("counted by the first dimension of: x"));
+}
+
+TEST_F(SamplesTest, AnInputOfFixedShapeDoesNotCountThem) {
+  evaluate({{"anchors", {7}, kFloat32}, {"x", {kDynamic}, kFloat32}},
+           {{batch(7, 0), batch(3, 1)}, {batch(7, 0), batch(1, 9)}});
+  EXPECT_THAT(losses, testing::Each(testing::DoubleEq((3 * 1 + 9) / 4.)));
+}
+
+TEST_F(SamplesTest, WhereTheyDisagreeEachBatchCountsOnceAndTheLogSaysSo) {
+  evaluate({{"image", {kDynamic}, kFloat32}, {"x", {kDynamic}, kFloat32}},
+           {{batch(800, 0), batch(3, 1)}, {batch(600, 0), batch(1, 9)}});
+  EXPECT_THAT(losses, testing::Each(testing::DoubleEq((1 + 9) / 2.)));
+  EXPECT_THAT(log.text(),
+              HasSubstr("image, x have first dimensions of 800, 3: each batch counts as one sample"));
+}
+
+TEST_F(SamplesTest, WhereTheyDisagreeOneMayBeNamed) {
+  evaluate({{"image", {kDynamic}, kFloat32}, {"x", {kDynamic}, kFloat32}},
+           {{batch(800, 0), batch(3, 1)}, {batch(600, 0), batch(1, 9)}}, "x");
+  EXPECT_THAT(losses, testing::Each(testing::DoubleEq((3 * 1 + 9) / 4.)));
+}
+
+TEST_F(SamplesTest, WhereTheyDisagreeOnlyLaterIsAnError) {
+  const std::vector<TensorSpec> signature = {{"image", {kDynamic}, kFloat32}, {"x", {kDynamic}, kFloat32}};
+  const std::vector<Datapoint> data = {{batch(3, 0), batch(3, 1)}, {batch(6, 0), batch(1, 9)}};
+  try {
+    evaluate(signature, data);
+    ADD_FAILURE() << "expected a UsageError";
+  } catch (const UsageError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("(image, x), as in the batches before, got 6, 1 in batch 1"));
+  }
+}
+
+TEST_F(SamplesTest, WithoutAnyEachBatchCountsOnceAndTheLogSaysSo) {
+  evaluate({{"x", {}, kFloat32}}, {{scalar(1)}, {scalar(4)}});
+  EXPECT_THAT(losses, testing::Each(testing::DoubleEq(2.5)));
+  EXPECT_THAT(log.text(), HasSubstr("No input has a first dimension: each batch counts as one sample"));
+}
+
+TEST_F(SamplesTest, ABatchInputThatIsNoneIsAnError) {
+  for (const char* name : {"rate", "typo"}) {
+    try {
+      evaluate({{"rate", {}, kFloat32}, {"x", {kDynamic}, kFloat32}}, {{scalar(9), batch(2, 1)}}, name);
+      ADD_FAILURE() << "expected a UsageError";
+    } catch (const UsageError& e) {
+      EXPECT_THAT(e.what(),
+                  HasSubstr("an input with a first dimension (x), got '" + std::string(name) + "'"));
+    }
+  }
 }
 
 }  // namespace
