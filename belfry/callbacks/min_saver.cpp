@@ -1,10 +1,15 @@
 #include "belfry/callbacks/min_saver.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <numeric>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
@@ -15,6 +20,24 @@
 #include "belfry/summary/json_writer.h"
 
 namespace belfry {
+namespace {
+
+/// How many letters have to be put in, left out or changed to make one of the other (Levenshtein).
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i + 1);
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t changed = diagonal + (a[i] != b[j]);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
 
 MinSaver::MinSaver(std::string monitor_stat, MinSaverOptions options)
     : MinSaver(std::move(monitor_stat), std::move(options), /*maximum=*/false) {}
@@ -59,6 +82,12 @@ std::optional<double> MinSaver::value_of_copy() const {
 
 void MinSaver::trigger() {
   const auto latest = trainer().monitors().get_latest(monitor_stat_);
+  if (!latest && !std::exchange(missed_, true)) {
+    log_warning(
+        "{} Is it misspelt, or put later, by a callback after this one or by one that is triggered less "
+        "often?",
+        missing_text());
+  }
   if (!latest || !is_better(latest->value)) return;
   const char* extreme = maximum_ ? "maximum" : "minimum";
   try {
@@ -78,6 +107,24 @@ void MinSaver::trigger() {
   }
   best_ = latest->value;
   log_info("Model at global_step={} with {} {}={:.5g} saved.", latest->step, extreme, monitor_stat_, *best_);
+}
+
+void MinSaver::after_train() {
+  if (missed_ && !trainer().monitors().get_latest(monitor_stat_))
+    log_error("{} Nothing was saved.", missing_text());
+}
+
+std::string MinSaver::missing_text() const {
+  std::vector<std::pair<size_t, std::string>> near;
+  for (const std::string& tag : trainer().monitors().tags())
+    near.emplace_back(edit_distance(tag, monitor_stat_), tag);
+  std::sort(near.begin(), near.end());
+  if (near.size() > 5) near.resize(5);
+  std::vector<std::string> names;
+  for (const auto& [distance, tag] : near) names.push_back("'" + tag + "'");
+  return fmt::format(
+      "[{}] expected a statistic '{}', which nobody has put so far; closest: {}.", name(), monitor_stat_,
+      names.empty() ? "none, there are no statistics" : fmt::format("{}", fmt::join(names, ", ")));
 }
 
 void MinSaver::check_model_saver() const {

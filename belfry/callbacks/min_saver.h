@@ -21,7 +21,10 @@ struct MinSaverOptions {
 ///
 /// Only the checkpoint of the very step that the statistic belongs to is copied: where the newest is another
 /// one, or there is none yet, a warning says so and the best value stays what it was. The copy is replaced in
-/// one step. A resumed run takes the best value from what stats.json, in the trainer's log_dir, has for the
+/// one step. Where nobody has put a value under that name when it is triggered first, a warning names those
+/// that there are and come close; an error in the log says so after a training without any.
+///
+/// A resumed run takes the best value from what stats.json, in the trainer's log_dir, has for the
 /// step of the copy. A NaN is never the best.
 class MinSaver : public Triggerable {
  public:
@@ -33,12 +36,15 @@ class MinSaver : public Triggerable {
   void before_train() override;
   /// Throws UsageError when the folder has no checkpoint, and no ModelSaver that saves there.
   void trigger() override;
+  void after_train() override;
 
  protected:
   MinSaver(std::string monitor_stat, MinSaverOptions options, bool maximum);
 
  private:
   bool is_better(double value) const;
+  /// Says in the log that the statistic has no value.
+  std::string missing_text() const;
   /// The value that belongs to the copy of an earlier run; none when there is no copy from before this step.
   std::optional<double> value_of_copy() const;
   void check_model_saver() const;
@@ -48,6 +54,7 @@ class MinSaver : public Triggerable {
   MinSaverOptions options_;
   bool maximum_;
   std::optional<double> best_;
+  bool missed_ = false;
 };
 
 /// As MinSaver, for the largest value.

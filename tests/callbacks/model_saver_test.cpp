@@ -223,5 +223,20 @@ TEST_F(SaverTest, ModelSaverNeedsAFolder) {
   EXPECT_THROW(other.train({.callbacks = callbacks(MinSaver("val-error"))}), UsageError);
 }
 
+TEST_F(SaverTest, AMisspeltStatisticIsNamedWithThoseThatComeClose) {
+  train(callbacks(ModelSaver(), put({1, 2, 3}), MinSaver("val-eror")), 3);
+  const std::string missing =
+      "[MinSaver] expected a statistic 'val-eror', which nobody has put so far; closest: 'val-error'.";
+  EXPECT_THAT(log.lines(), testing::Contains(HasSubstr(missing + " Is it misspelt")).Times(1));
+  EXPECT_THAT(log.lines(), testing::Contains(HasSubstr(missing + " Nothing was saved")).Times(1));
+}
+
+TEST_F(SaverTest, AStatisticThatComesLaterIsNoError) {
+  auto every_second = PeriodicTrigger(put({1, 2}), {.every_k_epochs = 2});
+  train(callbacks(ModelSaver(), every_second, MaxSaver("val-error")), 2);
+  EXPECT_EQ(step_of("max-val-error"), 4);
+  EXPECT_THAT(log.text(), Not(HasSubstr("Nothing was saved")));
+}
+
 }  // namespace
 }  // namespace belfry
