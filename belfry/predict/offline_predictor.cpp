@@ -1,12 +1,16 @@
 #include "belfry/predict/offline_predictor.h"
 
+#include <fmt/format.h>
+
 #include <optional>
 #include <utility>
 
 #include "belfry/base/error.h"
 #include "belfry/compile/online_predictor.h"
+#include "belfry/graph/collection.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/node.h"
+#include "belfry/graph/variable.h"
 
 namespace belfry {
 namespace {
@@ -56,8 +60,22 @@ struct OfflinePredictor::Engine {
     graph.finalize();
     session.emplace(graph);
     session->initialize_variables();
-    config.session_init.init(*session);
+    restore(config);
     predictor.emplace(*session, input_tensors, output_tensors, inputs, config.outputs, config.compile);
+  }
+
+  void restore(const PredictConfig& config) {
+    const std::vector<Variable> variables = variables_in(graph, kGlobalVariables);
+    if (!config.session_init || variables.empty() || config.allow_initial_values)
+      return config.session_init.init(*session);
+    const Callable any = session->make_callable({}, {variables.front()});
+    const uint64_t before = any.version();
+    config.session_init.init(*session);
+    if (any.version() != before) return;
+    throw UsageError(fmt::format(
+        "[OfflinePredictor] expected session_init to set variables, got none of {} set ('{}', ...): the "
+        "file may be of another model; .allow_initial_values = true predicts all the same",
+        variables.size(), variables.front().name()));
   }
 
   Graph graph;

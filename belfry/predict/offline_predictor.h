@@ -19,6 +19,9 @@ struct PredictConfig {
   AnyModel model = {};
   /// Where the variables' values come from; nothing: their initial values.
   AnySessionInit session_init = {};
+  /// Whether a session_init that sets none of the variables may pass: a file whose names are all others, an
+  /// empty path. Predictions then are those of initial values, which mean nothing.
+  bool allow_initial_values = false;
   /// Names of tensors to feed: inputs of the signature, or any other tensor of the tower. Empty: every input
   /// of the signature.
   std::vector<std::string> inputs = {};
@@ -37,7 +40,8 @@ struct PredictConfig {
 class OfflinePredictor : public Predictor {
  public:
   /// Builds the graph and initialises its session. Throws UsageError when the config is incomplete, names an
-  /// unknown tensor, or leaves out an input that an output needs; and what session_init throws. The model is
+  /// unknown tensor, or leaves out an input that an output needs, or when
+  /// session_init set no variable (allow_initial_values); and what session_init throws. The model is
   /// not used afterwards.
   explicit OfflinePredictor(const PredictConfig& config);
 

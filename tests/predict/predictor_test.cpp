@@ -211,5 +211,18 @@ TEST_F(PredictorTest, ADatasetsErrorsEndThePass) {
   EXPECT_THROW(stopped.for_each([](auto) { throw std::runtime_error("enough"); }), std::runtime_error);
 }
 
+TEST_F(PredictorTest, ASessionInitThatSetsNothingIsAnErrorUnlessAsked) {
+  PredictConfig wanted = config();
+  wanted.session_init = DictRestore({{"of/another/model", kWeights}});
+  EXPECT_THAT(
+      message_of([&] { OfflinePredictor any(wanted); }),
+      HasSubstr("[OfflinePredictor] expected session_init to set variables, got none of 1 set ('W', ...)"));
+  wanted.session_init = SmartInit("");
+  EXPECT_THAT(message_of([&] { OfflinePredictor any(wanted); }),
+              HasSubstr("expected session_init to set variables"));
+  wanted.allow_initial_values = true;
+  EXPECT_NO_THROW(OfflinePredictor any(wanted));
+}
+
 }  // namespace
 }  // namespace belfry
