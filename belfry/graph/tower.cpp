@@ -110,7 +110,16 @@ Tensor TowerTensorHandle::tensor(const std::string& name) const {
   for (const std::string& candidate : {scoped, internal::join_scope(variable_scope_, name), name}) {
     if (const Tensor found = graph_->find_tensor(candidate)) return usable_here(found);
   }
-  return graph_->tensor(scoped);
+  try {
+    return graph_->tensor(scoped);
+  } catch (const UsageError& e) {
+    // The graph's own nodes may be far from what a caller of a tower function knows: the inputs' names.
+    std::vector<std::string> inputs;
+    for (const auto& [key, tensor] : inputs_.items()) {
+      if (tensor.defined()) inputs.push_back(key);
+    }
+    throw UsageError(fmt::format("{}; inputs of the tower: {}", e.what(), fmt::join(inputs, ", ")));
+  }
 }
 
 Variable TowerTensorHandle::variable(const std::string& name) const {
