@@ -22,6 +22,7 @@
 #include "belfry/optim/adam.h"
 #include "belfry/summary/json_writer.h"
 #include "belfry/summary/summary.h"
+#include "tests/support/python.h"
 #include "tests/train/launch_fixture.h"
 
 namespace belfry::test {
@@ -192,6 +193,16 @@ TEST_F(ResumeTest, TheStateIsKeptAndRemovedWithItsCheckpoint) {
   EXPECT_EQ(state.steps_done, 3);
   EXPECT_EQ(state.data->pass, 2);
   EXPECT_EQ(state.data->index, 3);
+}
+
+TEST_F(ResumeTest, TensorFlowAndTensorpackReadTheCheckpointBesideIt) {
+  if (!python_available()) GTEST_SKIP() << kNoPython;
+  TrainConfig wanted = config(2);
+  wanted.callbacks = callbacks(ModelSaver());
+  launch_train_with_config(wanted, trainer);
+  ASSERT_TRUE(read_training_state(folder / "log/model-6"));
+  const std::string shown = run_python("tests/train/read_checkpoint.py", {folder / "log"});
+  EXPECT_EQ(shown, "tensorflow model-6 6 3\ntensorpack model-6 6 3\n");
 }
 
 TEST_F(ResumeTest, ADamagedStateIsALineInTheLog) {
