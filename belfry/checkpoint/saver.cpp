@@ -117,16 +117,14 @@ std::string Saver::save(Session& session, const std::string& path_prefix, SaveOp
 
   const bool is_new = !options_.files->exists(path + ".index");
   try {
+    // First, so that every complete checkpoint has its state, whenever the process is killed.
+    if (options.training) write_training_state(path, *options.training, *options_.files);
     write(session, path);
     // One of an earlier save of this step would be that of another training.
     const std::string state_path = path + kTrainingStateSuffix;
-    if (options.training) {
-      write_training_state(path, *options.training, *options_.files);
-    } else if (options_.files->exists(state_path)) {
-      options_.files->remove(state_path);
-    }
+    if (!options.training && options_.files->exists(state_path)) options_.files->remove(state_path);
     history.add(entry, now_in_seconds(), {options_.max_to_keep, options_.keep_checkpoint_every_n_hours});
-  } catch (const DataError&) {
+  } catch (...) {
     if (is_new) history.discard(entry);
     throw;
   }

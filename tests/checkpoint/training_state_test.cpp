@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "belfry/base/error.h"
 #include "belfry/checkpoint/checkpoint_files.h"
 #include "belfry/checkpoint/saver.h"
@@ -100,6 +102,14 @@ TEST_F(SaverWithState, WhateverCheckpointIsListedHasItsState) {
     EXPECT_EQ(states, static_cast<int>(checkpoints_in("log", "model", disk).size())) << fail_at;
     if (!failed) break;
   }
+}
+
+TEST_F(SaverWithState, WeightsThatAreNotSavedLeaveNoState) {
+  get_variable("W", {1});
+  session.set_value(Variable(graph.find_variable("W")), at::full({1}, NAN));
+  Saver saver({.files = &disk});
+  EXPECT_THROW(save(saver, 1), NotFiniteError);
+  EXPECT_FALSE(read_training_state("log/model-1", disk));
 }
 
 TEST_F(SaverWithState, SavingAStepAgainWithoutAStateRemovesTheOldOne) {
