@@ -112,6 +112,7 @@
 #include "belfry/optim/adam.h"
 #include "belfry/optim/gradient_descent.h"
 #include "belfry/optim/gradient_processor.h"
+#include "belfry/optim/learning_rate_multipliers.h"
 #include "belfry/optim/momentum.h"
 #include "belfry/optim/optimizer.h"
 #include "belfry/optim/variable_optimizer.h"

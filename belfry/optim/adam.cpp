@@ -18,7 +18,9 @@ namespace belfry {
 namespace {
 
 void check_adam(at::TensorList variables, at::TensorList m, at::TensorList v, const at::Tensor&,
-                const at::Tensor&, at::TensorList gradients, const at::Tensor&, double, double, double) {
+                const at::Tensor&, at::TensorList gradients, const at::Tensor&, double, double, double,
+                at::ArrayRef<double> multipliers) {
+  internal::check_multipliers(variables, multipliers);
   internal::check_like_variables(variables, m, "first moments");
   internal::check_like_variables(variables, v, "second moments");
   internal::check_like_variables(variables, gradients, "gradients");
@@ -26,7 +28,7 @@ void check_adam(at::TensorList variables, at::TensorList m, at::TensorList v, co
 
 void apply_adam(at::TensorList variables, at::TensorList m, at::TensorList v, const at::Tensor& beta1_power,
                 const at::Tensor& beta2_power, at::TensorList gradients, const at::Tensor& learning_rate,
-                double beta1, double beta2, double epsilon) {
+                double beta1, double beta2, double epsilon, at::ArrayRef<double> multipliers) {
   const auto fitted = internal::in_layout_of(variables, gradients);
   const double rate = learning_rate.item<double>() * std::sqrt(1 - beta2_power.item<double>()) /
                       (1 - beta1_power.item<double>());
@@ -34,9 +36,15 @@ void apply_adam(at::TensorList variables, at::TensorList m, at::TensorList v, co
   // no bias to correct, so what is left of its formula is TensorFlow's with the corrected rate.
   const at::Tensor step =
       at::full({}, std::numeric_limits<float>::infinity(), variables[0].options().dtype(at::kFloat));
-  at::_fused_adam_(variables, fitted, m, v, /*max_exp_avg_sqs=*/{},
-                   std::vector<at::Tensor>(variables.size(), step), rate, beta1, beta2, /*weight_decay=*/0,
-                   epsilon, /*amsgrad=*/false, /*maximize=*/false);
+  internal::for_each_rate(
+      rate, multipliers,
+      [&](double its_rate, at::TensorList its_variables, at::TensorList its_gradients, at::TensorList its_m,
+          at::TensorList its_v) {
+        at::_fused_adam_(its_variables, its_gradients, its_m, its_v, /*max_exp_avg_sqs=*/{},
+                         std::vector<at::Tensor>(its_variables.size(), step), its_rate, beta1, beta2,
+                         /*weight_decay=*/0, epsilon, /*amsgrad=*/false, /*maximize=*/false);
+      },
+      variables, fitted, m, v);
   beta1_power.mul_(beta1);
   beta2_power.mul_(beta2);
 }
@@ -52,7 +60,7 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
   m.def(
       "apply_adam(Tensor(a!)[] variables, Tensor(b!)[] m, Tensor(c!)[] v, Tensor(d!) beta1_power, "
       "Tensor(e!) beta2_power, Tensor[] gradients, Tensor learning_rate, float beta1, float beta2, "
-      "float epsilon) -> ()");
+      "float epsilon, float[] multipliers=[]) -> ()");
 }
 TORCH_LIBRARY_IMPL(belfry, CompositeExplicitAutograd, m) {
   m.impl("apply_adam", apply_adam);
@@ -89,7 +97,8 @@ Tensor Adam::update(const std::vector<Variable>& variables, const std::vector<Te
             {"learning_rate", options_.learning_rate.tensor(name + "/learning_rate")},
             {"beta1", as_float32(options_.beta1)},
             {"beta2", as_float32(options_.beta2)},
-            {"epsilon", as_float32(options_.epsilon)}},
+            {"epsilon", as_float32(options_.epsilon)},
+            {"multipliers", options_.learning_rate_multipliers.of(variables)}},
            name)
       .output();
 }

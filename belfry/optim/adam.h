@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "belfry/optim/learning_rate_multipliers.h"
 #include "belfry/optim/variable_optimizer.h"
 
 namespace belfry {
@@ -12,6 +13,7 @@ struct AdamOptions {
   double beta1 = 0.9;    ///< in [0, 1)
   double beta2 = 0.999;  ///< in [0, 1)
   double epsilon = 1e-8;
+  LearningRateMultipliers learning_rate_multipliers = {};
 };
 
 /// TensorFlow's Adam. At step t: m = beta1 m + (1 - beta1) gradient; v = beta2 v + (1 - beta2) gradient^2;

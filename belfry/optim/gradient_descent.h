@@ -3,12 +3,14 @@
 #include <string>
 #include <vector>
 
+#include "belfry/optim/learning_rate_multipliers.h"
 #include "belfry/optim/variable_optimizer.h"
 
 namespace belfry {
 
 struct GradientDescentOptions {
   LearningRate learning_rate = 0.01;
+  LearningRateMultipliers learning_rate_multipliers = {};
 };
 
 /// variable -= learning_rate * gradient

@@ -63,8 +63,10 @@ class MapGradient : public GradientProcessor {
 };
 
 /// Multiplies gradients by the number beside the first pattern (ECMAScript) that matches the variable's whole
-/// name; 0 freezes it. `ScaleGradient({{".*/b", 2.0}, {"layer0/.*", 0.0}})` doubles the learning rate of
-/// biases, and freezes layer0.
+/// name; 0 freezes it. `ScaleGradient({{".*/b", 2.0}, {"layer0/.*", 0.0}})` doubles the gradients of biases,
+/// and freezes layer0. With gradient descent and momentum that doubles their learning rate too. Adam divides
+/// by the size of past gradients, and takes the same steps as before: LearningRateMultipliers changes those
+/// of every optimizer.
 class ScaleGradient : public MapGradient {
  public:
   using Multipliers = std::vector<std::pair<std::string, double>>;

@@ -14,18 +14,30 @@ namespace belfry {
 namespace {
 
 void check_momentum(at::TensorList variables, at::TensorList accumulators, at::TensorList gradients,
-                    const at::Tensor&, double, bool) {
+                    const at::Tensor&, double, bool, at::ArrayRef<double> multipliers) {
+  internal::check_multipliers(variables, multipliers);
   internal::check_like_variables(variables, accumulators, "accumulators");
   internal::check_like_variables(variables, gradients, "gradients");
 }
 
 void apply_momentum(at::TensorList variables, at::TensorList accumulators, at::TensorList gradients,
-                    const at::Tensor& learning_rate, double momentum, bool use_nesterov) {
+                    const at::Tensor& learning_rate, double momentum, bool use_nesterov,
+                    at::ArrayRef<double> multipliers) {
   const auto fitted = internal::in_layout_of(variables, gradients);
   // As accumulators start with zeros, no step is the first: PyTorch's formula is then TensorFlow's, the
   // learning rate multiplying the accumulator rather than the gradient in both.
-  at::_fused_sgd_(variables, fitted, accumulators, /*weight_decay=*/0, momentum, learning_rate.item<double>(),
-                  /*dampening=*/0, use_nesterov, /*maximize=*/false, /*is_first_step=*/false);
+  internal::for_each_rate(
+      learning_rate.item<double>(), multipliers,
+      [&](double rate, at::TensorList its_variables, at::TensorList its_gradients,
+          at::TensorList its_accumulators) {
+        const bool accumulates = momentum != 0;
+        at::_fused_sgd_(its_variables, its_gradients, accumulates ? its_accumulators : at::TensorList(),
+                        /*weight_decay=*/0, momentum, rate, /*dampening=*/0, accumulates && use_nesterov,
+                        /*maximize=*/false, /*is_first_step=*/false);
+      },
+      variables, fitted, accumulators);
+  // PyTorch's kernel takes no accumulators then, and they hold the last gradient.
+  for (size_t i = 0; momentum == 0 && i < fitted.size(); ++i) accumulators[i].copy_(fitted[i]);
 }
 
 }  // namespace
@@ -33,7 +45,7 @@ void apply_momentum(at::TensorList variables, at::TensorList accumulators, at::T
 TORCH_LIBRARY_FRAGMENT(belfry, m) {
   m.def(
       "apply_momentum(Tensor(a!)[] variables, Tensor(b!)[] accumulators, Tensor[] gradients, "
-      "Tensor learning_rate, float momentum, bool use_nesterov) -> ()");
+      "Tensor learning_rate, float momentum, bool use_nesterov, float[] multipliers=[]) -> ()");
 }
 TORCH_LIBRARY_IMPL(belfry, CompositeExplicitAutograd, m) {
   m.impl("apply_momentum", apply_momentum);
@@ -57,7 +69,8 @@ Tensor Momentum::update(const std::vector<Variable>& variables, const std::vecto
             {"gradients", gradients},
             {"learning_rate", options_.learning_rate.tensor(name + "/learning_rate")},
             {"momentum", options_.momentum},
-            {"use_nesterov", options_.use_nesterov}},
+            {"use_nesterov", options_.use_nesterov},
+            {"multipliers", options_.learning_rate_multipliers.of(variables)}},
            name)
       .output();
 }

@@ -48,6 +48,8 @@ CASES = {
     "gradient_descent": lambda rate: tf1.train.GradientDescentOptimizer(rate),
     "momentum": lambda rate: tf1.train.MomentumOptimizer(rate, 0.9),
     "nesterov": lambda rate: tf1.train.MomentumOptimizer(rate, 0.9, use_nesterov=True),
+    "momentum_of_0": lambda rate: tf1.train.MomentumOptimizer(rate, 0.0),
+    "nesterov_of_0": lambda rate: tf1.train.MomentumOptimizer(rate, 0.0, use_nesterov=True),
     "adam": lambda rate: tf1.train.AdamOptimizer(rate),
     "adam_large_epsilon": lambda rate: tf1.train.AdamOptimizer(rate, beta1=0.5, beta2=0.9, epsilon=0.1),
 }

@@ -8,6 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "belfry/base/error.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/node.h"
@@ -123,6 +125,17 @@ INSTANTIATE_TEST_SUITE_P(
                    MomentumOptions{.learning_rate = rate, .use_nesterov = true});
              },
              &test::k_nesterov},
+        Case{"momentum_of_0",
+             [](const Variable& rate) {
+               return std::make_unique<Momentum>(MomentumOptions{.learning_rate = rate, .momentum = 0});
+             },
+             &test::k_momentum_of_0},
+        Case{"nesterov_of_0",
+             [](const Variable& rate) {
+               return std::make_unique<Momentum>(
+                   MomentumOptions{.learning_rate = rate, .momentum = 0, .use_nesterov = true});
+             },
+             &test::k_nesterov_of_0},
         Case{"adam",
              [](const Variable& rate) { return std::make_unique<Adam>(AdamOptions{.learning_rate = rate}); },
              &test::k_adam},
@@ -133,6 +146,77 @@ INSTANTIATE_TEST_SUITE_P(
              },
              &test::k_adam_large_epsilon}),
     [](const auto& info) { return std::string(info.param.name); });
+
+TEST_F(OptimizerTest, AccumulatorsOfMomentum0HoldTheLastGradient) {
+  build_problem();
+  Momentum optimizer({.learning_rate = 0.1, .momentum = 0});
+  const auto pairs = optimizer.compute_gradients(loss);
+  const Tensor train = optimizer.apply_gradients(pairs);
+  Session session(graph);
+  session.initialize_variables();
+  const at::Tensor gradient = session.run(pairs[0].gradient);
+  session.run(train);
+  EXPECT_TRUE(session.value(optimizer.slot(pairs[0].variable, "momentum")).equal(gradient));
+}
+
+/// Values of `variable` over steps of an optimizer of a graph of its own.
+class MultiplierTest : public testing::TestWithParam<const char*> {
+ protected:
+  template <typename Options>
+  static Options with(Options options, double rate, const LearningRateMultipliers& multipliers) {
+    options.learning_rate = rate;
+    options.learning_rate_multipliers = multipliers;
+    return options;
+  }
+  static std::unique_ptr<Optimizer> make(double rate, const LearningRateMultipliers& multipliers) {
+    const std::string kind = GetParam();
+    if (kind == "adam") return std::make_unique<Adam>(with(AdamOptions(), rate, multipliers));
+    if (kind == "momentum") return std::make_unique<Momentum>(with(MomentumOptions(), rate, multipliers));
+    return std::make_unique<GradientDescent>(with(GradientDescentOptions(), rate, multipliers));
+  }
+  static at::Tensor trained(double rate, const LearningRateMultipliers& multipliers,
+                            const std::string& variable) {
+    Graph graph;
+    GraphScope as_default(graph);
+    std::vector<Tensor> losses;
+    for (const char* name : {"conv/W", "conv/b", "fc/b", "fc/W"}) {
+      const Variable v = get_variable(name, {3}, {.initializer = constant_initializer(ramp({3}, 1, 0.5))});
+      losses.push_back(sum(square(v - 2.0) * 0.3));
+    }
+    const Tensor train = make(rate, multipliers)->minimize(add_n(losses));
+    Session session(graph);
+    session.initialize_variables();
+    for (int i = 0; i < 5; ++i) session.run(train);
+    return session.value(Variable(graph.find_variable(variable)));
+  }
+};
+
+TEST_P(MultiplierTest, AVariableMovesAsWithThatMultipleOfTheRate) {
+  const LearningRateMultipliers multipliers = {{"fc/.*", 0.0}, {".*/b", 2.0}};
+  EXPECT_TRUE(trained(0.01, multipliers, "conv/b").equal(trained(0.02, {}, "conv/b")));
+  EXPECT_TRUE(trained(0.01, multipliers, "conv/W").equal(trained(0.01, {}, "conv/W")));
+  EXPECT_TRUE(trained(0.01, multipliers, "fc/b").equal(ramp({3}, 1, 0.5)));
+  EXPECT_FALSE(trained(0.01, {}, "fc/b").equal(ramp({3}, 1, 0.5)));
+}
+
+INSTANTIATE_TEST_SUITE_P(, MultiplierTest, testing::Values("gradient_descent", "momentum", "adam"));
+
+TEST(LearningRateMultipliers, AreCheckedWhereWritten) {
+  EXPECT_THROW(LearningRateMultipliers({{"(", 1.0}}), UsageError);
+  EXPECT_THROW(LearningRateMultipliers({{"W", -1.0}}), UsageError);
+  EXPECT_THROW(LearningRateMultipliers({{"W", std::numeric_limits<double>::infinity()}}), UsageError);
+  EXPECT_THROW(LearningRateMultipliers({{"W", std::numeric_limits<double>::quiet_NaN()}}), UsageError);
+}
+
+TEST_F(OptimizerTest, ACostOfNoVariableIsNamed) {
+  build_problem();
+  try {
+    GradientDescent({}).apply_gradients({});
+    ADD_FAILURE() << "took no gradients";
+  } catch (const UsageError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("the cost depends on no trainable variable"));
+  }
+}
 
 TEST_F(OptimizerTest, SlotsAreNotTrainedAndKeepTheMemoryOrderOfTheirVariables) {
   build_problem();

@@ -33,6 +33,12 @@ void check_like_variables(at::TensorList variables, at::TensorList others, const
   }
 }
 
+void check_multipliers(at::TensorList variables, at::ArrayRef<double> multipliers) {
+  if (!multipliers.empty() && multipliers.size() != variables.size()) {
+    throw UsageError(fmt::format("expected {} multipliers, got {}", variables.size(), multipliers.size()));
+  }
+}
+
 std::vector<at::Tensor> in_layout_of(at::TensorList variables, at::TensorList gradients) {
   std::vector<at::Tensor> result(gradients.begin(), gradients.end());
   for (size_t i = 0; i < result.size(); ++i) {
