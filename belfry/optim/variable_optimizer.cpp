@@ -38,9 +38,17 @@ Tensor VariableOptimizer::apply_gradients(const GradientsAndVariables& gradients
     variables.push_back(variable);
     present.push_back(gradient);
   }
+  if (gradients.empty()) {
+    throw UsageError(
+        fmt::format("[{}] expected a gradient for some variable, got none: the cost depends on no trainable "
+                    "variable, or its gradients were dropped on the way",
+                    name()));
+  }
   if (variables.empty()) {
-    throw UsageError(fmt::format("[{}] expected a gradient for some variable, got none for {} variables",
-                                 name(), gradients.size()));
+    throw UsageError(
+        fmt::format("[{}] expected a gradient for some variable, got none for {} variables: the cost "
+                    "depends on none of them",
+                    name(), gradients.size()));
   }
   const std::string operation = options.name.empty() ? name() : options.name;
   if (!options.global_step.defined()) return update(variables, present, operation);
