@@ -16,8 +16,13 @@ GraphVarParam::GraphVarParam(std::string name) : name_(name.substr(0, name.find(
 void GraphVarParam::setup_graph(Trainer& trainer) {
   trainer_ = &trainer;
   const VariableRecord* record = trainer.graph().find_variable(name_);
-  if (!record)
-    throw UsageError(fmt::format("[GraphVarParam] expected a variable of the graph, got '{}'", name_));
+  if (!record) {
+    throw UsageError(fmt::format(
+        "[GraphVarParam] expected a variable of the graph, got '{0}'. A learning rate given as a number is a "
+        "constant: to change while training it must be a variable, get_variable(\"{0}\", {{}}, "
+        "{{.initializer = constant_initializer(0.1), .trainable = false}})",
+        name_));
+  }
   variable_ = Variable(record);
   if (!variable_.shape().empty()) {
     throw UsageError(fmt::format("[GraphVarParam {}] expected a scalar variable, got shape {}", name_,
