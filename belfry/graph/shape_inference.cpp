@@ -17,6 +17,7 @@
 #include "belfry/graph/internal/shape_rules.h"
 #include "belfry/graph/internal/shape_trials.h"
 #include "belfry/graph/kernel_error.h"
+#include "belfry/graph/kernel.h"
 
 namespace belfry {
 namespace {
@@ -176,6 +177,7 @@ c10::Stack on_meta(c10::Stack stack) {
 std::vector<Node::Output> infer_outputs(const c10::OperatorHandle& op, const std::vector<Argument>& arguments,
                                         const std::vector<Tensor>& inputs) {
   const std::string& name = op.operator_name().name;
+  const c10::OperatorHandle kernel = kernel_of(op);
   const auto infer_on_meta = [&](auto&& evaluate) {
     return internal::infer_by_trials(inputs, arguments, kMetaTest, [&](const internal::Shapes& shapes) {
       return evaluate(make_stack(op.schema(), arguments, inputs, c10::kMeta, shapes, 0));
@@ -194,7 +196,7 @@ std::vector<Node::Output> infer_outputs(const c10::OperatorHandle& op, const std
     } else {
       if (!without_meta().contains(full_name)) {
         try {
-          outputs = infer_on_meta([&](c10::Stack stack) { return call(op, std::move(stack)); });
+          outputs = infer_on_meta([&](c10::Stack stack) { return call(kernel, std::move(stack)); });
         } catch (const c10::NotImplementedError& e) {
           if (!lacks_meta_kernel(e)) throw;
           without_meta().insert(full_name);
@@ -202,7 +204,7 @@ std::vector<Node::Output> infer_outputs(const c10::OperatorHandle& op, const std
       }
       if (without_meta().contains(full_name)) {
         outputs = internal::infer_by_trials(inputs, arguments, kCpuTest, [&](const internal::Shapes& shapes) {
-          return run_on_cpu(op, arguments, inputs, shapes);
+          return run_on_cpu(kernel, arguments, inputs, shapes);
         });
       }
     }
@@ -225,7 +227,7 @@ bool takes_shapes(const c10::OperatorHandle& op, c10::Stack arguments) {
     if (auto rule = internal::find_shape_rule(op.operator_name().name)) {
       rule(arguments);
     } else {
-      call(op, std::move(arguments));
+      call(kernel_of(op), std::move(arguments));
     }
     return true;
   } catch (const std::exception&) {

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "belfry/base/error.h"
 #include "belfry/graph/scope.h"
 #include "belfry/ops/call.h"
@@ -196,8 +199,37 @@ Tensor is_finite(const Tensor& x, const std::string& name) {
   return call("aten::isfinite", {x}, {}, name);
 }
 
-Tensor clip_by_value(const Tensor& x, double min, double max, const std::string& name) {
-  return call("aten::clamp", {x}, {{"min", min}, {"max", max}}, name);
+namespace {
+
+/// The nearest number to `value` that `dtype`, of integers, has.
+int64_t within(DType dtype, const c10::Scalar& value) {
+  const bool is_unsigned = dtype == kUInt8;
+  const int bits = 8 * static_cast<int>(c10::elementSize(dtype)) - (is_unsigned ? 0 : 1);
+  const auto highest = static_cast<int64_t>((uint64_t{1} << bits) - 1);
+  const int64_t lowest = is_unsigned ? 0 : -highest - 1;
+  if (!value.isFloatingPoint()) return std::clamp(value.toLong(), lowest, highest);
+  const double number = value.toDouble();
+  if (number <= static_cast<double>(lowest)) return lowest;
+  return number >= static_cast<double>(highest) ? highest : static_cast<int64_t>(number);
+}
+
+/// A limit of the dtype of `x`.
+Attribute limit_for(const Tensor& x, const c10::Scalar& value, const std::string& name) {
+  if (!c10::isIntegralType(x.dtype(), /*includeBool=*/false)) return value.toDouble();
+  const bool whole = !value.isFloatingPoint() || std::isinf(value.toDouble()) ||
+                     std::trunc(value.toDouble()) == value.toDouble();
+  if (!whole) {
+    throw UsageError(fmt::format("[clip_by_value {}] expected whole numbers as limits of {}, got {}", name,
+                                 describe(x), value.toDouble()));
+  }
+  return within(x.dtype(), value);
+}
+
+}  // namespace
+
+Tensor clip_by_value(const Tensor& x, const c10::Scalar& min, const c10::Scalar& max,
+                     const std::string& name) {
+  return call("aten::clamp", {x}, {{"min", limit_for(x, min, name)}, {"max", limit_for(x, max, name)}}, name);
 }
 Tensor clip_by_norm(const Tensor& x, double max_norm, const std::string& name) {
   return call("belfry::clip_by_norm", {x}, {{"max_norm", max_norm}}, name);

@@ -18,17 +18,22 @@ Tensor subtract(const Tensor& x, const Tensor& y, const std::string& name = "");
 Tensor multiply(const Tensor& x, const Tensor& y, const std::string& name = "");
 /// True division: integers give float32.
 Tensor divide(const Tensor& x, const Tensor& y, const std::string& name = "");
-/// Division rounded towards minus infinity.
+/// Division rounded towards minus infinity: floor(x / y), and so 10 for 1.0 and 0.1. Integers divided by 0
+/// are an error when the graph runs. Like floor, it has no gradient.
 Tensor floor_div(const Tensor& x, const Tensor& y, const std::string& name = "");
 Tensor floor_div(const Tensor& x, const c10::Scalar& y, const std::string& name = "");
-/// Remainder with the sign of `y`, as Python's %.
+/// Remainder with the sign of `y`, as Python's %: 0.1 for 1.0 and 0.1, though their quotient is whole.
+/// Integers divided by 0 are an error when the graph runs.
 Tensor floor_mod(const Tensor& x, const Tensor& y, const std::string& name = "");
 Tensor floor_mod(const Tensor& x, const c10::Scalar& y, const std::string& name = "");
+/// The gradient belongs to `x` where both are equal, as it does to what is equal to a number.
 Tensor maximum(const Tensor& x, const Tensor& y, const std::string& name = "");
 Tensor maximum(const Tensor& x, const c10::Scalar& y, const std::string& name = "");
 Tensor minimum(const Tensor& x, const Tensor& y, const std::string& name = "");
 Tensor minimum(const Tensor& x, const c10::Scalar& y, const std::string& name = "");
 Tensor squared_difference(const Tensor& x, const Tensor& y, const std::string& name = "");
+/// Of integers, a negative exponent is an error when the graph runs. The gradient by the exponent is 0 where
+/// the base has no logarithm.
 Tensor pow(const Tensor& x, const Tensor& y, const std::string& name = "");
 Tensor pow(const Tensor& x, const c10::Scalar& exponent, const std::string& name = "");
 Tensor pow(const c10::Scalar& base, const Tensor& exponent, const std::string& name = "");
@@ -87,7 +92,10 @@ Tensor is_finite(const Tensor& x, const std::string& name = "");
 
 // Limits.
 
-Tensor clip_by_value(const Tensor& x, double min, double max, const std::string& name = "");
+/// `x` within [min, max], in its own dtype: integers take whole limits only. What lies on a limit keeps its
+/// gradient. Where min > max all becomes max.
+Tensor clip_by_value(const Tensor& x, const c10::Scalar& min, const c10::Scalar& max,
+                     const std::string& name = "");
 /// `x` scaled down, where needed, to an L2 norm (over all elements) of at most `max_norm`, which must be
 /// positive.
 Tensor clip_by_norm(const Tensor& x, double max_norm, const std::string& name = "");

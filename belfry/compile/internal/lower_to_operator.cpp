@@ -2,11 +2,13 @@
 #include <ATen/ops/scalar_tensor.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 
 #include "belfry/base/error.h"
 #include "belfry/compile/internal/program.h"
+#include "belfry/graph/kernel.h"
 
 namespace belfry {
 namespace {
@@ -168,7 +170,9 @@ at::Tensor number(const c10::Scalar& value) {
 }  // namespace
 
 bool lower_to_operator(ProgramBuilder& builder, const Node& node) {
-  Operator op = node.op();
+  const bool empty = std::ranges::any_of(
+      node.inputs(), [&](const Tensor& input) { return builder.value(input).numel() == 0; });
+  Operator op = empty ? kernel_of(node.op()) : forward_kernel_of(node.op());
   c10::Stack arguments = arguments_of(builder, node);
   if (const auto rewritten = with_number_as_tensor(node.op_name())) {
     op = c10::Dispatcher::singleton().findSchemaOrThrow(

@@ -56,7 +56,7 @@ Tensor fill_meta(const Tensor& shape, const at::Scalar&, at::ScalarType dtype, I
 std::vector<Tensor> split(const Tensor& x, int64_t count, int64_t axis) {
   TORCH_CHECK(count > 0 && x.size(axis) % count == 0, "expected a size that ", count, " parts divide, got ",
               x.size(axis));
-  return x.split(x.size(axis) / count, axis);
+  return x.split_with_sizes(std::vector<int64_t>(static_cast<size_t>(count), x.size(axis) / count), axis);
 }
 
 Tensor slice(const Tensor& x, IntArrayRef begin, IntArrayRef size) {
@@ -109,7 +109,13 @@ int64_t indexed_dimensions(const Tensor& indices, int64_t rank) {
   return count;
 }
 
+/// The indices as a list by dimension. ATen itself refuses those beyond the end, but counts negative ones
+/// from there.
 c10::List<std::optional<Tensor>> index_list(const Tensor& indices) {
+  if (indices.numel() > 0) {
+    const auto lowest = indices.min().item<int64_t>();
+    TORCH_CHECK(lowest >= 0, "expected indices of at least 0, got ", lowest);
+  }
   c10::List<std::optional<Tensor>> list;
   for (const Tensor& index : indices.to(at::kLong).unbind(-1)) list.push_back(index);
   return list;
@@ -237,7 +243,7 @@ Tensor pad_meta(const Tensor& x, IntArrayRef paddings, std::string_view mode, do
 Tensor one_hot(const Tensor& indices, int64_t depth, at::ScalarType dtype) {
   TORCH_CHECK(at::isIntegralType(indices.scalar_type(), /*includeBool=*/false),
               "expected integer indices, got ", indices.scalar_type());
-  TORCH_CHECK(depth > 0, "expected a positive depth, got ", depth);
+  TORCH_CHECK(depth >= 0, "expected a depth of at least 0, got ", depth);
   return indices.unsqueeze(-1).eq(at::arange(depth, indices.options())).to(dtype);
 }
 
@@ -247,13 +253,19 @@ Tensor sequence_mask(const Tensor& lengths, int64_t max_length, at::ScalarType d
   return at::arange(max_length, lengths.options()).lt(lengths.unsqueeze(-1)).to(dtype);
 }
 
+/// As TensorFlow's, which knows no blocks of one pixel.
+void check_block(int64_t block) {
+  TORCH_CHECK(block >= 2, "expected blocks of at least 2 rows and columns, got ", block);
+}
+
 Tensor space_to_depth(const Tensor& x, int64_t block, std::string_view data_format) {
   const Tensor image = internal::as_nchw(x, data_format);
-  TORCH_CHECK(block > 0 && image.size(2) % block == 0 && image.size(3) % block == 0,
+  check_block(block);
+  TORCH_CHECK(image.size(2) % block == 0 && image.size(3) % block == 0,
               "expected a height and width that blocks of ", block, " divide, got ", x.sizes());
   const int64_t height = image.size(2) / block, width = image.size(3) / block;
   // [N, C, rows, row of the block, columns, column of the block]
-  const Tensor blocks = image.reshape({x.size(0), -1, height, block, width, block});
+  const Tensor blocks = image.reshape({x.size(0), image.size(1), height, block, width, block});
   const Tensor y = internal::is_nhwc(data_format) ? blocks.permute({0, 2, 4, 3, 5, 1}).flatten(3)
                                                   : blocks.permute({0, 3, 5, 1, 2, 4}).flatten(1, 3);
   return y.contiguous();
@@ -261,8 +273,9 @@ Tensor space_to_depth(const Tensor& x, int64_t block, std::string_view data_form
 
 Tensor depth_to_space(const Tensor& x, int64_t block, std::string_view data_format) {
   const Tensor image = internal::as_nchw(x, data_format);
-  TORCH_CHECK(block > 0 && image.size(1) % (block * block) == 0, "expected channels that blocks of ", block,
-              " x ", block, " divide, got ", x.sizes());
+  check_block(block);
+  TORCH_CHECK(image.size(1) % (block * block) == 0, "expected channels that blocks of ", block, " x ", block,
+              " divide, got ", x.sizes());
   const int64_t height = image.size(2), width = image.size(3), channels = image.size(1) / (block * block);
   const Tensor blocks = image.reshape({x.size(0), block, block, channels, height, width});
   return internal::is_nhwc(data_format) ? blocks.permute({0, 4, 1, 5, 2, 3})

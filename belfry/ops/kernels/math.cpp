@@ -50,6 +50,13 @@ Tensor prod(const Tensor& x, IntArrayRef axes, bool keep_dims, std::optional<at:
   return result;
 }
 
+/// ATen's own, of inputs that broadcast.
+Tensor l1_loss(const Tensor& x, const Tensor& target, int64_t reduction) {
+  const Tensor difference = (x - target).abs();
+  if (reduction == at::Reduction::Mean) return difference.mean();
+  return reduction == at::Reduction::Sum ? difference.sum() : difference;
+}
+
 Tensor softsign(const Tensor& x) {
   return x / (x.abs() + 1);
 }
@@ -129,6 +136,7 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
   m.def("add_n(Tensor[] tensors) -> Tensor", add_n);
   m.def("global_norm(Tensor[] tensors) -> Tensor", global_norm);
   m.def("prod(Tensor x, *, int[] axes=[], bool keep_dims=False, ScalarType? dtype=None) -> Tensor", prod);
+  m.def("l1_loss(Tensor self, Tensor target, int reduction=Mean) -> Tensor", l1_loss);
   m.def("softsign(Tensor x) -> Tensor", softsign);
   m.def("prelu(Tensor x, Tensor alpha) -> Tensor", prelu);
   m.def("sparse_softmax_cross_entropy(Tensor logits, Tensor labels) -> Tensor", sparse_softmax_cross_entropy);

@@ -193,7 +193,7 @@ void Plan::execute(const Step& step, Frame& frame, c10::Stack& stack) const {
     }
     stack.clear();
     for (const Step::Arg& arg : step.args) push(stack, arg, frame);
-    step.node->op().callBoxed(&stack);
+    step.op->callBoxed(&stack);
     for (VariableStore::Cell* cell : step.mutated) cell->memory.unsafeGetTensorImpl()->bump_version();
     if (!step.mutated.empty()) store_->count_write();
     if (step.returns_list) {

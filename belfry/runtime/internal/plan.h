@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,7 @@ struct Step {
 
   Kind kind = Kind::kCall;
   const Node* node = nullptr;
+  std::optional<c10::OperatorHandle> op;  ///< kCall: what computes the node
   std::vector<Arg> args;
   std::vector<int> outputs;  ///< slots; -1 for what nobody needs
   bool recorded = false;

@@ -7,6 +7,7 @@
 #include "belfry/base/error.h"
 #include "belfry/graph/gradients.h"
 #include "belfry/graph/graph.h"
+#include "belfry/graph/kernel.h"
 #include "belfry/runtime/internal/plan.h"
 
 namespace belfry {
@@ -284,7 +285,7 @@ class Planner {
   }
 
   void add_call(const Node& node) {
-    Step step{.node = &node, .recorded = recorded_.contains(&node)};
+    Step step{.node = &node, .op = kernel_of(node.op()), .recorded = recorded_.contains(&node)};
     const auto& schema = node.op().schema();
     for (size_t i = 0; i < node.arguments().size(); ++i) {
       const Argument& argument = node.arguments()[i];
