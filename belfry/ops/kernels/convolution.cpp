@@ -1,3 +1,4 @@
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/convolution.h>
 #include <torch/library.h>
@@ -9,6 +10,11 @@
 
 // TensorFlow's convolutions on ATen's. Filters come as [height, width, in, out] and are seen, without a copy,
 // as ATen's [out, in, height, width].
+//
+// Two kinds of convolutions are put in another way, as oneDNN 3.13 fails at them on processors with AVX-512:
+// - 1x1 with a stride above 1. The gradient by its filter writes beyond its scratch memory where threads
+//   share a batch unevenly.
+// - With a single window along an axis and a stride above 1 there. Results are wrong for one input channel.
 
 namespace belfry {
 namespace {
@@ -50,17 +56,50 @@ Geometry conv_geometry(const Tensor& x, const Tensor& filter, const OptionalTens
           filter.size(3)};
 }
 
-Tensor conv2d(const Tensor& input, const Tensor& filter, const OptionalTensor& bias, IntArrayRef strides,
-              std::string_view padding, IntArrayRef dilations, int64_t groups, std::string_view data_format) {
+/// ATen's [out, in, height, width] in dense memory, as some of its kernels make the gradient in the layout of
+/// the filter, and others then refuse it. Layers keep their filters so; a filter that is computed is copied.
+Tensor aten_filter(const Tensor& filter) {
+  return filter.permute({3, 2, 0, 1}).contiguous();
+}
+
+bool is_1x1(const Tensor& filter) {
+  return filter.size(0) == 1 && filter.size(1) == 1;
+}
+
+/// Keeps what the windows of an NCHW view see along one dimension, so that a stride of 1 does: every
+/// `stride`th element of it for windows of one, and the first window where there is no second.
+void without_stride(Tensor& x, int64_t dimension, int64_t extent, Window& window, int64_t& stride) {
+  const int64_t size = x.size(dimension);
+  if (stride == 1 || (extent > 1 && window.outputs > 1)) return;
+  if (extent == 1) {
+    x = x.slice(dimension, 0, size, stride);
+  } else {
+    const int64_t seen = std::min(size, extent - window.before);
+    x = x.narrow(dimension, 0, seen);
+    window.after = extent - window.before - seen;
+  }
+  stride = 1;
+}
+
+Tensor conv2d(const Tensor& input, const Tensor& filter, const OptionalTensor& bias,
+              IntArrayRef given_strides, std::string_view padding, IntArrayRef dilations, int64_t groups,
+              std::string_view data_format) {
   check_image_and_filter(input, filter);
   Tensor x = internal::as_nchw(input, data_format);
-  const Geometry g = conv_geometry(x, filter, bias, strides, padding, dilations, groups);
+  Geometry g = conv_geometry(x, filter, bias, given_strides, padding, dilations, groups);
+  std::array<int64_t, 2> strides = {given_strides[0], given_strides[1]};
+  if (is_1x1(filter) || g.rows.outputs == 1 || g.columns.outputs == 1) {
+    const auto format = x.suggest_memory_format();
+    without_stride(x, 2, (filter.size(0) - 1) * dilations[0] + 1, g.rows, strides[0]);
+    without_stride(x, 3, (filter.size(1) - 1) * dilations[1] + 1, g.columns, strides[1]);
+    x = x.contiguous(format);
+  }
   std::array<int64_t, 2> pads = {g.rows.before, g.columns.before};
   if (!g.symmetric()) {
     x = at::constant_pad_nd(x, {g.columns.before, g.columns.after, g.rows.before, g.rows.after});
     pads = {0, 0};
   }
-  const Tensor y = at::convolution(x, filter.permute({3, 2, 0, 1}), bias, strides, pads, dilations,
+  const Tensor y = at::convolution(x, aten_filter(filter), bias, strides, pads, dilations,
                                    /*transposed=*/false, /*output_padding=*/{0, 0}, groups);
   return internal::from_nchw(y, data_format);
 }
@@ -123,14 +162,44 @@ TransposedGeometry transposed_geometry(const Tensor& x, const Tensor& filter, co
           transposed_window(x.size(3), filter.size(1), strides[1], padding)};
 }
 
+Tensor plus_bias(const Tensor& y, const OptionalTensor& bias) {
+  return bias ? y + bias->reshape({1, -1, 1, 1}) : y;
+}
+
+/// A transposed convolution of windows of one pixel: the pixels' products, and zeros between them.
+Tensor spread_pixels(const Tensor& x, const Tensor& filter, IntArrayRef strides) {
+  const Tensor y = at::convolution(x, aten_filter(filter), {}, /*stride=*/{1, 1}, /*padding=*/{0, 0},
+                                   /*dilation=*/{1, 1}, /*transposed=*/true, /*output_padding=*/{0, 0},
+                                   /*groups=*/1);
+  const Tensor pixels = y.permute({0, 2, 3, 1}).unsqueeze(3).unsqueeze(2);  // [N, H, 1, W, 1, C]
+  const Tensor spread = at::constant_pad_nd(pixels, {0, 0, 0, strides[1] - 1, 0, 0, 0, strides[0] - 1});
+  return spread.reshape({y.size(0), y.size(2) * strides[0], y.size(3) * strides[1], y.size(1)})
+      .permute({0, 3, 1, 2});
+}
+
+/// Where nothing overlaps along an axis, as it has one element, any stride does.
+int64_t stride_along(int64_t size, int64_t stride) {
+  return size == 1 ? 1 : stride;
+}
+
 Tensor conv2d_transpose(const Tensor& input, const Tensor& filter, const OptionalTensor& bias,
                         IntArrayRef strides, std::string_view padding, std::string_view data_format) {
   check_image_and_filter(input, filter);
   const Tensor x = internal::as_nchw(input, data_format);
-  const auto [rows, columns] = transposed_geometry(x, filter, bias, strides, padding);
-  Tensor y = at::convolution(x, filter.permute({3, 2, 0, 1}), bias, strides, {rows.padding, columns.padding},
-                             /*dilation=*/{1, 1}, /*transposed=*/true,
-                             {rows.output_padding, columns.output_padding}, /*groups=*/1);
+  auto [rows, columns] = transposed_geometry(x, filter, bias, strides, padding);
+  if (is_1x1(filter) && (strides[0] > 1 || strides[1] > 1))
+    return internal::from_nchw(plus_bias(spread_pixels(x, filter, strides), bias), data_format);
+  const std::array<int64_t, 2> used = {stride_along(x.size(2), strides[0]),
+                                       stride_along(x.size(3), strides[1])};
+  // ATen takes zeros to add only below the stride.
+  const bool pad_after = rows.output_padding >= used[0] || columns.output_padding >= used[1];
+  const std::array<int64_t, 2> output_padding = {pad_after ? 0 : rows.output_padding,
+                                                 pad_after ? 0 : columns.output_padding};
+  Tensor y = at::convolution(x, aten_filter(filter), pad_after ? OptionalTensor() : bias, used,
+                             {rows.padding, columns.padding}, /*dilation=*/{1, 1}, /*transposed=*/true,
+                             output_padding, /*groups=*/1);
+  if (pad_after)
+    y = plus_bias(at::constant_pad_nd(y, {0, columns.output_padding, 0, rows.output_padding}), bias);
   if (rows.crop || columns.crop) {
     const auto format = y.suggest_memory_format();
     y = y.narrow(2, 0, rows.output).narrow(3, 0, columns.output).contiguous(format);
