@@ -338,6 +338,22 @@ TEST_F(LayerCallTest, WeightsKeepTheOutputChannelOutermostInMemory) {
   EXPECT_THAT(weights.node().attribute("memory_order").toIntVector(), ElementsAre(3, 0, 1, 2));
 }
 
+/// What TensorFlow gives for the pixels 1, 2, 4 and 7: it has a fused operator, and the unbiased variance,
+/// for float32 only.
+TEST_F(LayerCallTest, TheMovingVarianceIsBiasedForFloat64Images) {
+  for (const auto& [dtype, expected] : {std::pair(kFloat32, 1.6), std::pair(kFloat64, 1.425)}) {
+    Graph own;
+    GraphScope as_default(own);
+    TowerContext tower("", {.is_training = true});
+    BatchNorm("bn0", constant(at::tensor({1., 2., 4., 7.}).to(dtype).reshape({1, 2, 2, 1})));
+    Session session(own);
+    session.initialize_variables();
+    for (const Tensor& update : own.collection(kUpdateOps)) session.run(update);
+    EXPECT_NEAR(session.value(Variable(own.find_variable("bn0/variance/EMA"))).item<double>(), expected,
+                1e-6);
+  }
+}
+
 TEST_F(LayerCallTest, MovingAveragesAreModelVariables) {
   BatchNorm("bn0", x);
   const auto variables = variables_in(graph, kModelVariables);
