@@ -1,4 +1,6 @@
 #include <ATen/ops/empty.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 
 #include <cctype>
@@ -19,6 +21,7 @@ namespace belfry {
 namespace internal {
 
 const OnnxAttribute* OnnxImport::find(const std::string& name) const {
+  read_attributes_.insert(name);
   for (const OnnxAttribute& attribute : node_.attributes) {
     if (attribute.name == name) return &attribute;
   }
@@ -111,6 +114,29 @@ class Importer {
     return value;
   }
 
+  /// A number or a list of them has an attribute of its own, beside that for tensors.
+  at::Tensor constant_of(const OnnxAttribute& attribute) {
+    if (attribute.name == "value") {
+      if (auto* value = std::get_if<OnnxTensor>(&attribute.value)) return to_tensor(*value);
+    }
+    if (attribute.name == "value_int") {
+      if (auto* value = std::get_if<int64_t>(&attribute.value)) return at::scalar_tensor(*value, kInt64);
+    }
+    if (attribute.name == "value_ints") {
+      if (auto* value = std::get_if<std::vector<int64_t>>(&attribute.value))
+        return at::tensor(*value, kInt64);
+    }
+    if (attribute.name == "value_float") {
+      if (auto* value = std::get_if<float>(&attribute.value)) return at::scalar_tensor(*value, kFloat32);
+    }
+    if (attribute.name == "value_floats") {
+      if (auto* value = std::get_if<std::vector<float>>(&attribute.value))
+        return at::tensor(*value, kFloat32);
+    }
+    throw ImportFailure{
+        fmt::format("expected a tensor or numbers as its value, got the attribute {}", attribute.name)};
+  }
+
   void define(const std::string& name, const Tensor& tensor) {
     if (!tensors_.emplace(name, tensor).second) throw ImportFailure{fmt::format("'{}' is there twice", name)};
   }
@@ -138,16 +164,17 @@ class Importer {
     std::vector<Tensor> inputs;
     for (const std::string& name : node.inputs) inputs.push_back(name.empty() ? Tensor() : tensor(name));
     if (node.op == "Constant") {
-      for (const OnnxAttribute& attribute : node.attributes) {
-        if (auto* value = std::get_if<OnnxTensor>(&attribute.value))
-          return define(node.outputs.at(0), constant(to_tensor(*value), graph_name(node.name)));
-      }
-      throw ImportFailure{"expected a tensor as its value"};
+      if (node.attributes.size() != 1 || !node.inputs.empty())
+        throw ImportFailure{fmt::format("expected one attribute as its value, got {} and {} inputs",
+                                        node.attributes.size(), node.inputs.size())};
+      return define(node.outputs.at(0), constant(constant_of(node.attributes[0]), graph_name(node.name)));
     }
     auto found = builds().find(node.op);
     if (found == builds().end()) throw ImportFailure{"is of an operator that Belfry cannot import"};
     NameScope scope(graph_name(node.name.empty() ? node.op : node.name));
-    const std::vector<Tensor> results = found->second(OnnxImport(node, std::move(inputs)));
+    const OnnxImport call(node, std::move(inputs));
+    const std::vector<Tensor> results = found->second(call);
+    call.check_all_read();
     if (results.size() < node.outputs.size())
       throw ImportFailure{"wants results that Belfry does not compute"};
     for (size_t i = 0; i < node.outputs.size(); ++i) {
@@ -167,7 +194,28 @@ class Importer {
 const Tensor& OnnxImport::input(size_t index) const {
   if (!has(index))
     throw ImportFailure{fmt::format("expected an input {}, got {} inputs", index, inputs_.size())};
+  read_inputs_.insert(index);
   return inputs_[index];
+}
+
+const std::vector<Tensor>& OnnxImport::inputs() const {
+  for (size_t i = 0; i < inputs_.size(); ++i) read_inputs_.insert(i);
+  return inputs_;
+}
+
+void OnnxImport::check_all_read() const {
+  std::set<std::string> names;
+  for (const OnnxAttribute& attribute : node_.attributes) {
+    if (!read_attributes_.contains(attribute.name))
+      throw ImportFailure{fmt::format("has the attribute {}, which Belfry does not know", attribute.name)};
+    if (!names.insert(attribute.name).second)
+      throw ImportFailure{fmt::format("has the attribute {} twice", attribute.name)};
+  }
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    if (has(i) && !read_inputs_.contains(i))
+      throw ImportFailure{
+          fmt::format("has an input {}, '{}', which Belfry does not know", i, node_.inputs[i])};
+  }
 }
 
 int64_t OnnxImport::integer(const std::string& name, int64_t otherwise) const {

@@ -3,9 +3,11 @@
 #include <numeric>
 
 #include "belfry/export/internal/onnx_importer.h"
+#include "belfry/ops/array.h"
 #include "belfry/ops/call.h"
 #include "belfry/ops/math.h"
 #include "belfry/ops/nn.h"
+#include "belfry/ops/operators.h"
 #include "belfry/ops/reduce.h"
 
 // Elementwise operators and reductions.
@@ -16,6 +18,16 @@ namespace {
 using Tensors = std::vector<Tensor>;
 using Unary = Tensor (*)(const Tensor&, const std::string&);
 using Binary = Tensor (*)(const Tensor&, const Tensor&, const std::string&);
+
+/// Infinities of either sign count unless an attribute says that they do not.
+Tensors is_inf_as_onnx(const OnnxImport& x) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const bool negative = x.integer("detect_negative", 1) != 0, positive = x.integer("detect_positive", 1) != 0;
+  if (negative && positive) return {is_inf(x.input())};
+  if (negative) return {equal(x.input(), -kInfinity)};
+  if (positive) return {equal(x.input(), kInfinity)};
+  return {less(x.input(), -kInfinity)};  // nowhere
+}
 
 void add_unary(OnnxBuilds& builds) {
   const std::pair<const char*, Unary> unary[] = {{"Abs", abs},
@@ -44,18 +56,19 @@ void add_unary(OnnxBuilds& builds) {
                                                  {"Acos", acos},
                                                  {"Atan", atan},
                                                  {"Sinh", sinh},
-                                                 {"Cosh", cosh},
-                                                 {"IsInf", is_inf}};
+                                                 {"Cosh", cosh}};
   for (const auto& [op, function] : unary) {
     builds[op] = [function](const OnnxImport& x) -> Tensors { return {function(x.input(), "")}; };
   }
+  builds["IsInf"] = is_inf_as_onnx;
   builds["Elu"] = [](const OnnxImport& x) -> Tensors {
     return {call("aten::elu", {x.input()}, {{"alpha", x.number("alpha", 1)}})};
   };
   builds["Selu"] = [](const OnnxImport& x) -> Tensors {
-    if (x.has_attribute("alpha") || x.has_attribute("gamma"))
-      throw ImportFailure{"has an alpha or gamma of its own"};
-    return {selu(x.input())};
+    if (!x.has_attribute("alpha") && !x.has_attribute("gamma")) return {selu(x.input())};
+    return {call("aten::elu", {x.input()},
+                 {{"alpha", x.number("alpha", 1.67326319217681884765625)},
+                  {"scale", x.number("gamma", 1.05070102214813232421875)}})};
   };
   builds["LeakyRelu"] = [](const OnnxImport& x) -> Tensors {
     return {leaky_relu(x.input(), x.number("alpha", 0.01))};
@@ -73,12 +86,19 @@ Tensor divide_as_onnx(const Tensor& x, const Tensor& y, const std::string& name)
   return call("aten::div.Tensor_mode", {x, y}, {{"rounding_mode", "trunc"}}, name);
 }
 
+/// In the dtype of the base, whatever that of the exponent is.
+Tensor pow_as_onnx(const Tensor& x, const Tensor& y, const std::string& name) {
+  if (x.dtype() == y.dtype() || (c10::isFloatingType(x.dtype()) && !c10::isFloatingType(y.dtype())))
+    return cast(pow(x, y), x.dtype(), name);
+  return cast(pow(cast(x, kFloat64), cast(y, kFloat64)), x.dtype(), name);
+}
+
 void add_binary(OnnxBuilds& builds) {
   const std::pair<const char*, Binary> binary[] = {{"Add", add},
                                                    {"Sub", subtract},
                                                    {"Mul", multiply},
                                                    {"Div", divide_as_onnx},
-                                                   {"Pow", pow},
+                                                   {"Pow", pow_as_onnx},
                                                    {"Max", maximum},
                                                    {"Min", minimum},
                                                    {"Equal", equal},
@@ -96,7 +116,7 @@ void add_binary(OnnxBuilds& builds) {
     };
   }
   builds["Mod"] = [](const OnnxImport& x) -> Tensors {
-    if (x.integer("fmod", 0) != 0) throw ImportFailure{"is an fmod"};
+    if (x.integer("fmod", 0) != 0) return {call("aten::fmod.Tensor", {x.input(0), x.input(1)})};
     return {floor_mod(x.input(0), x.input(1))};
   };
   builds["Where"] = [](const OnnxImport& x) -> Tensors {
@@ -122,15 +142,26 @@ Tensor l2(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes,
 Tensor l1(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes, const std::string& name) {
   return sum(abs(x), axes, attributes, name);
 }
-/// In the dtype of `x`, as ONNX sums.
-Tensor sum_as_onnx(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes,
-                   const std::string& name) {
-  return cast(sum(x, axes, attributes), x.dtype(), name);
+/// Of integers too, rounded towards zero.
+Tensor mean_as_onnx(const Tensor& x, const Axes& axes, const ReduceAttributes& attributes,
+                    const std::string& name) {
+  if (c10::isFloatingType(x.dtype())) return mean(x, axes, attributes, name);
+  return cast(mean(cast(x, kFloat64), axes, attributes), x.dtype(), name);
+}
+
+/// The first of equal elements, or the last one.
+Tensors index_as_onnx(const OnnxImport& node, const std::string& aten) {
+  const Tensor& x = node.input();
+  const int64_t axis = from_front({node.integer("axis", 0)}, x.rank())[0];
+  const bool keep = node.integer("keepdims", 1) != 0;
+  if (node.integer("select_last_index", 0) == 0) return {call(aten, {x}, {{"dim", axis}, {"keepdim", keep}})};
+  const Tensor from_end = call(aten, {reverse(x, {axis})}, {{"dim", axis}, {"keepdim", keep}});
+  return {subtract(reshape(size_along(x, axis), {}) - 1, from_end)};
 }
 
 void add_reductions(OnnxBuilds& builds) {
-  const std::pair<const char*, Reduction> reductions[] = {{"ReduceSum", sum_as_onnx},
-                                                          {"ReduceMean", mean},
+  const std::pair<const char*, Reduction> reductions[] = {{"ReduceSum", sum},
+                                                          {"ReduceMean", mean_as_onnx},
                                                           {"ReduceMax", max},
                                                           {"ReduceMin", min},
                                                           {"ReduceProd", prod},
@@ -139,17 +170,18 @@ void add_reductions(OnnxBuilds& builds) {
                                                           {"ReduceSumSquare", sum_squares},
                                                           {"ReduceLogSumExp", logsumexp}};
   for (const auto& [op, function] : reductions) {
-    builds[op] = [function](const OnnxImport& x) -> Tensors {
+    // In opset 17 only ReduceSum has the attribute; without axes it then does nothing, not even sum.
+    builds[op] = [function, may_do_nothing = std::string(op) == "ReduceSum"](const OnnxImport& x) -> Tensors {
       const auto axes = x.axes(1);
-      if (axes.empty() && x.integer("noop_with_empty_axes", 0) != 0) return {x.input()};
-      return {function(x.input(), axes, {.keep_dims = x.integer("keepdims", 1) != 0}, "")};
+      const bool keep_dims = x.integer("keepdims", 1) != 0;
+      if (may_do_nothing && x.integer("noop_with_empty_axes", 0) != 0 && axes.empty()) return {x.input()};
+      const Tensor y = function(x.input(), axes, {.keep_dims = keep_dims}, "");
+      return {y.dtype() == x.input().dtype() ? y : cast(y, x.input().dtype())};  // ONNX keeps the dtype
     };
   }
   for (const auto& [op, aten] : {std::pair("ArgMax", "aten::argmax"), std::pair("ArgMin", "aten::argmin")}) {
     builds[op] = [aten = std::string(aten)](const OnnxImport& x) -> Tensors {
-      if (x.integer("select_last_index", 0) != 0) throw ImportFailure{"wants the last of equal ones"};
-      return {call(aten, {x.input()},
-                   {{"dim", x.integer("axis", 0)}, {"keepdim", x.integer("keepdims", 1) != 0}})};
+      return index_as_onnx(x, aten);
     };
   }
   builds["CumSum"] = [](const OnnxImport& x) -> Tensors {

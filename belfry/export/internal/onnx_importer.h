@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -19,7 +20,8 @@ struct ImportFailure {
   std::string reason;
 };
 
-/// One node of an ONNX model, and its inputs as tensors of the default graph.
+/// One node of an ONNX model, and its inputs as tensors of the default graph. Remembers what was read of it:
+/// what was not may have changed its meaning, and so the node cannot be imported.
 class OnnxImport {
  public:
   OnnxImport(const OnnxNode& node, std::vector<Tensor> inputs) : node_(node), inputs_(std::move(inputs)) {}
@@ -29,7 +31,8 @@ class OnnxImport {
   bool has(size_t index) const { return index < inputs_.size() && inputs_[index].defined(); }
   /// Throws ImportFailure when the input is missing.
   const Tensor& input(size_t index = 0) const;
-  const std::vector<Tensor>& inputs() const { return inputs_; }
+  /// All of them; "" in the model stands for one that is not defined.
+  const std::vector<Tensor>& inputs() const;
 
   bool has_attribute(const std::string& name) const { return find(name) != nullptr; }
   int64_t integer(const std::string& name, int64_t otherwise) const;
@@ -43,13 +46,21 @@ class OnnxImport {
   /// Axes as an input or, in older opsets, an attribute; empty: none given.
   std::vector<int64_t> axes(size_t index) const;
 
-  const OnnxNode& node() const { return node_; }
+  // For what means nothing here, whatever its value: a comment beside the call says why.
+
+  void ignore_attribute(const std::string& name) const { find(name); }
+  void ignore_input(size_t index) const { read_inputs_.insert(index); }
+
+  /// Throws ImportFailure when an attribute or input was given and not read, or an attribute twice.
+  void check_all_read() const;
 
  private:
   const OnnxAttribute* find(const std::string& name) const;
 
   const OnnxNode& node_;
   std::vector<Tensor> inputs_;
+  mutable std::set<std::string> read_attributes_;
+  mutable std::set<size_t> read_inputs_;
 };
 
 using OnnxBuild = std::function<std::vector<Tensor>(const OnnxImport&)>;
@@ -62,6 +73,13 @@ void add_nn_builds(OnnxBuilds& builds);
 
 /// Throws ImportFailure unless each of `lengths` is at least `least` and can be added and multiplied safely.
 void check_lengths(const std::string& what, const std::vector<int64_t>& lengths, int64_t least);
+
+/// `axes` from the front, for a tensor of `rank` dimensions.
+std::vector<int64_t> from_front(std::vector<int64_t> axes, int64_t rank);
+/// The size of a dimension when a graph runs: int64 [1].
+Tensor size_along(const Tensor& x, int64_t axis);
+/// `value`s around `x`, as many as a run's `pads`, int64 [2 * rank], say: first those before each dimension.
+Tensor pad_at_run_time(const Tensor& x, const Tensor& pads, double value);
 
 /// The value of a constant node; nothing for another.
 std::optional<at::Tensor> value_of(const Tensor& tensor);
