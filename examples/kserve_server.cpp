@@ -67,6 +67,7 @@ int main(int argc, char** argv) try {
   app.add_option("--port", http.port, "0: any free one")->capture_default_str();
   app.add_option("--max-body", http.max_body, "bytes of a request")->capture_default_str();
   app.add_option("--connections", http.connections)->capture_default_str();
+  app.add_option("--connections-per-address", http.connections_per_address, "0: all")->capture_default_str();
   app.add_option("--max-batch", batching.max_batch)->capture_default_str();
   app.add_option("--max-delay", delay_us, "microseconds that a sample may wait for others")
       ->capture_default_str();

@@ -4,15 +4,20 @@
 #include <fmt/format.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <condition_variable>
 #include <cstring>
 #include <mutex>
 #include <optional>
+#include <string_view>
 
 #include "belfry/base/error.h"
+#include "connection_watch.h"
 
 namespace kserve {
 namespace {
@@ -52,8 +57,28 @@ std::optional<std::string> header(MHD_Connection* connection, const char* name) 
   return value ? std::optional<std::string>(value) : std::nullopt;
 }
 
+int count_headers(MHD_Connection* connection, std::string_view name) {
+  struct Count {
+    std::string_view name;
+    int found = 0;
+  } count{name};
+  auto add = [](void* self, MHD_ValueKind, const char* key, const char*) {
+    auto& count = *static_cast<Count*>(self);
+    if (std::ranges::equal(count.name, std::string_view(key),
+                           [](char a, char b) { return std::tolower(a) == std::tolower(b); }))
+      ++count.found;
+    return MHD_YES;
+  };
+  MHD_get_connection_values(connection, MHD_HEADER_KIND, add, &count);
+  return count.found;
+}
+
 /// Throws when the request must not send its body.
 void check_headers(MHD_Connection* connection, size_t max_body) {
+  // A proxy before us may believe another one of them, and so see other requests than we do.
+  if (count_headers(connection, "Content-Length") > 1) {
+    throw HttpError(400, "[http] expected one Content-Length, got several");
+  }
   if (header(connection, "Transfer-Encoding")) {
     throw HttpError(411, "[http] expected a Content-Length, got a Transfer-Encoding");
   }
@@ -84,8 +109,20 @@ MHD_Result send(MHD_Connection* connection, const HttpResponse& answer) {
 
 }  // namespace
 
+// MHD calls back in many threads, for one connection in one at a time.
 struct HttpServer::Daemon {
-  Daemon(InferenceService& s, size_t body) : service(s), max_body(body) {}
+  Daemon(InferenceService& s, const HttpOptions& options)
+      : service(s),
+        max_body(options.max_body),
+        watch({.connections = options.connections, .request_time = options.request_timeout},
+              [](int socket) { ::shutdown(socket, SHUT_RDWR); }) {}
+
+  // Room for those that come while others are being closed for them.
+  static unsigned most_connections(unsigned connections) { return connections + connections / 4 + 8; }
+
+  static int socket_of(MHD_Connection* connection) {
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+  }
 
   MHD_Result on_headers(MHD_Connection* connection, const char* url, const char* method, void** slot) {
     auto exchange = std::make_unique<Exchange>(in_progress);
@@ -105,7 +142,12 @@ struct HttpServer::Daemon {
                         size_t* size, void** slot) {
     if (!*slot) return on_headers(connection, url, method, slot);
     HttpRequest& request = static_cast<Exchange*>(*slot)->request;
-    if (*size == 0) return send(connection, service.handle(request));
+    if (*size == 0) {
+      watch.answer(socket_of(connection));
+      const HttpResponse answer = service.handle(request);
+      watch.send(socket_of(connection));
+      return send(connection, answer);
+    }
     request.body.append(data, *size);
     *size = 0;
     return MHD_YES;
@@ -121,19 +163,31 @@ struct HttpServer::Daemon {
     }
   }
 
-  static void call_on_end(void*, MHD_Connection*, void** slot, MHD_RequestTerminationCode) {
+  static void call_on_end(void* self, MHD_Connection* connection, void** slot, MHD_RequestTerminationCode) {
+    static_cast<Daemon*>(self)->watch.receive(socket_of(connection));
     delete static_cast<Exchange*>(*slot);
     *slot = nullptr;
+  }
+
+  static void call_on_connection(void* self, MHD_Connection* connection, void**,
+                                 MHD_ConnectionNotificationCode what) {
+    ConnectionWatch& watch = static_cast<Daemon*>(self)->watch;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+      watch.open(socket_of(connection));
+    } else {
+      watch.remove(socket_of(connection));
+    }
   }
 
   InferenceService& service;
   const size_t max_body;
   InProgress in_progress;
+  ConnectionWatch watch;
   MHD_Daemon* daemon = nullptr;
 };
 
 HttpServer::HttpServer(InferenceService& service, const HttpOptions& options)
-    : daemon_(std::make_unique<Daemon>(service, options.max_body)) {
+    : daemon_(std::make_unique<Daemon>(service, options)) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(options.port);
@@ -143,9 +197,11 @@ HttpServer::HttpServer(InferenceService& service, const HttpOptions& options)
   daemon_->daemon = MHD_start_daemon(
       MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ITC, options.port, nullptr,
       nullptr, &Daemon::call_on_request, daemon_.get(), MHD_OPTION_NOTIFY_COMPLETED, &Daemon::call_on_end,
-      nullptr, MHD_OPTION_SOCK_ADDR, reinterpret_cast<sockaddr*>(&address), MHD_OPTION_CONNECTION_LIMIT,
-      options.connections, MHD_OPTION_CONNECTION_TIMEOUT, static_cast<unsigned>(options.timeout.count()),
-      MHD_OPTION_END);
+      daemon_.get(), MHD_OPTION_NOTIFY_CONNECTION, &Daemon::call_on_connection, daemon_.get(),
+      MHD_OPTION_SOCK_ADDR, reinterpret_cast<sockaddr*>(&address), MHD_OPTION_CONNECTION_LIMIT,
+      Daemon::most_connections(options.connections), MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+      options.connections_per_address, MHD_OPTION_CONNECTION_TIMEOUT,
+      static_cast<unsigned>(options.timeout.count()), MHD_OPTION_END);
   if (!daemon_->daemon) {
     throw belfry::UsageError(fmt::format("[HttpServer] expected to listen on {}:{}, got: {}", options.address,
                                          options.port, std::strerror(errno)));

@@ -16,10 +16,16 @@ struct HttpOptions {
   uint16_t port = 0;
   /// A request with a larger body is refused (413) before the body is read.
   size_t max_body = 64 << 20;
-  /// Each has a thread, which waits while its request is in a batch.
+  /// Each has a thread, which waits while its request is in a batch. When more clients come, those that have
+  /// not sent a whole request for a second are closed, the longest first; where all are busy, the rest waits.
   unsigned connections = 64;
+  /// Of one client address; 0: all of `connections`. Behind a proxy all clients have the proxy's address.
+  unsigned connections_per_address = 0;
   /// A connection on which nothing moves for this long is closed.
   std::chrono::seconds timeout{10};
+  /// As is one whose request, from the connection's beginning or the last answer to its last byte, or whose
+  /// answer takes longer than this to travel.
+  std::chrono::seconds request_timeout{30};
 };
 
 /// An HTTP/1.1 server (GNU libmicrohttpd) in front of a service, with threads of its own.

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 namespace kserve {
@@ -16,7 +17,10 @@ namespace {
 
 using belfry::DType;
 using belfry::TensorSpec;
-using json = nlohmann::ordered_json;
+// Requests are looked up by key, which an ordered object does one key after the other; answers keep their
+// order.
+using json = nlohmann::json;
+using nlohmann::ordered_json;
 
 // What follows copies binary tensors as they are.
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
@@ -87,20 +91,55 @@ bool flag(const json& object, const char* key, const Where& where) {
   return value.is_boolean() && value.get<bool>();
 }
 
+/// Reads JSON without keeping any of it, to see how deep it goes: the parser's own callback would take time
+/// that grows with the square of the text.
+class Depth : public nlohmann::json_sax<json> {
+ public:
+  explicit Depth(size_t max) : max_(max) {}
+  bool start_object(size_t) override { return enter(); }
+  bool start_array(size_t) override { return enter(); }
+  bool end_object() override { return leave(); }
+  bool end_array() override { return leave(); }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool key(string_t&) override { return true; }
+  // Whoever parses it says what is wrong.
+  bool parse_error(size_t, const std::string&, const json::exception&) override { return false; }
+
+ private:
+  bool enter() {
+    if (++depth_ > max_) refuse("request", fmt::format("at most {} levels", max_), "more");
+    return true;
+  }
+  bool leave() {
+    --depth_;
+    return true;
+  }
+
+  size_t max_;
+  size_t depth_ = 0;
+};
+
+void check_depth(std::string_view text, size_t max) {
+  Depth depth(max);
+  json::sax_parse(text, &depth);
+}
+
 json parse_json(std::string_view text, const ParseLimits& limits) {
   if (text.size() > limits.json_bytes) {
     throw HttpError(413, fmt::format("[infer] expected at most {} bytes of JSON, got {}", limits.json_bytes,
                                      text.size()));
   }
   // A tensor's data is nested in the request, its inputs, and one of them.
-  const int max_depth = static_cast<int>(limits.nesting) + 3;
-  auto check_depth = [&](int depth, json::parse_event_t, json&) {
-    if (depth > max_depth) refuse("request", fmt::format("at most {} levels", max_depth), "more");
-    return true;
-  };
+  check_depth(text, limits.nesting + 3);
   json request;
   try {
-    request = json::parse(text, check_depth);
+    request = json::parse(text);
   } catch (const json::parse_error& error) {
     refuse("request", "JSON", fmt::format("a syntax error at byte {} of {}", error.byte, text.size()));
   } catch (const json::exception&) {
@@ -274,12 +313,12 @@ NamedTensor parse_input(const json& tensor, std::string_view& binary, const Wher
 
 /// The tensor's values as a flat JSON array.
 template <typename T>
-json flat(const at::Tensor& tensor) {
+ordered_json flat(const at::Tensor& tensor) {
   const T* values = tensor.const_data_ptr<T>();
-  return json(std::vector<T>(values, values + tensor.numel()));
+  return ordered_json(std::vector<T>(values, values + tensor.numel()));
 }
 
-json flat_data(const at::Tensor& tensor) {
+ordered_json flat_data(const at::Tensor& tensor) {
   switch (tensor.scalar_type()) {
     case DType::Bool:
       return flat<bool>(tensor);
@@ -295,8 +334,8 @@ json flat_data(const at::Tensor& tensor) {
   }
 }
 
-json describe(const std::vector<TensorSpec>& specs) {
-  json all = json::array();
+ordered_json describe(const std::vector<TensorSpec>& specs) {
+  ordered_json all = ordered_json::array();
   for (const TensorSpec& spec : specs) {
     all.push_back({{"name", spec.name}, {"datatype", datatype(spec.dtype)}, {"shape", spec.shape}});
   }
@@ -304,8 +343,8 @@ json describe(const std::vector<TensorSpec>& specs) {
 }
 
 /// Names in a URL need not be UTF-8, JSON must be.
-std::string to_text(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+std::string to_text(const ordered_json& value) {
+  return value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
 }  // namespace
@@ -326,12 +365,16 @@ InferRequest parse_infer_request(std::string_view body, std::optional<std::strin
   if (!binary.empty())
     refuse("request", "nothing after the binary tensors", fmt::format("{} bytes", binary.size()));
   if (member(message, "outputs").is_null()) return request;
+  std::set<std::string> names;
   for (const json& output : array_member(message, "outputs", "request")) {
     const Where where = fmt::format("outputs[{}]", request.outputs.size());
     if (!output.is_object()) refuse(where, "an object", kind_of(output));
+    const std::string& name = text_member(output, "name", where);
+    // Or a short request could have an answer of any length.
+    if (!names.insert(name).second) refuse(where, "each output once", fmt::format("'{:.100}' twice", name));
     const bool has_own_form = !parameter(output, "binary_data", where).is_null();
-    request.outputs.push_back({text_member(output, "name", where),
-                               has_own_form ? flag(output, "binary_data", where) : request.binary_outputs});
+    request.outputs.push_back(
+        {name, has_own_form ? flag(output, "binary_data", where) : request.binary_outputs});
   }
   return request;
 }
@@ -358,9 +401,9 @@ Body write_infer_response(const ModelInfo& model, const InferRequest& request,
   if (wanted.empty()) {
     for (const TensorSpec& spec : model.outputs) wanted.push_back({spec.name, request.binary_outputs});
   }
-  json response = {{"model_name", model.name}, {"model_version", model.version}};
+  ordered_json response = {{"model_name", model.name}, {"model_version", model.version}};
   if (!request.id.empty()) response["id"] = request.id;
-  json& list = response["outputs"] = json::array();
+  ordered_json& list = response["outputs"] = ordered_json::array();
   std::string binary;
   bool any_binary = false;
   for (const auto& [name, as_binary] : wanted) {
@@ -369,7 +412,7 @@ Body write_infer_response(const ModelInfo& model, const InferRequest& request,
     if (k == model.outputs.size())
       refuse("outputs", "names of the model's outputs", fmt::format("'{:.100}'", name));
     const at::Tensor value = outputs[k].contiguous();
-    json output = {
+    ordered_json output = {
         {"name", name}, {"datatype", datatype(value.scalar_type())}, {"shape", value.sizes().vec()}};
     if (as_binary) {
       any_binary = true;
@@ -403,7 +446,7 @@ std::string error_body(std::string_view message) {
 }
 
 std::string state_body(std::string_view key, bool value, std::string_view name) {
-  json body = json::object();
+  ordered_json body = ordered_json::object();
   if (!name.empty()) body["name"] = name;
   body[std::string(key)] = value;
   return to_text(body);

@@ -69,9 +69,10 @@ class Connection {
     received_.erase(0, size);
     return response;
   }
-  bool is_closed() {
+  bool is_closed(int flags = 0) {
     char byte;
-    return received_.empty() && ::recv(socket_, &byte, 1, 0) <= 0;
+    const ssize_t count = received_.empty() ? ::recv(socket_, &byte, 1, flags) : 1;
+    return count == 0 || (count < 0 && errno != EAGAIN);
   }
 
  private:
@@ -176,6 +177,47 @@ TEST_F(HttpServerTest, ManyClientsGetTheirOwnAnswersAmongBadRequests) {
   clients.clear();
   EXPECT_EQ(wrong, 0);
   EXPECT_THAT(talk("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"), HasSubstr("code=\"200\"} 234\n"));
+}
+
+TEST_F(HttpServerTest, RefusesTwoLengthsOfOneBody) {
+  const std::string response = talk(
+      "POST /v2/models/double/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\ncontent-length: "
+      "3\r\n\r\n{}x");
+  EXPECT_THAT(response, StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(response, HasSubstr("expected one Content-Length, got several"));
+}
+
+/// Clients that send a byte of a header now and then, never a request, and come back when they are closed.
+class SlowClients {
+ public:
+  SlowClients(uint16_t port, int count) {
+    for (int i = 0; i < count; ++i) connect(port);
+    thread_ = std::jthread([this, port](std::stop_token stop) {
+      while (!stop.stop_requested()) {
+        for (auto& client : clients_) client->send("x");
+        if (clients_.front()->is_closed(MSG_DONTWAIT)) {
+          clients_.erase(clients_.begin());
+          connect(port);
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
+    });
+  }
+
+ private:
+  void connect(uint16_t port) {
+    clients_.push_back(std::make_unique<Connection>(port));
+    clients_.back()->send("GET /v2 HTTP/1.1\r\nX: ");
+  }
+
+  std::vector<std::unique_ptr<Connection>> clients_;
+  std::jthread thread_;
+};
+
+TEST_F(HttpServerTest, SlowClientsKeepNobodyOut) {
+  SlowClients slow(server.port(), 64);
+  for (int i = 0; i < 20; ++i)
+    ASSERT_THAT(talk(post(row(i, 1))), HasSubstr(fmt::format("[{}.0,2.0]", 2 * i)));
 }
 
 TEST_F(HttpServerTest, StoppingAnswersWhatHasBegunAndTakesNothingNew) {

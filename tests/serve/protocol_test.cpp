@@ -66,6 +66,20 @@ TEST(InferRequestTest, TakesFlatAndNestedData) {
   }
 }
 
+// Each of these took minutes, or gigabytes, of a parser whose time grows with the square of the text.
+TEST(InferRequestTest, TakesTimeInProportionToTheTextHoweverItIsMade) {
+  std::string keys = "{", objects = R"({"x": [{})", outputs = R"({"inputs": [], "outputs": [{"name": "y"})";
+  for (int i = 0; keys.size() < (4 << 20) - 100; ++i) keys += fmt::format("\"{}\":0,", i);
+  while (objects.size() < (4 << 20) - 100) objects += ",{}";
+  while (outputs.size() < (4 << 20) - 100) outputs += R"(,{"name": "y"})";
+  EXPECT_THAT(error_of([&] { parse_infer_request(keys + "\"inputs\":0}", std::nullopt); }),
+              HasSubstr("400 [infer request] expected an array 'inputs'"));
+  EXPECT_THAT(error_of([&] { parse_infer_request(objects + "]}", std::nullopt); }),
+              HasSubstr("400 [infer request] expected an array 'inputs'"));
+  EXPECT_THAT(error_of([&] { parse_infer_request(outputs + "]}", std::nullopt); }),
+              HasSubstr("400 [infer outputs[1]] expected each output once, got 'y' twice"));
+}
+
 TEST(InferRequestTest, TakesEveryDatatypeInBothForms) {
   struct Case {
     std::string datatype, data;
