@@ -1,9 +1,7 @@
 #include "belfry/base/atomic_file.h"
 
-#include <unistd.h>
-
-#include <atomic>
 #include <chrono>
+#include <random>
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
@@ -19,12 +17,11 @@ const auto kProcessStart = std::filesystem::file_time_type::clock::now();
 // File systems round times down, to a tick of the kernel or to two seconds.
 constexpr std::chrono::seconds kFileTimeGrain(2);
 
-// Differs between processes and, through the clock, between machines that share a folder.
+// Numbers of the system's: those of a generator of ours would be the same in both processes after a fork.
 std::string temporary_name(const std::string& path) {
-  static const auto ticks = static_cast<uint64_t>(kProcessStart.time_since_epoch().count());
-  static const uint64_t seed = (ticks << 16) ^ (static_cast<uint64_t>(::getpid()) << 40);
-  static std::atomic<uint64_t> count{0};
-  return path + std::string(kTemporaryMark) + std::to_string(seed + count++);
+  std::random_device random;
+  const uint64_t number = uint64_t{random()} << 32 | random();
+  return path + std::string(kTemporaryMark) + std::to_string(number);
 }
 
 bool is_temporary(const std::string& name) {
@@ -36,32 +33,36 @@ bool is_temporary(const std::string& name) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(FileSystem& files, std::string path)
-    : files_(files),
-      path_(std::move(path)),
-      temporary_(temporary_name(path_)),
-      file_(files.create(temporary_)) {}
+TemporaryPath::TemporaryPath(FileSystem& files, const std::string& path)
+    : files_(files), target_(files.follow_links(path)), temporary_(temporary_name(target_)) {}
 
-AtomicFile::~AtomicFile() {
+TemporaryPath::~TemporaryPath() {
   if (temporary_.empty()) return;
-  file_.reset();
   try {
-    files_.remove(temporary_);
+    files_.remove_tree(temporary_);
   } catch (const DataError& e) {
     log_warning("[AtomicFile] a temporary file stays: {}", e.what());
   }
 }
+
+void TemporaryPath::publish() {
+  if (files_.exists(target_)) files_.copy_mode(target_, temporary_);
+  files_.sync_file(temporary_);
+  files_.rename(temporary_, target_);
+  temporary_.clear();
+  files_.sync_dir(folder_of(target_));
+}
+
+AtomicFile::AtomicFile(FileSystem& files, const std::string& path)
+    : temporary_(files, path), file_(files.create(temporary_.path())) {}
 
 void AtomicFile::append(ByteSpan bytes) {
   file_->append(bytes);
 }
 
 void AtomicFile::publish() {
-  file_->sync();
   file_->close();
-  files_.rename(temporary_, path_);
-  temporary_.clear();
-  files_.sync_dir(folder_of(path_));
+  temporary_.publish();
 }
 
 void write_file_atomically(FileSystem& files, const std::string& path, ByteSpan content) {
@@ -70,12 +71,16 @@ void write_file_atomically(FileSystem& files, const std::string& path, ByteSpan 
   file.publish();
 }
 
+bool predates_this_process(FileSystem& files, const std::string& path) {
+  return files.modified(path) + kFileTimeGrain < kProcessStart;
+}
+
 void remove_stale_temporaries(FileSystem& files, const std::string& folder) {
   for (const std::string& name : files.list(folder)) {
     if (!is_temporary(name)) continue;
     const std::string path = folder + "/" + name;
     try {
-      if (files.modified(path) + kFileTimeGrain < kProcessStart) files.remove(path);
+      if (predates_this_process(files, path)) files.remove(path);
     } catch (const DataError& e) {
       log_warning("[AtomicFile] an old temporary file stays: {}", e.what());
     }

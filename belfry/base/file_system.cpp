@@ -39,7 +39,7 @@ int open_or_fail(const std::string& path, int flags, const std::string& action) 
 class PosixWritableFile : public WritableFile {
  public:
   explicit PosixWritableFile(const std::string& path)
-      : path_(path), fd_(open_or_fail(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, "create")) {}
+      : path_(path), fd_(open_or_fail(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, "create")) {}
   ~PosixWritableFile() override {
     if (fd_ >= 0) ::close(fd_);
   }
@@ -69,16 +69,18 @@ class PosixWritableFile : public WritableFile {
 
 class PosixReadableFile : public ReadableFile {
  public:
+  // A pipe without a writer would keep open() waiting, and has no bytes to be read from an offset.
   explicit PosixReadableFile(const std::string& path)
-      : path_(path), fd_(open_or_fail(path, O_RDONLY, "open")) {
+      : path_(path), fd_(open_or_fail(path, O_RDONLY | O_NONBLOCK, "open")) {
     struct stat status;
-    int result = ::fstat(fd_, &status);
-    int error = result < 0 ? errno : S_ISDIR(status.st_mode) ? EISDIR : 0;
-    if (error) {
-      ::close(fd_);
-      fail(path_, "open", error);
+    const int error = ::fstat(fd_, &status) < 0 ? errno : S_ISDIR(status.st_mode) ? EISDIR : 0;
+    if (!error && S_ISREG(status.st_mode)) {
+      size_ = static_cast<uint64_t>(status.st_size);
+      return;
     }
-    size_ = static_cast<uint64_t>(status.st_size);
+    ::close(fd_);
+    if (error) fail(path_, "open", error);
+    throw DataError(path_, "expected a file, got a pipe, socket or device");
   }
   ~PosixReadableFile() override { ::close(fd_); }
 
@@ -102,7 +104,7 @@ class PosixReadableFile : public ReadableFile {
  private:
   std::string path_;
   int fd_;
-  uint64_t size_;
+  uint64_t size_ = 0;
 };
 
 class PosixFileSystem : public FileSystem {
@@ -116,8 +118,24 @@ class PosixFileSystem : public FileSystem {
   }
 
   bool exists(const std::string& path) override {
-    std::error_code ignored;
-    return std::filesystem::exists(path, ignored);
+    std::error_code error;
+    const bool exists = std::filesystem::exists(path, error);
+    if (error == std::errc::filename_too_long) return false;
+    check(error, path, "look for it");
+    return exists;
+  }
+
+  std::string follow_links(const std::string& path) override {
+    constexpr int kMaxLinks = 40;  // as Linux
+    std::filesystem::path target = path;
+    std::error_code error;
+    for (int i = 0; std::filesystem::is_symlink(target, error); ++i) {
+      if (i == kMaxLinks) fail(path, "follow it", ELOOP);
+      const std::filesystem::path next = std::filesystem::read_symlink(target, error);
+      check(error, path, "follow it");
+      target = target.parent_path() / next;
+    }
+    return target.string();
   }
 
   std::filesystem::file_time_type modified(const std::string& path) override {
@@ -125,6 +143,13 @@ class PosixFileSystem : public FileSystem {
     auto time = std::filesystem::last_write_time(path, error);
     check(error, path, "ask for the time of change");
     return time;
+  }
+
+  void copy_mode(const std::string& from, const std::string& to) override {
+    std::error_code error;
+    const std::filesystem::perms mode = std::filesystem::status(from, error).permissions();
+    if (!error) std::filesystem::permissions(to, mode, error);
+    check(error, to, "set the permissions of " + from);
   }
 
   void rename(const std::string& from, const std::string& to) override {
@@ -135,6 +160,12 @@ class PosixFileSystem : public FileSystem {
 
   void remove(const std::string& path) override {
     if (::unlink(path.c_str()) < 0) fail(path, "remove", errno);
+  }
+
+  void remove_tree(const std::string& path) override {
+    std::error_code error;
+    std::filesystem::remove_all(path, error);
+    check(error, path, "remove");
   }
 
   std::vector<std::string> list(const std::string& folder) override {
@@ -157,6 +188,13 @@ class PosixFileSystem : public FileSystem {
     std::filesystem::create_directory(folder, error);
     check(error, folder, "make folder");
     sync_dir(parent);
+  }
+
+  void sync_file(const std::string& path) override {
+    const int fd = open_or_fail(path, O_RDONLY | O_NOFOLLOW, "open");
+    const int error = retry([&] { return ::fsync(fd); }) < 0 ? errno : 0;
+    ::close(fd);
+    if (error) fail(path, "sync", error);
   }
 
   void sync_dir(const std::string& folder) override {

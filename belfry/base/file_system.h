@@ -46,19 +46,29 @@ class FileSystem {
  public:
   virtual ~FileSystem() = default;
 
-  /// Makes `path` an empty file, replacing what was there.
+  /// Makes an empty file of a name that nothing has yet, not even a symbolic link.
   virtual std::unique_ptr<WritableFile> create(const std::string& path) = 0;
+  /// Opens a regular file: a folder, pipe, socket or device is an error, never waited for.
   virtual std::unique_ptr<ReadableFile> open(const std::string& path) = 0;
+  /// Throws when the system does not tell, as for a folder that this user may not enter.
   virtual bool exists(const std::string& path) = 0;
+  /// What the symbolic link `path` stands for in the end, there or not; `path` itself when it is no link.
+  virtual std::string follow_links(const std::string& path) = 0;
   /// Time of the last change of `path`'s content.
   virtual std::filesystem::file_time_type modified(const std::string& path) = 0;
+  /// Gives `to` the permissions of `from`.
+  virtual void copy_mode(const std::string& from, const std::string& to) = 0;
   /// Replaces `to` in one step: whoever looks sees the old file or the new one.
   virtual void rename(const std::string& from, const std::string& to) = 0;
   virtual void remove(const std::string& path) = 0;
+  /// Removes the file `path`, or the folder with all that is in it; that nothing is there is no failure.
+  virtual void remove_tree(const std::string& path) = 0;
   /// Names (without the folder) of everything in `folder`, sorted.
   virtual std::vector<std::string> list(const std::string& folder) = 0;
   /// Makes `folder` and those above it where they are missing. On return they survive a loss of power.
   virtual void make_dirs(const std::string& folder) = 0;
+  /// Makes what another library wrote to the file `path` survive a loss of power; of a folder, the names.
+  virtual void sync_file(const std::string& path) = 0;
   /// Makes the names in `folder` (created, renamed, removed) survive a loss of power.
   virtual void sync_dir(const std::string& folder) = 0;
 

@@ -1,10 +1,6 @@
 #include "belfry/export/saved_model.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
-
-#include <filesystem>
-
 #include "belfry/base/atomic_file.h"
 #include "belfry/base/error.h"
 #include "belfry/export/internal/frozen_graph.h"
@@ -90,31 +86,6 @@ class Variables {
   std::vector<at::Tensor> values_;
 };
 
-/// A folder beside `target` that becomes it, or is removed.
-class FolderInWork {
- public:
-  explicit FolderInWork(const std::string& target)
-      : target_(target), path_(fmt::format("{}.tempstate{}", target, ::getpid())) {
-    FileSystem::posix().make_dirs(path_);
-  }
-  ~FolderInWork() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  FolderInWork(const FolderInWork&) = delete;
-  FolderInWork& operator=(const FolderInWork&) = delete;
-
-  const std::string& path() const { return path_; }
-  void publish() {
-    FileSystem::posix().rename(path_, target_);
-    FileSystem::posix().sync_dir(folder_of(target_));
-  }
-
- private:
-  std::string target_;
-  std::string path_;
-};
-
 void check_new(const std::string& who, const std::string& path) {
   if (FileSystem::posix().exists(path))
     throw UsageError(fmt::format("[{}] expected a new path, got {}, which exists", who, path));
@@ -162,7 +133,8 @@ void export_saved_model(Session& session, const std::vector<Fetch>& inputs, cons
   }
   variables.finish(model);
   model.graph = out.finish();
-  internal::FolderInWork work(folder);
+  TemporaryPath work(FileSystem::posix(), folder);
+  FileSystem::posix().make_dirs(work.path());
   variables.write(work.path() + "/variables");
   write_file_atomically(FileSystem::posix(), work.path() + "/saved_model.pb",
                         as_byte_span(serialize_saved_model(model)));

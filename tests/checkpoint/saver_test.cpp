@@ -260,13 +260,31 @@ TEST_F(SaverTest, ATemporaryThatCannotBeRemovedIsAWarning) {
 TEST_F(SaverTest, RemovesDataThatAKilledProcessLeftWithoutAnIndex) {
   variable("W", {3}, 1);
   const std::string unfinished = dir / "model-3.data-00000-of-00001",
+                    arriving = dir / "model-99.data-00000-of-00001",
                     foreign = dir / "pretrained-3.data-00000-of-00001";
-  for (const std::string& path : {unfinished, foreign}) std::ofstream(path) << "x";
+  for (const std::string& path : {unfinished, arriving, foreign}) std::ofstream(path) << "x";
+  const auto long_ago = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
+  for (const std::string& path : {unfinished, foreign}) std::filesystem::last_write_time(path, long_ago);
   Saver saver;
   save(saver, 4);
   EXPECT_FALSE(std::filesystem::exists(unfinished));
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("model-3, whose saving was interrupted")));
+  EXPECT_TRUE(std::filesystem::exists(arriving)) << "somebody copies a checkpoint here, its data first";
   EXPECT_TRUE(std::filesystem::exists(foreign));
   EXPECT_TRUE(is_complete_checkpoint(dir / "model-4"));
+}
+
+TEST_F(SaverTest, WhatIsNoLockOfOursStaysAsItIs) {
+  variable("W", {3}, 1);
+  std::ofstream(dir / "precious") << "precious";
+  std::filesystem::create_symlink("precious", lock_file());
+  Saver saver;
+  EXPECT_THROW(save(saver, 1), DataError);
+  std::filesystem::remove(lock_file());
+  std::ofstream(lock_file()) << "precious";
+  save(saver, 2);
+  for (const std::string& path : {dir / "precious", lock_file()})
+    EXPECT_EQ(read_file(FileSystem::posix(), path, 100), "precious");
 }
 
 TEST_F(SaverTest, SaversOfTwoThreadsComeAndGoInOneFolder) {

@@ -70,7 +70,9 @@ TEST(CheckpointState, MessageNamesFileAndByte) {
 TEST(CheckpointState, FileIsReplacedAtomically) {
   test::FaultFileSystem files;
   write_checkpoint_state("log", {.newest = "old"}, files);
-  int calls = files.calls;
+  files.calls = 0;
+  write_checkpoint_state("log", {.newest = "old"}, files);
+  const int calls = files.calls;
   for (int k = 0; k < calls; ++k) {
     files.fail_at = files.calls + k;
     EXPECT_THROW(write_checkpoint_state("log", {.newest = "new"}, files), DataError);

@@ -70,6 +70,7 @@ std::shared_ptr<FaultFileSystem::Inode> FaultFileSystem::inode(const std::string
 
 std::unique_ptr<WritableFile> FaultFileSystem::create(const std::string& path) {
   count(path);
+  if (live_.contains(path)) throw DataError(path, "exists");
   live_[path] = std::make_shared<Inode>();
   return std::make_unique<Writable>(*this, path, live_[path]);
 }
@@ -84,9 +85,15 @@ bool FaultFileSystem::exists(const std::string& path) {
   return live_.contains(path) || (inside != live_.end() && inside->first.starts_with(path + "/"));
 }
 
+// Long ago, as what was put there.
 std::filesystem::file_time_type FaultFileSystem::modified(const std::string& path) {
   inode(path);
-  return {};
+  return std::filesystem::file_time_type::min();
+}
+
+void FaultFileSystem::copy_mode(const std::string& from, const std::string& to) {
+  count(to);
+  inode(from), inode(to);
 }
 
 void FaultFileSystem::rename(const std::string& from, const std::string& to) {
@@ -101,6 +108,12 @@ void FaultFileSystem::remove(const std::string& path) {
   live_.erase(path);
 }
 
+void FaultFileSystem::remove_tree(const std::string& path) {
+  count(path);
+  std::erase_if(
+      live_, [&](const auto& entry) { return entry.first == path || entry.first.starts_with(path + "/"); });
+}
+
 std::vector<std::string> FaultFileSystem::list(const std::string& folder) {
   std::vector<std::string> names;
   for (const auto& [path, inode] : live_) {
@@ -111,6 +124,11 @@ std::vector<std::string> FaultFileSystem::list(const std::string& folder) {
 
 void FaultFileSystem::make_dirs(const std::string& folder) {
   count(folder);
+}
+
+void FaultFileSystem::sync_file(const std::string& path) {
+  count(path);
+  inode(path)->synced = inode(path)->live;
 }
 
 void FaultFileSystem::sync_dir(const std::string& folder) {

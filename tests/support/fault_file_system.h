@@ -11,7 +11,7 @@ namespace belfry::test {
 
 /// Files in memory that fail and lose power on command.
 ///
-/// Every call that changes something (create, append, sync, close, rename, remove, make_dirs, sync_dir)
+/// Every call that changes something (create, append, sync, close, copy_mode, rename, remove, make_dirs, …)
 /// counts; the one numbered `fail_at` throws DataError "injected", and with `stay_broken` all later ones too.
 /// A failing append keeps half of its bytes, as a full disk does.
 class FaultFileSystem : public FileSystem {
@@ -29,11 +29,15 @@ class FaultFileSystem : public FileSystem {
   std::unique_ptr<WritableFile> create(const std::string& path) override;
   std::unique_ptr<ReadableFile> open(const std::string& path) override;
   bool exists(const std::string& path) override;
+  std::string follow_links(const std::string& path) override { return path; }
   std::filesystem::file_time_type modified(const std::string& path) override;
+  void copy_mode(const std::string& from, const std::string& to) override;
   void rename(const std::string& from, const std::string& to) override;
   void remove(const std::string& path) override;
+  void remove_tree(const std::string& path) override;
   std::vector<std::string> list(const std::string& folder) override;
   void make_dirs(const std::string& folder) override;
+  void sync_file(const std::string& path) override;
   void sync_dir(const std::string& folder) override;
 
  private:

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "belfry/base/atomic_file.h"
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
 #include "belfry/checkpoint/checkpoint_files.h"
@@ -98,7 +99,11 @@ void CheckpointHistory::remove_unfinished() const {
     if (mark == std::string::npos && file.ends_with(kTrainingStateSuffix)) mark = file.rfind('.');
     if (mark == std::string::npos) continue;
     const std::string entry = file.substr(0, mark);
-    if (is_ours(entry) && !files_.exists(folder_ + "/" + entry + ".index")) remove({entry});
+    if (!is_ours(entry) || files_.exists(folder_ + "/" + entry + ".index")) continue;
+    // One that somebody is copying into the folder, its data first, is newer than this process.
+    if (!predates_this_process(files_, folder_ + "/" + file)) continue;
+    log_warning("[Saver] removing {}/{}, whose saving was interrupted: it has no index", folder_, entry);
+    remove({entry});
   }
 }
 

@@ -3,8 +3,11 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -27,17 +30,31 @@ std::string read_owner(int descriptor) {
   return digits.empty() ? "unknown" : digits;
 }
 
+bool holds_no_more_than_an_owner(int descriptor) {
+  struct stat status;
+  if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) return false;
+  char buffer[32];
+  if (status.st_size > static_cast<off_t>(sizeof buffer)) return false;
+  const ssize_t size = ::pread(descriptor, buffer, sizeof buffer, 0);
+  return size >= 0 && std::all_of(buffer, buffer + size, [](unsigned char c) { return std::isdigit(c); });
+}
+
+// Only a hint for the message of others: a failure to write it does no harm.
+void write_owner(int descriptor, const std::string& path) {
+  const std::string owner = std::to_string(::getpid());
+  if (::ftruncate(descriptor, 0) != 0 || ::pwrite(descriptor, owner.data(), owner.size(), 0) < 0) {
+    log_debug("[FolderLock] {}: {}", path, std::strerror(errno));
+  }
+}
+
 // The descriptor that holds the lock of `folder`.
 int lock(const std::string& folder) {
   const std::string path = folder + "/" + kLockName;
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor < 0) throw DataError(path, std::strerror(errno));
+  // Whatever else has this name, a link to a file of the user's say, stays as it is.
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+  if (descriptor < 0) throw DataError(path, fmt::format("cannot lock it: {}", std::strerror(errno)));
   if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
-    const std::string owner = std::to_string(::getpid());
-    // Only a hint for the message below: a failure to write it does no harm.
-    if (::ftruncate(descriptor, 0) != 0 || ::pwrite(descriptor, owner.data(), owner.size(), 0) < 0) {
-      log_debug("[FolderLock] {}: {}", path, std::strerror(errno));
-    }
+    if (holds_no_more_than_an_owner(descriptor)) write_owner(descriptor, path);
   } else if (errno == EWOULDBLOCK) {
     const std::string owner = read_owner(descriptor);
     ::close(descriptor);

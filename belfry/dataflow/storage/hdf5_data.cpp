@@ -4,13 +4,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <hdf5.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <mutex>
+#include <utility>
 
+#include "belfry/base/atomic_file.h"
 #include "belfry/base/error.h"
-#include "belfry/base/file_system.h"
 #include "belfry/dataflow/internal/stored_tensor.h"
 #include "belfry/dataflow/storage/internal/columns.h"
 #include "belfry/formats/file_kind.h"
@@ -62,8 +61,10 @@ class Handle {
     if (id_ < 0) throw DataError(where, fmt::format("cannot {}: {}", what, last_error()));
   }
   Handle(const Handle&) = delete;
-  ~Handle() { close_(id_); }
+  ~Handle() { close(); }
   operator hid_t() const { return id_; }
+  /// Negative when what was written did not get there.
+  herr_t close() { return id_ < 0 ? 0 : close_(std::exchange(id_, -1)); }
 
  private:
   hid_t id_;
@@ -142,9 +143,19 @@ std::vector<int64_t> shape_of(hid_t space) {
   return {sizes.begin(), sizes.end()};
 }
 
+// A file of a stranger's could make us read any other file of ours: by a link into it, by values stored in it
+// as they are, or by a dataset composed of others. Everything must be in the one file that was named.
 at::Tensor read_dataset(hid_t file, const std::string& name, const std::string& path) {
   const std::string where = fmt::format("{}: [dataset {}]", path, name);
-  const Handle dataset(H5Dopen2(file, name.c_str(), H5P_DEFAULT), H5Dclose, where, "open it");
+  const Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose, where, "make its properties");
+  auto refuse = [](const char*, const char*, const char*, const char*, unsigned*, hid_t, void*) -> herr_t {
+    return -1;
+  };
+  H5Pset_elink_cb(access, refuse, nullptr);
+  const Handle dataset(H5Dopen2(file, name.c_str(), access), H5Dclose, where, "open it");
+  const Handle made(H5Dget_create_plist(dataset), H5Pclose, where, "read its properties");
+  if (H5Pget_external_count(made) != 0 || H5Pget_layout(made) == H5D_VIRTUAL)
+    throw DataError(where, "expected values in this file, got some that it says are in others");
   const Handle stored(H5Dget_type(dataset), H5Tclose, where, "read its type");
   const Handle space(H5Dget_space(dataset), H5Sclose, where, "read its shape");
   const std::optional<Type> type = type_of(stored);
@@ -207,10 +218,10 @@ void write_dataset(hid_t file, const std::string& name, const at::Tensor& column
 void write(const std::string& path, const std::vector<std::string>& data_paths,
            const std::vector<at::Tensor>& columns) {
   const Hdf5Lock lock;
-  const Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose, path,
-                    "create it");
+  Handle file(H5Fcreate(path.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, H5P_DEFAULT), H5Fclose, path, "create it");
   for (size_t i = 0; i < columns.size(); ++i) write_dataset(file, data_paths[i], columns[i], path);
-  if (H5Fflush(file, H5F_SCOPE_GLOBAL) < 0) throw DataError(path, "cannot write it: " + last_error());
+  if (H5Fflush(file, H5F_SCOPE_GLOBAL) < 0 || file.close() < 0)
+    throw DataError(path, "cannot write it: " + last_error());
 }
 
 }  // namespace
@@ -226,16 +237,9 @@ void HDF5Serializer::save(AnyDataFlow flow, const std::string& path,
     throw UsageError(fmt::format("[HDF5Serializer] expected a path for each of {} components, got {}",
                                  columns.size(), data_paths.size()));
   }
-  const std::string temporary = fmt::format("{}.tempstate{}", path, ::getpid());
-  try {
-    write(temporary, data_paths, columns);
-    FileSystem::posix().rename(temporary, path);
-    FileSystem::posix().sync_dir(folder_of(path));
-  } catch (...) {
-    std::error_code ignored;
-    std::filesystem::remove(temporary, ignored);
-    throw;
-  }
+  TemporaryPath temporary(FileSystem::posix(), path);
+  write(temporary.path(), data_paths, columns);
+  temporary.publish();
 }
 
 }  // namespace belfry

@@ -1,10 +1,11 @@
 #include "belfry/dataflow/storage/lmdb_serializer.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 
+#include "belfry/base/atomic_file.h"
 #include "belfry/base/error.h"
 #include "belfry/dataflow/serialize.h"
 #include "belfry/dataflow/storage/internal/lmdb.h"
@@ -13,35 +14,21 @@
 namespace belfry {
 namespace {
 
-// Only address space; the file grows with what is in it.
+// Only address space; the file grows with what is in it. A process that may have little (ulimit -v) gets
+// less.
 constexpr size_t kMaxSize = size_t{2} << 40;
+constexpr size_t kMinSize = size_t{64} << 20;
 
 std::string key_of(int64_t index) {
   return fmt::format("{:08}", index);
 }
 
-// Removes a file that has not been renamed by then.
-struct TemporaryFile {
-  explicit TemporaryFile(std::string path) : path(std::move(path)) { remove(); }
-  ~TemporaryFile() { remove(); }
-  void remove() const {
-    std::error_code ignored;
-    std::filesystem::remove(path, ignored);
-  }
-  std::string path;
-};
-
 // A database that is being written to a temporary file.
 class Writer {
  public:
-  explicit Writer(std::string path)
-      : path_(std::move(path)), temporary_(fmt::format("{}.tempstate{}", path_, ::getpid())) {
-    MDB_env* environment = nullptr;
-    check(mdb_env_create(&environment));
-    environment_.reset(environment);
-    check(mdb_env_set_mapsize(environment, kMaxSize));
-    // Nobody else knows the file, and it counts only once all of it is synced.
-    check(mdb_env_open(environment, temporary_.path.c_str(), MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC, 0644));
+  explicit Writer(std::string path) : path_(std::move(path)), temporary_(FileSystem::posix(), path_) {
+    for (size_t size = kMaxSize; !open(size); size /= 2) {
+    }
     begin();
     check(mdb_dbi_open(transaction_.get(), nullptr, 0, &dbi_));
   }
@@ -61,13 +48,25 @@ class Writer {
     check(mdb_txn_commit(transaction_.release()));
     check(mdb_env_sync(environment_.get(), /*force=*/1));
     environment_.reset();
-    FileSystem& files = FileSystem::posix();
-    files.rename(temporary_.path, path_);
-    files.sync_dir(folder_of(path_));
+    temporary_.publish();
   }
 
  private:
   void check(int code) const { internal::check_lmdb(code, path_); }
+
+  // False when there is no address space for `size`, and less may do.
+  bool open(size_t size) {
+    MDB_env* environment = nullptr;
+    check(mdb_env_create(&environment));
+    environment_.reset(environment);
+    check(mdb_env_set_mapsize(environment, size));
+    // Nobody else knows the file, and it counts only once all of it is synced.
+    constexpr unsigned kFlags = MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC;
+    const int code = mdb_env_open(environment, temporary_.path().c_str(), kFlags, 0666);
+    if (code == ENOMEM && size > kMinSize) return false;
+    check(code);
+    return true;
+  }
 
   void begin() {
     MDB_txn* transaction = nullptr;
@@ -76,7 +75,7 @@ class Writer {
   }
 
   std::string path_;
-  TemporaryFile temporary_;
+  TemporaryPath temporary_;
   internal::LmdbEnvironment environment_;
   internal::LmdbTransaction transaction_;
   MDB_dbi dbi_ = 0;
