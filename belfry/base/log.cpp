@@ -51,9 +51,16 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
 }  // namespace
 
 void log_message(LogLevel level, std::string_view message) {
+  // A sink that logs would wait for itself.
+  static thread_local bool is_logging = false;
+  if (is_logging) return;
   Log& log = Log::get();
   std::lock_guard lock(log.mutex);
   if (level < log.level) return;
+  is_logging = true;
+  const struct Done {
+    ~Done() { is_logging = false; }
+  } done;
   if (log.file) {
     log.file->log(to_spdlog(level), message);
     log.file->flush();

@@ -22,7 +22,8 @@ void set_log_level(LogLevel level);
 void log_to_file(const std::string& path);
 
 /// Sends every message to `sink` instead of stderr; an empty function restores stderr. For programs that have
-/// their own log, for tests, and for the progress bar, which must clear its line first.
+/// their own log, for tests, and for the progress bar, which must clear its line first. `sink` is called by
+/// one thread at a time; what it logs itself is dropped.
 void set_log_sink(std::function<void(LogLevel, std::string_view)> sink);
 
 /// Something that keeps the terminal's last line to itself, like a progress bar.

@@ -53,14 +53,12 @@ class StopOnSignal::Watcher {
       throw UsageError("[StopOnSignal] expected one guard at a time, got a second one");
     }
     signals_seen = 0;
-    thread_ = std::thread([fd, &trainer] {
-      uint64_t count = 0;
-      while (::read(fd, &count, sizeof count) < 0 && errno == EINTR) {
-      }
-      if (signals_seen == 0) return;
-      log_info("Stopping after this step. A second signal ends the program at once.");
-      trainer.request_stop();
-    });
+    try {
+      thread_ = std::thread([fd, &trainer] { wait(fd, trainer); });
+    } catch (...) {  // the system has no more threads
+      ::close(wake_fd.exchange(-1));
+      throw;
+    }
     struct sigaction action = {};
     action.sa_handler = on_signal;
     action.sa_flags = SA_RESTART;
@@ -75,6 +73,15 @@ class StopOnSignal::Watcher {
   }
 
  private:
+  static void wait(int fd, Trainer& trainer) {
+    uint64_t count = 0;
+    while (::read(fd, &count, sizeof count) < 0 && errno == EINTR) {
+    }
+    if (signals_seen == 0) return;
+    log_info("Stopping after this step. A second signal ends the program at once.");
+    trainer.request_stop();
+  }
+
   struct sigaction before_[std::size(kSignals)];
   std::thread thread_;
 };

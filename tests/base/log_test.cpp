@@ -19,5 +19,17 @@ TEST(Log, SinkSeesMessagesAtOrAboveTheLevel) {
   EXPECT_THAT(seen, testing::ElementsAre("step 3"));
 }
 
+TEST(Log, ASinkThatLogsDoesNotWaitForItself) {
+  int seen = 0;
+  set_log_sink([&](LogLevel, std::string_view) {
+    ++seen;
+    log_info("from the sink");
+  });
+  log_info("one");
+  log_info("two");
+  set_log_sink({});
+  EXPECT_EQ(seen, 2);
+}
+
 }  // namespace
 }  // namespace belfry
