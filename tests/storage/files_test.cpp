@@ -196,6 +196,30 @@ TEST_F(Files, AnHdf5DatasetOfTextIsNamedAndTheOthersLoad) {
               HasSubstr("[dataset words]: expected numbers, got text of 5 bytes"));
 }
 
+// Otherwise a file from a stranger could hand out the bytes of any file here.
+TEST_F(Files, Hdf5ValuesInOtherFilesAreNotRead) {
+  test::spit(file("secret"), "secret!!");
+  HDF5Serializer::save(counting(2), file("other.h5"), {"a"});
+  const hid_t made = H5Fcreate(file("x.h5").c_str(), H5F_ACC_EXCL, H5P_DEFAULT, H5P_DEFAULT);
+  const hsize_t rows = 8;
+  const hid_t space = H5Screate_simple(1, &rows, nullptr), external = H5Pcreate(H5P_DATASET_CREATE),
+              composed = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_external(external, file("secret").c_str(), 0, rows);
+  H5Pset_virtual(composed, space, file("other.h5").c_str(), "a", space);
+  H5Dclose(H5Dcreate2(made, "external", H5T_NATIVE_UINT8, space, H5P_DEFAULT, external, H5P_DEFAULT));
+  H5Dclose(H5Dcreate2(made, "composed", H5T_NATIVE_INT64, space, H5P_DEFAULT, composed, H5P_DEFAULT));
+  H5Lcreate_external(file("other.h5").c_str(), "a", made, "linked", H5P_DEFAULT, H5P_DEFAULT);
+  H5Lcreate_soft("linked", made, "soft", H5P_DEFAULT, H5P_DEFAULT);
+  for (const hid_t id : {external, composed}) H5Pclose(id);
+  H5Sclose(space);
+  H5Fclose(made);
+  for (const char* name : {"linked", "soft"})
+    EXPECT_THAT(message_of<DataError>([&] { HDF5Data(file("x.h5"), {name}); }), HasSubstr("cannot open it"));
+  for (const char* name : {"external", "composed"})
+    EXPECT_THAT(message_of<DataError>([&] { HDF5Data(file("x.h5"), {name}); }), HasSubstr("in this file"))
+        << name;
+}
+
 TEST_F(Files, Hdf5DatasetsOfDifferentLengthsAreAnError) {
   HDF5Serializer::save(DataFromList({{at::full({2}, 1, at::kLong)}, {at::full({2}, 2, at::kLong)}}),
                        file("x.h5"), {"a"});

@@ -133,6 +133,21 @@ TEST_F(Lmdb, ADatabaseThatIsCutOffIsAnErrorNotASignal) {
   EXPECT_THROW(LMDBData data(file_), DataError);
 }
 
+// LMDB divides by the page size that a file claims, and maps what it claims.
+TEST_F(Lmdb, DamagedFirstPagesAreAnErrorNotASignal) {
+  constexpr size_t kPageSize = 16 + 24;
+  for (const size_t page : {size_t{0}, size_t{4096}}) {
+    for (const char size : {0, 1, 3}) {
+      LMDBSerializer::save(counting(39), folder_ / std::to_string(page + size), {});
+      const std::string path = folder_ / std::to_string(page + size);
+      std::string content = test::slurp(path);
+      content[page + kPageSize + 1] = size;  // 4096 is 16 in the second byte
+      test::spit(path, content);
+      EXPECT_THAT(message_of<DataError>([&] { LMDBData data(path); }), HasSubstr("expected"));
+    }
+  }
+}
+
 TEST_F(Lmdb, WhatIsNoDatabaseIsAnError) {
   EXPECT_THROW(LMDBData(folder_ / "missing"), DataError);
   EXPECT_THROW(LMDBData(folder_.path()), DataError);

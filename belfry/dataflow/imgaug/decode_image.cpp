@@ -111,8 +111,15 @@ class PngReader {
     self->rest_ = self->rest_.subspan(size);
   }
 
+  // Texts and palettes for other programs unpack to megabytes each, however many there are.
+  void skip_what_is_not_needed() {
+    static constexpr png_byte kChunks[] = "tEXt\0zTXt\0iTXt\0sPLT\0hIST";
+    png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, kChunks, sizeof kChunks / 5);
+  }
+
   void read_header() {
     png_set_read_fn(png_, this, take);
+    skip_what_is_not_needed();
     png_read_info(png_, info_);
     png_set_strip_16(png_);
     png_set_strip_alpha(png_);

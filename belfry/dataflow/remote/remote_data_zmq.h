@@ -21,7 +21,8 @@ struct RemoteDataZMQOptions {
   /// Ends passes, within 0.1 s, when it is requested: for programs that stop while another thread (a
   /// PrefetchData's, say) waits for a datapoint.
   std::stop_token stop = {};
-  /// A sender of a larger message is disconnected, before memory is taken for it.
+  /// A sender of a larger frame is disconnected, before memory is taken for it. ZeroMQ has no limit for a
+  /// message of many frames, which it keeps whole until its last one has come.
   int64_t max_message_bytes = int64_t{1} << 30;
 };
 
@@ -38,8 +39,9 @@ struct RemoteDataZMQOptions {
 ///
 /// A message that is no datapoint is a DataError, which names the address and counts the message.
 /// tensorpack's default serialisation (pickle) is understood as well as MessagePack, without running code
-/// that it may hold; but anybody who reaches the address can send data, so let only machines you trust reach
-/// it.
+/// that it may hold; but anybody who reaches the address can send data, and can fill this process's memory
+/// with a message that never ends. So let only machines you trust reach it: bind to an address of a private
+/// network, or to 127.0.0.1 behind a tunnel, rather than to "*".
 class RemoteDataZMQ : public DataFlow {
  public:
   /// Throws UsageError when `addr` is empty or a number is not positive.

@@ -30,7 +30,9 @@ struct LMDBDataOptions {
 /// Reads the file without LMDB's locks, as tensorpack does: nobody may write to it meanwhile. Passes of one
 /// object may run in different threads. A pass can be continued in the middle at no cost.
 ///
-/// LMDB has no checksums: what is damaged in the middle may show as wrong values.
+/// For trusted files only: LMDB has no checksums and believes what its pages say. A file that is no database,
+/// is cut off, or has damaged first pages or entries larger than itself is a DataError; other damage may show as
+/// wrong values or end the process.
 class LMDBData : public DataFlow {
  public:
   /// `path` is a file, or a folder with a data.mdb. Throws DataError when it is not an LMDB database or cut

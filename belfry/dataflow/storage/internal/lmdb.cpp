@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <filesystem>
 
 #include "belfry/base/error.h"
@@ -25,15 +26,46 @@ ByteSpan to_bytes(const MDB_val& value) {
 }  // namespace
 
 std::string lmdb_file(const std::string& path) {
-  return std::filesystem::is_directory(path) ? path + "/data.mdb" : path;
+  std::error_code ignored;  // opening the file gives the reason
+  return std::filesystem::is_directory(path, ignored) ? path + "/data.mdb" : path;
 }
 
 void check_lmdb(int code, const std::string& file) {
   if (code != MDB_SUCCESS) throw DataError(file, mdb_strerror(code));
 }
 
+// LMDB believes what a file says. This catches what damage does to the two pages that describe the rest: the
+// library divides by their page size, and maps by it. (mdb.c: MDB_page's header, then MDB_meta.)
+void LmdbDatabase::check_meta_pages(const ReadableFile& file) const {
+  constexpr uint64_t kPageHeader = 16, kPageSize = kPageHeader + 24, kMinPage = 512, kMaxPage = 1 << 16;
+  constexpr uint32_t kMagic = 0xBEEFC0DE;
+  auto number_at = [&](uint64_t offset) {
+    uint32_t number = 0;
+    if (file.size() < offset + sizeof number)
+      throw DataError(file_,
+                      fmt::format("expected an LMDB database, got a shorter file{}", looks_like(file_)));
+    file.read(offset, std::as_writable_bytes(std::span(&number, 1)));
+    return number;
+  };
+  const uint64_t page_size = number_at(kPageSize);
+  for (const uint64_t page : {uint64_t{0}, page_size}) {
+    if (number_at(page + kPageHeader) != kMagic) {
+      throw DataError(
+          file_, page,
+          fmt::format("expected an LMDB database, got a page without its magic number{}", looks_like(file_)));
+    }
+    const uint64_t size = number_at(page + kPageSize);
+    if (size != page_size || !std::has_single_bit(size) || size < kMinPage || size > kMaxPage)
+      throw DataError(
+          file_, page,
+          fmt::format("expected pages of {} to {} bytes, a power of two, got {}", kMinPage, kMaxPage, size));
+  }
+}
+
 LmdbDatabase::LmdbDatabase(const std::string& path) : file_(lmdb_file(path)) {
-  const uint64_t size = FileSystem::posix().open(file_)->size();
+  const auto bytes = FileSystem::posix().open(file_);
+  const uint64_t size = bytes->size();
+  check_meta_pages(*bytes);
   MDB_env* environment = nullptr;
   check_lmdb(mdb_env_create(&environment), file_);
   environment_.reset(environment);
@@ -47,6 +79,7 @@ LmdbDatabase::LmdbDatabase(const std::string& path) : file_(lmdb_file(path)) {
   MDB_stat stat;
   check_lmdb(mdb_env_info(environment, &info), file_);
   check_lmdb(mdb_env_stat(environment, &stat), file_);
+  size_ = size;
   const uint64_t needed = (uint64_t{info.me_last_pgno} + 1) * stat.ms_psize;
   if (size < needed)
     throw DataError(file_, fmt::format("the database is cut off: expected {} bytes, got {}", needed, size));
@@ -56,6 +89,13 @@ LmdbDatabase::LmdbDatabase(const std::string& path) : file_(lmdb_file(path)) {
   check_lmdb(mdb_stat(transaction.get(), dbi_, &stat), file_);
   entries_ = static_cast<int64_t>(stat.ms_entries);
   check_lmdb(mdb_txn_commit(transaction.release()), file_);
+}
+
+void LmdbDatabase::check_size(const MDB_val& bytes) const {
+  if (bytes.mv_size > size_) {
+    throw DataError(file_, fmt::format("the database is damaged: it has {} bytes, and an entry of {}", size_,
+                                       bytes.mv_size));
+  }
 }
 
 LmdbTransaction LmdbDatabase::begin() const {
@@ -90,6 +130,7 @@ std::optional<ByteSpan> LmdbSnapshot::get(std::string_view key) const {
   const int code = mdb_get(transaction_.get(), database_->dbi(), &lmdb_key, &value);
   if (code == MDB_NOTFOUND) return std::nullopt;
   check_lmdb(code, database_->file());
+  database_->check_size(value);
   database_->check_is_value(key, to_bytes(value));
   return to_bytes(value);
 }
@@ -100,6 +141,8 @@ std::optional<std::pair<std::string_view, ByteSpan>> LmdbSnapshot::next() {
     const int code = mdb_cursor_get(cursor_.get(), &key, &value, MDB_NEXT);
     if (code == MDB_NOTFOUND) return std::nullopt;
     check_lmdb(code, database_->file());
+    database_->check_size(key);
+    database_->check_size(value);
     if (to_text(key) == kKeysKey) continue;
     database_->check_is_value(to_text(key), to_bytes(value));
     return std::pair(to_text(key), to_bytes(value));

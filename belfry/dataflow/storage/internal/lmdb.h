@@ -33,7 +33,7 @@ using LmdbCursor = std::unique_ptr<MDB_cursor, CloseLmdb>;
 void check_lmdb(int code, const std::string& file);
 
 /// A database open for reading, without locks: nobody may write to it meanwhile. Safe to share between
-/// threads.
+/// threads. LMDB trusts its files: of damage, only that is seen which the checks here find cheaply.
 class LmdbDatabase {
  public:
   /// Throws DataError when there is none, or the file is not an LMDB database or shorter than the database,
@@ -46,13 +46,18 @@ class LmdbDatabase {
   LmdbTransaction begin() const;
   /// Throws DataError when `key` holds a database inside this one, whose record is not to be taken for data.
   void check_is_value(std::string_view key, ByteSpan value) const;
+  /// Throws DataError when `bytes` are more than the file has.
+  void check_size(const MDB_val& bytes) const;
 
  private:
+  void check_meta_pages(const ReadableFile& file) const;
+
   std::string file_;
   LmdbEnvironment environment_;
   MDB_dbi dbi_ = 0;
   int64_t entries_ = 0;
   mutable std::mutex mutex_;  // of mdb_dbi_open
+  uint64_t size_ = 0;
 };
 
 /// A view of an unchanging database. One thread at a time may use it.

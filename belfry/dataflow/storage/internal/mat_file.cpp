@@ -11,6 +11,9 @@
 namespace belfry::internal {
 namespace {
 
+// Deflate, the format's only compression, cannot pack better.
+constexpr uint64_t kMaxDeflateRatio = 1032;
+
 constexpr std::pair<matio_classes, at::ScalarType> kTypes[] = {
     {MAT_C_DOUBLE, at::kDouble}, {MAT_C_SINGLE, at::kFloat},  {MAT_C_INT8, at::kChar},
     {MAT_C_UINT8, at::kByte},    {MAT_C_INT16, at::kShort},   {MAT_C_UINT16, at::kUInt16},
@@ -30,6 +33,17 @@ MatFile::MatFile(std::string path, const std::string& source) : path_(std::move(
 }
 
 MatFile::Variable MatFile::variable(const std::string& name) const {
+  // matio takes memory for what a file claims before it looks for the bytes.
+  const Variable claimed(Mat_VarReadInfo(file_.get(), name.c_str()));
+  if (claimed) {
+    uint64_t elements = 1;
+    bool overflows = false;
+    for (int i = 0; i < claimed->rank; ++i)
+      overflows |= __builtin_mul_overflow(elements, uint64_t{claimed->dims[i]}, &elements);
+    if (overflows || elements / kMaxDeflateRatio > FileSystem::posix().open(path_)->size())
+      throw DataError(path_,
+                      fmt::format("expected a variable {} that the file can hold, got a larger one", name));
+  }
   Variable variable(Mat_VarRead(file_.get(), name.c_str()));
   if (!variable)
     throw DataError(path_, fmt::format("expected a variable {}, found none or a damaged one", name));
@@ -44,9 +58,11 @@ at::Tensor MatFile::tensor_of(const matvar_t& variable, const std::string& name)
   std::vector<int64_t> reversed(variable.dims, variable.dims + variable.rank);
   std::ranges::reverse(reversed);
   uint64_t size = c10::elementSize(type->second);
-  for (int64_t dim : reversed) size *= static_cast<uint64_t>(dim);
-  if (!variable.data || variable.nbytes != size)
-    throw DataError(path_, fmt::format("expected {} bytes in {}, got {}", size, name, variable.nbytes));
+  bool overflows = false;
+  for (int64_t dim : reversed) overflows |= __builtin_mul_overflow(size, static_cast<uint64_t>(dim), &size);
+  if (!variable.data || overflows || variable.nbytes != size)
+    throw DataError(path_,
+                    fmt::format("expected the bytes of its shape in {}, got {}", name, variable.nbytes));
   at::Tensor view = at::from_blob(variable.data, reversed, at::TensorOptions(type->second));
   std::vector<int64_t> order(reversed.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int64_t>(order.size() - 1 - i);
@@ -65,9 +81,11 @@ std::vector<at::Tensor> MatFile::arrays_in_cells(const std::string& name, const 
   std::vector<at::Tensor> arrays;
   for (size_t i = 0; i < count; ++i) {
     matvar_t* cell = Mat_VarGetCell(cells.get(), static_cast<int>(i));
-    matvar_t* value = cell && cell->class_type == MAT_C_STRUCT
-                          ? Mat_VarGetStructFieldByName(cell, field.c_str(), 0)
-                          : nullptr;
+    // matio asks a structure without names or data for its fields all the same.
+    matvar_t* value =
+        cell && cell->class_type == MAT_C_STRUCT && cell->data && Mat_VarGetStructFieldnames(cell)
+            ? Mat_VarGetStructFieldByName(cell, field.c_str(), 0)
+            : nullptr;
     if (!value)
       throw DataError(path_, fmt::format("expected a structure with {} in cell {} of {}", field, i, name));
     arrays.push_back(tensor_of(*value, field));

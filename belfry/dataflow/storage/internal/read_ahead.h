@@ -21,16 +21,14 @@ class ReadAhead {
  public:
   /// Requires: num_thread > 0. `make` is called from several threads at once.
   ReadAhead(int64_t num_thread, std::function<Item(int64_t)> make) : make_(std::move(make)) {
-    for (int64_t i = 0; i < num_thread; ++i) threads_.emplace_back([this] { work(); });
-  }
-  ~ReadAhead() {
-    {
-      std::lock_guard lock(mutex_);
-      is_stopping_ = true;
+    try {
+      for (int64_t i = 0; i < num_thread; ++i) threads_.emplace_back([this] { work(); });
+    } catch (...) {  // the system has no more threads
+      join();
+      throw;
     }
-    changed_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
   }
+  ~ReadAhead() { join(); }
 
   /// Items in [begin, end) are wanted from now on; those before are dropped. Requires: neither goes back.
   void want(int64_t begin, int64_t end) {
@@ -58,6 +56,15 @@ class ReadAhead {
     Item item;
     std::exception_ptr error;
   };
+
+  void join() {
+    {
+      std::lock_guard lock(mutex_);
+      is_stopping_ = true;
+    }
+    changed_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
 
   void work() {
     std::unique_lock lock(mutex_);
