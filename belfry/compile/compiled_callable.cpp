@@ -16,6 +16,7 @@
 #include "belfry/base/log.h"
 #include "belfry/compile/internal/batch_split.h"
 #include "belfry/compile/internal/in_parallel.h"
+#include "belfry/compile/internal/numbers.h"
 #include "belfry/compile/internal/passes.h"
 #include "belfry/compile/internal/program_pool.h"
 
@@ -98,6 +99,9 @@ struct CompiledCallable::State {
   std::shared_mutex weights_mutex;
   std::atomic<uint64_t> version{0};
   std::shared_ptr<Prepared> prepared;
+  NeededNumbers needed;  ///< none where the options say so
+  bool weights_are_ordinary = true;
+  std::atomic<bool> told_of_numbers{false};
 
   std::optional<BatchSplit> split;
   std::optional<ProgramPool> programs;
@@ -136,6 +140,7 @@ struct CompiledCallable::State {
                                 : "off, or samples may depend on each other",
                           list_nodes(rest));
     programs.emplace(rest, options);
+    if (options.check_numbers) needed = needed_numbers(rest);
   }
 
   std::vector<at::Tensor> weights() const {
@@ -154,6 +159,11 @@ struct CompiledCallable::State {
     } else {
       prepared = std::make_shared<Prepared>(weights());
     }
+    weights_are_ordinary = std::ranges::all_of(
+        needed.weights, [&](size_t i) { return all_are(Numbers::kOrdinary, prepared->values()[i]); });
+    if (!weights_are_ordinary)
+      log_warning(
+          "[compile] this graph runs uncompiled: its weights hold NaN, infinities or numbers beyond 2^64");
     version.store(newest, std::memory_order_release);
   }
 
@@ -162,54 +172,90 @@ struct CompiledCallable::State {
                                    options.cache_bytes);
   }
 
-  /// False where `make` finds that the graph cannot be compiled after all.
+  /// `make` failed. Whether the graph is to blame, or these feeds or the memory of this moment, shows when
+  /// the call runs uncompiled: see run_plain.
+  struct NotMade {
+    std::string reason;
+  };
   template <typename Make>
-  bool can_make(Make make) {
+  static void make_or_throw(Make make) {
     try {
       make();
-      return true;
     } catch (const std::exception& e) {
-      log_warning("[compile] this graph runs uncompiled: {}", e.what());
-      not_compilable = true;
-      return false;
+      throw NotMade{e.what()};
     }
   }
 
-  /// Lends a program to `run`. False where the graph cannot be compiled after all.
+  /// Lends a program to `run`. Throws NotMade.
   template <typename Run>
-  bool with_program(const std::vector<at::Tensor>& feeds, const Part& part, Run run) {
+  void with_program(const std::vector<at::Tensor>& feeds, const Part& part, Run run) {
     const c10::InferenceMode normal_tensors(false);
     const at::AutoDispatchBelowADInplaceOrView no_autograd;
     std::unique_ptr<Program> program;
-    if (!can_make([&] { program = programs->take(feeds, part, prepared); })) return false;
+    make_or_throw([&] { program = programs->take(feeds, part, prepared); });
     run(*program);
     programs->give_back(std::move(program), feeds, part);
+  }
+
+  /// Whether the compiled graph gives what the plain one does.
+  bool is_exact(const std::vector<at::Tensor>& feeds) {
+    if (!weights_are_ordinary) return false;
+    for (size_t i = 0; i < feeds.size(); ++i) {
+      if (all_are(needed.feeds, feeds[i])) continue;
+      if (!told_of_numbers.exchange(true)) {
+        log_warning(
+            "[compile] calls with NaN, infinities or numbers beyond 2^64 in '{}' run uncompiled (see "
+            "CompileOptions::check_numbers)",
+            rest.feeds[i].name());
+      }
+      return false;
+    }
     return true;
   }
 
-  /// Calls `prepare(specification of the results)`, which returns them, and runs. False where the graph
-  /// cannot be compiled after all.
+  /// Calls `prepare(specification of the results)`, which returns them, and runs. Where it does not, the
+  /// outcome is why: "" for calls that are to run uncompiled, or what failed.
   template <typename Prepare>
-  bool run(const std::vector<at::Tensor>& feeds, Prepare prepare) {
-    if (!compiled || not_compilable) return false;
+  std::optional<std::string> run(const std::vector<at::Tensor>& feeds, Prepare prepare) {
+    if (!compiled || not_compilable) return "";
+    try {
+      return run_compiled(feeds, prepare) ? std::nullopt : std::optional<std::string>("");
+    } catch (const NotMade& error) {
+      return error.reason;
+    }
+  }
+
+  template <typename Prepare>
+  bool run_compiled(const std::vector<at::Tensor>& feeds, Prepare prepare) {
     at::internal::lazy_init_num_threads();
     refresh();
     std::shared_lock lock(weights_mutex);
+    if (!is_exact(feeds)) return false;
     const int64_t batch = split ? programs->batch_of(feeds).value_or(1) : 1;
     const int64_t count = batch > 1 ? samples_at_once(batch) : batch;
     if (count == batch) {
-      return with_program(
-          feeds, {}, [&](Program& program) { program.run(feeds, prepare(ResultSpec{program.fetches()})); });
+      with_program(feeds, {},
+                   [&](Program& program) { program.run(feeds, prepare(ResultSpec{program.fetches()})); });
+      return true;
     }
     const std::vector<at::Tensor>& results = prepare(ResultSpec{rest.fetches, batch});
     const int64_t threads = std::min<int64_t>(at::get_num_threads(), batch / count);
     const Part first{.first = 0, .count = count};
-    if (!can_make([&] { programs->make_at_least(threads, feeds, first, prepared); })) return false;
+    make_or_throw([&] { programs->make_at_least(threads, feeds, first, prepared); });
     in_parallel((batch + count - 1) / count, [&](int64_t i) {
       const Part part{.first = i * count, .count = std::min(count, batch - i * count)};
       with_program(feeds, part, [&](Program& program) { program.run(feeds, results, part.first); });
     });
-    return !not_compilable;
+    return true;
+  }
+
+  /// Runs uncompiled. A graph for which no program could be made for `reason`, though it runs, stays
+  /// uncompiled; feeds that do not run at all say nothing of the graph.
+  std::vector<at::Tensor> run_plain(const std::vector<at::Tensor>& feeds, const std::string& reason) {
+    std::vector<at::Tensor> results = plain(feeds);
+    if (!reason.empty() && !not_compilable.exchange(true))
+      log_warning("[compile] this graph runs uncompiled: {}", reason);
+    return results;
   }
 
   /// Of the whole batch at once.
@@ -219,9 +265,12 @@ struct CompiledCallable::State {
     at::internal::lazy_init_num_threads();
     refresh();
     std::shared_lock lock(weights_mutex);
-    with_program(feeds, {}, [&](Program& program) {
-      steps = program.profile(feeds, empty_results(ResultSpec{program.fetches()}));
-    });
+    try {
+      with_program(feeds, {}, [&](Program& program) {
+        steps = program.profile(feeds, empty_results(ResultSpec{program.fetches()}));
+      });
+    } catch (const NotMade&) {  // as a call would, it finds nothing compiled
+    }
     return steps;
   }
 };
@@ -246,10 +295,10 @@ std::vector<at::Tensor> CompiledCallable::operator()(const std::vector<at::Tenso
   state_->plain.check_feeds(feeds);
   if (!all_dense(feeds)) return (*this)(dense(feeds));
   std::vector<at::Tensor> results;
-  const bool done = state_->run(feeds, [&](const ResultSpec& spec) -> const std::vector<at::Tensor>& {
+  const auto not_done = state_->run(feeds, [&](const ResultSpec& spec) -> const std::vector<at::Tensor>& {
     return results = empty_results(spec);
   });
-  return done ? results : state_->plain(feeds);
+  return not_done ? state_->run_plain(feeds, *not_done) : results;
 }
 
 void CompiledCallable::run_into(const std::vector<at::Tensor>& feeds,
@@ -269,14 +318,14 @@ void CompiledCallable::run_into(const std::vector<at::Tensor>& feeds,
         result.defined() ? to_string(result.scalar_type()) + " " + to_string(result.sizes().vec()) : "none"));
   };
   auto is_dense = [](const at::Tensor& t) { return t.defined() && t.is_cpu() && t.is_contiguous(); };
-  const bool done = state_->run(feeds, [&](const ResultSpec& spec) -> const std::vector<at::Tensor>& {
+  const auto not_done = state_->run(feeds, [&](const ResultSpec& spec) -> const std::vector<at::Tensor>& {
     for (size_t i = 0; i < results.size(); ++i) {
       if (!is_dense(results[i]) || !spec.fits(i, results[i])) fail(i, spec.fetches[i].dtype(), spec.shape(i));
     }
     return results;
   });
-  if (done) return;
-  const auto values = state_->plain(feeds);
+  if (!not_done) return;
+  const auto values = state_->run_plain(feeds, *not_done);
   for (size_t i = 0; i < results.size(); ++i) {
     if (!is_dense(results[i]) || results[i].scalar_type() != values[i].scalar_type() ||
         results[i].sizes() != values[i].sizes())

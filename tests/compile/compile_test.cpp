@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
 #include <gmock/gmock.h>
@@ -86,6 +87,57 @@ TEST_F(CompileTest, AResNetGivesTheSameForEveryBatchSize) {
   }
   const std::string text = compiled.describe();
   EXPECT_THAT(text.substr(text.find("after:")), Not(HasSubstr("batch_norm(")));
+}
+
+TEST_F(CompileTest, AScalarIsFedBesideBatches) {
+  const Tensor x = placeholder("x", {kDynamic, 8}), temperature = placeholder("temperature", {});
+  const std::vector<Fetch> fetches = {softmax(x / temperature), sum(x) * temperature};
+  for (const int64_t cache_bytes : {int64_t{256}, int64_t{8} << 20}) {
+    const CompiledCallable compiled =
+        compile(session_, {x, temperature}, fetches, {.cache_bytes = cache_bytes});
+    for (const int64_t batch : {1, 2, 1024}) {
+      const std::vector<at::Tensor> feeds = {at::randn({batch, 8}), at::full({}, 2.5)};
+      const auto expected = plain({x, temperature}, fetches, feeds), given = compiled(feeds);
+      for (size_t i = 0; i < 2; ++i) EXPECT_TRUE(test::close(given[i], expected[i], kRounding)) << batch;
+    }
+    EXPECT_TRUE(compiled.is_compiled());
+  }
+}
+
+TEST_F(CompileTest, ABiasOfTheSecondDimensionIsAddedThere) {
+  const std::vector<Shape> shapes = {
+      {2, 4}, {kDynamic, 4, 4}, {3, 4, 5, 4}, {2, 4, 3, kDynamic, 4}, {2, 4, 1, 2, 3, 4}};
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    const Tensor x = placeholder("x" + std::to_string(i), shapes[i]);
+    const Tensor y = relu(bias_add(x, get_variable("b" + std::to_string(i), {4}), "NCHW"));
+    randomize();
+    Shape sizes = shapes[i];
+    for (int64_t& size : sizes) size = size == kDynamic ? 3 : size;
+    const std::vector<at::Tensor> feeds = {at::randn(sizes)};
+    EXPECT_TRUE(test::close(compile(session_, {x}, {y})(feeds)[0], plain({x}, {y}, feeds)[0], kRounding))
+        << i;
+  }
+}
+
+TEST_F(CompileTest, FeedsThatDoNotRunLeaveItCompiled) {
+  const Tensor image = placeholder("image", {kDynamic, kDynamic, kDynamic, 3});
+  const Tensor y = conv2d(image, get_variable("W", {5, 5, 3, 4}), {.padding = "VALID"});
+  randomize();
+  const CompiledCallable compiled = compile(session_, {image}, {y});
+  EXPECT_THROW(compiled({at::randn({1, 2, 2, 3})}), Error);
+  EXPECT_TRUE(compiled.is_compiled());
+  EXPECT_EQ(compiled({at::randn({1, 6, 6, 3})})[0].sizes(), (std::vector<int64_t>{1, 2, 2, 4}));
+}
+
+// One float after the other, a million values of 0.1 sum to 1 % too much.
+TEST_F(CompileTest, MeansOfManyValuesAreAsCloseAsOfFew) {
+  const Tensor image = placeholder("image", {kDynamic, kDynamic, kDynamic, 2});
+  const Tensor all = mean(image, {1, 2}), pooled = avg_pool2d(image, {.pool = 64});
+  const CompiledCallable compiled = compile(session_, {image}, {all, pooled});
+  for (const int64_t size : {64, 128, 1024}) {
+    for (const at::Tensor& value : compiled({at::full({1, size, size, 2}, 0.1)}))
+      EXPECT_TRUE(test::close(value, at::full(value.sizes(), 0.1, at::kDouble), {.relative = 1e-5}));
+  }
 }
 
 TEST_F(CompileTest, LinearOperatorsOfEverySizeRun) {

@@ -71,7 +71,7 @@ void Program::bind(const std::vector<at::Tensor>& feeds, const std::vector<at::T
                    int64_t first) {
   auto start = [&](const at::Tensor& tensor, const Tensor& own) {
     auto* data = static_cast<char*>(tensor.data_ptr());
-    if (first == 0 || tensor.size(0) == own.dim(0)) return data;
+    if (first == 0 || own.rank() == 0 || tensor.size(0) == own.dim(0)) return data;
     return data + static_cast<int64_t>(tensor.nbytes()) / tensor.size(0) * first;
   };
   for (size_t i = 0; i < feeds.size(); ++i) point(feed_storages_[i], start(feeds[i], graph_.feeds[i]));

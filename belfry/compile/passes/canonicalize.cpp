@@ -47,8 +47,12 @@ class Canonicalizer {
   /// `build(x)` on the NHWC form of the image `x`, and its outcome back in the node's own form.
   template <typename Build>
   Tensor on_nhwc(const Node& node, const Tensor& x, Build build) {
-    if (x.rank() != 4 || node.attribute("data_format").toStringRef() == "NHWC") return build(x);
-    return transpose(build(transpose(x, {0, 2, 3, 1})), {0, 3, 1, 2});
+    if (x.rank() <= 2 || node.attribute("data_format").toStringRef() == "NHWC") return build(x);
+    std::vector<int64_t> channels_last = {0}, channels_first = {0, x.rank() - 1};
+    for (int64_t axis = 2; axis < x.rank(); ++axis) channels_last.push_back(axis);
+    channels_last.push_back(1);
+    for (int64_t axis = 1; axis + 1 < x.rank(); ++axis) channels_first.push_back(axis);
+    return transpose(build(transpose(x, channels_last)), channels_first);
   }
 
   Tensor conv2d(const Node& node) {

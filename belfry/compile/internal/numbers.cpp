@@ -1,0 +1,95 @@
+#include "belfry/compile/internal/numbers.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/all.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "belfry/compile/internal/fused_op.h"
+#include "belfry/compile/internal/lanes.h"
+
+namespace belfry {
+namespace {
+
+constexpr float kLimit = 0x1p64f;
+
+// Comparisons with NaN are false.
+template <Numbers numbers>
+BELFRY_INLINE bool all_in(const float* x, int64_t count) {
+  using Masks = int32_t __attribute__((vector_size(4 * kLanes)));
+  Masks wrong = {};
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    Lanes v;
+    load(x + i, v);
+    wrong |= ~(v <= kLimit);
+    if constexpr (numbers == Numbers::kOrdinary) wrong |= ~(v >= -kLimit);
+  }
+  bool good = true;
+  for (int64_t k = 0; k < kLanes; ++k) good &= wrong[k] == 0;
+  for (; i < count; ++i) good &= x[i] <= kLimit && (numbers != Numbers::kOrdinary || x[i] >= -kLimit);
+  return good;
+}
+
+template <Numbers numbers>
+bool all_in_steps(const float* x, int64_t count) {
+  constexpr int64_t kStep = 1 << 14;  // the first wrong one ends it soon
+  for (int64_t first = 0; first < count; first += kStep) {
+    bool good = true;
+    run_widest([&] { good = all_in<numbers>(x + first, std::min(kStep, count - first)); });
+    if (!good) return false;
+  }
+  return true;
+}
+
+const std::unordered_map<std::string_view, Numbers>& needs() {
+  static const std::unordered_map<std::string_view, Numbers> table = {
+      {"aten::layer_norm", Numbers::kOrdinary},
+      {"aten::scaled_dot_product_attention", Numbers::kNoNaN},
+      {"belfry::max_pool2d", Numbers::kOrdinary},
+  };
+  return table;
+}
+
+Numbers needed_by(const Node& node) {
+  if (node.kind() != NodeKind::kCall) return Numbers::kAny;
+  if (const auto fused = fused_op(node)) return fused->has_activation() ? Numbers::kOrdinary : Numbers::kAny;
+  if (activation_of(node)) return Numbers::kOrdinary;
+  const auto found = needs().find(node.op_name());
+  return found == needs().end() ? Numbers::kAny : found->second;
+}
+
+}  // namespace
+
+bool all_are(Numbers numbers, const at::Tensor& tensor) {
+  if (numbers == Numbers::kAny || !tensor.is_floating_point() || tensor.numel() == 0) return true;
+  if (tensor.scalar_type() == at::kFloat && tensor.is_contiguous()) {
+    const float* data = tensor.const_data_ptr<float>();
+    return numbers == Numbers::kNoNaN ? all_in_steps<Numbers::kNoNaN>(data, tensor.numel())
+                                      : all_in_steps<Numbers::kOrdinary>(data, tensor.numel());
+  }
+  const at::Tensor good = tensor <= static_cast<double>(kLimit);
+  return (numbers == Numbers::kNoNaN ? good : good & (tensor >= -static_cast<double>(kLimit)))
+      .all()
+      .item<bool>();
+}
+
+NeededNumbers needed_numbers(const InferenceGraph& graph) {
+  NeededNumbers needed;
+  std::vector<const Node*> fused;
+  for (const Node* node : needed_nodes(graph.fetches)) {
+    needed.feeds = std::max(needed.feeds, needed_by(*node));
+    if (fused_op(*node)) fused.push_back(node);
+  }
+  if (needed.feeds != Numbers::kOrdinary) return needed;
+  for (size_t i = 0; i < graph.weights.size(); ++i) {
+    if (std::ranges::any_of(fused, [&](const Node* node) {
+          return std::ranges::find(node->inputs(), graph.weights[i]) != node->inputs().end();
+        }))
+      needed.weights.push_back(i);
+  }
+  return needed;
+}
+
+}  // namespace belfry
