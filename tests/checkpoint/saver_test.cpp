@@ -55,6 +55,19 @@ TEST_F(SaverTest, SavesUnderTheStepAndRestores) {
   EXPECT_EQ(read_checkpoint_state(dir.path()).newest, "model-1000");
 }
 
+TEST_F(SaverTest, GoesOnWithTheListOfAnotherMachine) {
+  variable("W", {3}, 5);
+  for (const char* listed : {"C:\\\\run\\\\model-1", "/elsewhere/run/model-1"}) {
+    Saver first;
+    save(first, 1);
+    std::ofstream(dir / "checkpoint")
+        << "model_checkpoint_path: \"" << listed << "\"\nall_model_checkpoint_paths: \"" << listed << "\"\n";
+    Saver next({.max_to_keep = 2});
+    save(next, 2);
+    EXPECT_THAT(read_checkpoint_state(dir.path()).all, ElementsAre("model-1", "model-2")) << listed;
+  }
+}
+
 TEST_F(SaverTest, WithoutAStepThePathIsThePrefix) {
   variable("W", {3}, 5);
   Saver saver;
