@@ -82,10 +82,12 @@ def compare_operators(c):
 
 
 def compare_gradients(c):
+    if any(i["wild"] for i in c.spec["inputs"]):
+        return
     if "gradient" in c.status or any(k.startswith("session/") and not v.size for k, v in c.expected.items()):
         return
     for i, spec in enumerate(c.spec["inputs"]):
-        if not spec["differentiated"] or spec["wild"]:
+        if not spec["differentiated"]:
             continue
         actual, expected = c.out.get(f"gradient/{i}"), c.expected.get(f"gradient/{i}")
         if actual is None or expected is None:

@@ -38,6 +38,7 @@ EXPLAINED = [
     # TensorFlow's own.
     Explained("weighted_cross_entropy_with_logits", "gradient", "TensorFlow's relu has no gradient at logit 0", zeros_in_first),
     Explained("cumprod|reduce_prod", "gradient", "TensorFlow divides by the factors: nan where one is 0", zeros_in_first),
+    Explained("atan2|pow|pow_number|number_pow", "gradient", "TensorFlow divides by 0 where the base, or both operands, are 0", expected_is_no_number),
     Explained("clip_by_(global_)?norm|global_norm|reduce_(stddev|norm)|l2_normalize|psnr", "gradient",
               "TensorFlow's sqrt or logarithm has no gradient at 0", expected_is_no_number),
     Explained("avg_pool2d", "gradient", "TensorFlow's kernel is wrong where the window is larger than the image",
@@ -46,6 +47,8 @@ EXPLAINED = [
               lambda c, text: mixed_dtypes(c, text) and "Pack" in text),
     Explained("resize", "gradient|value|frozen", "TensorFlow resizes in float32 whatever the dtype",
               lambda c, text: c.spec["inputs"][0]["dtype"] == "float64"),
+    Explained("gather|embedding_lookup", "refused", "TensorFlow looks at no index where no element is asked for",
+              lambda c, text: "out of DATA bounds" in text and empty_input(c, text)),
     # Chosen to be otherwise, and documented.
     Explained("shape|size|topk|argsort|range", "value dtype", "indices and sizes are int64; TensorFlow's default is int32",
               says("int64", "int32")),

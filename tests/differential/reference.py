@@ -63,6 +63,16 @@ def select(x, a):
     return tf.gather(x[0], a["index"] % size, axis=a["axis"])
 
 
+def gelu(x, a):
+    """tf.nn.gelu's constants have float32's digits even for float64."""
+    return 0.5 * x[0] * (1 + tf.math.erf(x[0] * tf.constant(0.5, x[0].dtype) ** 0.5))
+
+
+def gelu_tanh(x, a):
+    cubic = x[0] + tf.constant(0.044715, x[0].dtype) * x[0] * x[0] * x[0]
+    return 0.5 * x[0] * (1 + tf.tanh(tf.constant(2 / np.pi, x[0].dtype) ** 0.5 * cubic))
+
+
 def one_hot(x, a):
     booleans = {"on_value": True, "off_value": False} if a["dtype"] == "bool" else {}
     return tf.one_hot(x[0], a["depth"], dtype=a["dtype"], **booleans)
@@ -94,7 +104,7 @@ OTHERS = {
     "squared_difference": on(tf.math.squared_difference), "atan2": on(tf.atan2), "logical_and": on(tf.logical_and),
     "logical_or": on(tf.logical_or), "logical_xor": on(tf.math.logical_xor), "neg": on(tf.negative),
     "divide": lambda x, a: tf.divide(floating(x[0]), floating(x[1])),
-    "gelu": lambda x, a: tf.nn.gelu(x[0], approximate=False), "gelu_tanh": lambda x, a: tf.nn.gelu(x[0], approximate=True),
+    "gelu": gelu, "gelu_tanh": gelu_tanh,
     "hardswish": lambda x, a: x[0] * tf.nn.relu6(x[0] + 3) / 6,
     "prelu": lambda x, a: tf.where(x[0] > 0, x[0], x[1] * x[0]),
     "leaky_relu": lambda x, a: tf.where(x[0] > 0, x[0], tf.constant(a["alpha"], x[0].dtype) * x[0]),

@@ -109,7 +109,8 @@ void run_gradients(const Job& job, Session& session, const Built& built) {
   }
   Tensor loss;
   for (size_t k = 0; k < built.outputs.size(); ++k) {
-    if (!job.has_input(numbered("w", k))) continue;
+    // Nothing is added by an output without elements.
+    if (!job.has_input(numbered("w", k)) || job.input(numbered("w", k)).numel() == 0) continue;
     Tensor term = sum(built.outputs[k] * constant(job.input(numbered("w", k))));
     if (term.dtype() != kFloat64) term = cast(term, kFloat64);
     loss = loss ? loss + term : term;

@@ -128,7 +128,8 @@ def gathers(draw):
         indices = draw.numbers.integers(0, max(shape[axis], 1), draw.shape(0, 3))
         indices = spoil(draw, np.asarray(indices, dtype), shape[axis])
         return Case(operator, [x, indices], {"axis": axis} if operator == "gather" else {})
-    places = draw.shape(0, 2)
+    # TensorFlow's scatter takes a list of numbers for a list of places, not for one place.
+    places = draw.shape(operator == "scatter_nd", 2)
     depth = draw.integer(1, len(shape))
     indices = np.zeros(places + [depth], dtype)
     for i in range(depth):
