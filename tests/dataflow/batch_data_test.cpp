@@ -148,8 +148,9 @@ TEST(BatchDataByShape, OtherComponentsMustFitAndArgumentsMakeSense) {
 TEST(BatchData, ABatchThatCannotComeIsAnError) {
   EXPECT_THROW(BatchData(counting(3), 0), UsageError);
   EXPECT_THROW(BatchData(counting(3), 4), UsageError);
-  EXPECT_THAT([] { BatchData(counting(0), 4); },
-              testing::ThrowsMessage<DataError>(HasSubstr("[BatchData] expected data, got a source of size 0")));
+  EXPECT_THAT(
+      [] { BatchData(counting(0), 4); },
+      testing::ThrowsMessage<DataError>(HasSubstr("[BatchData] expected data, got a source of size 0")));
   EXPECT_EQ(BatchData(endless(), 4).size(), std::nullopt);
 }
 
