@@ -29,9 +29,12 @@ find_kernels() {
       {{"aten::clamp", ""}, {"belfry::clamp", ""}, Differs::kGradient},
       {{"aten::clamp_max", ""}, {"belfry::clamp_max", ""}, Differs::kGradient},
       {{"aten::clamp_min", ""}, {"belfry::clamp_min", ""}, Differs::kGradient},
+      {{"aten::cumsum", ""}, {"belfry::cumsum", ""}, Differs::kGradient},
       {{"aten::floor_divide", ""}, {"belfry::floor_divide", ""}, Differs::kValues},
       {{"aten::floor_divide", "Scalar"}, {"belfry::floor_divide", "Scalar"}, Differs::kValues},
       {{"aten::l1_loss", ""}, {"belfry::l1_loss", ""}, Differs::kValues},
+      {{"aten::linalg_vector_norm", ""}, {"belfry::linalg_vector_norm", ""}, Differs::kValues},
+      {{"aten::log_softmax", "int"}, {"belfry::log_softmax", "int"}, Differs::kValues},
       {{"aten::maximum", ""}, {"belfry::maximum", ""}, Differs::kGradient},
       {{"aten::minimum", ""}, {"belfry::minimum", ""}, Differs::kGradient},
       {{"aten::pow", "Scalar"}, {"belfry::pow", "Scalar"}, Differs::kValues},
@@ -39,6 +42,7 @@ find_kernels() {
       {{"aten::remainder", "Scalar"}, {"belfry::remainder", "Scalar"}, Differs::kValues},
       {{"aten::remainder", "Tensor"}, {"belfry::remainder", "Tensor"}, Differs::kValues},
       {{"aten::selu", ""}, {"belfry::selu", ""}, Differs::kGradient},
+      {{"aten::softmax", "int"}, {"belfry::softmax", "int"}, Differs::kValues},
       {{"aten::topk", ""}, {"belfry::topk", ""}, Differs::kValues},
   };
   std::map<c10::OperatorName, Kernel, bool (*)(const c10::OperatorName&, const c10::OperatorName&)> kernels(

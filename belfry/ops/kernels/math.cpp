@@ -3,7 +3,6 @@
 #include <ATen/ops/clamp_max.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/linalg_vector_norm.h>
-#include <ATen/ops/log_softmax.h>
 #include <ATen/ops/nll_loss.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/stack.h>
@@ -11,6 +10,8 @@
 
 #include <limits>
 #include <vector>
+
+#include "belfry/ops/internal/many_values.h"
 
 namespace belfry {
 namespace {
@@ -36,7 +37,7 @@ Tensor add_n(at::TensorList tensors) {
 Tensor global_norm(at::TensorList tensors) {
   TORCH_CHECK(!tensors.empty(), "expected at least one tensor, got none");
   std::vector<Tensor> norms;
-  for (const Tensor& tensor : tensors) norms.push_back(at::linalg_vector_norm(tensor));
+  for (const Tensor& tensor : tensors) norms.push_back(internal::norm_of_all(tensor));
   return at::linalg_vector_norm(at::stack(norms));
 }
 
@@ -84,7 +85,7 @@ Tensor sparse_softmax_cross_entropy(const Tensor& logits, const Tensor& labels) 
   // No label is ignored: one out of range is an error.
   constexpr int64_t kIgnoreNone = std::numeric_limits<int64_t>::min();
   const Tensor loss =
-      at::nll_loss(at::log_softmax(logits.reshape({-1, classes}), 1), labels.reshape(-1).to(at::kLong),
+      at::nll_loss(internal::log_softmax(logits.reshape({-1, classes}), 1), labels.reshape(-1).to(at::kLong),
                    /*weight=*/{}, at::Reduction::None, kIgnoreNone);
   return loss.reshape(labels.sizes());
 }
@@ -92,7 +93,7 @@ Tensor sparse_softmax_cross_entropy(const Tensor& logits, const Tensor& labels) 
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
   TORCH_CHECK(logits.dim() > 0 && logits.sizes() == labels.sizes(),
               "expected labels of the shape of the logits, got ", labels.sizes(), " and ", logits.sizes());
-  return (labels * at::log_softmax(logits, -1)).sum(-1).neg();
+  return (labels * internal::log_softmax(logits, -1)).sum(-1).neg();
 }
 
 Tensor l2_loss(const Tensor& x) {

@@ -1,21 +1,27 @@
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/batch_norm_update_stats.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/group_norm.h>
-#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/mean.h>
 #include <ATen/ops/native_batch_norm.h>
+#include <ATen/ops/native_batch_norm_backward.h>
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/zeros.h>
+#include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
 #include <algorithm>
 #include <initializer_list>
+#include <numeric>
 #include <string_view>
 #include <tuple>
 #include <utility>
 
 #include "belfry/ops/internal/image.h"
+#include "belfry/ops/internal/many_values.h"
 
 namespace belfry {
 namespace {
@@ -36,6 +42,68 @@ at::TensorOptions statistics_options(const Tensor& x, const OptionalTensor& scal
   return x.options().dtype(at::isReducedFloatingType(x.scalar_type()) ? at::kFloat : x.scalar_type());
 }
 
+/// Mean and variance by column of dense [rows, columns].
+std::pair<Tensor, Tensor> column_statistics(const Tensor& x) {
+  auto [mean, variance] = at::batch_norm_update_stats(x, {}, {}, /*momentum=*/0);
+  return {mean.to(at::kDouble), variance.to(at::kDouble)};
+}
+
+/// As above, of as many rows as one would like. ATen adds up the rows of a column one by one, so here each
+/// column is cut in `parts`, as if they were columns of their own, and what remains of the rows follows.
+std::pair<Tensor, Tensor> long_column_statistics(const Tensor& x) {
+  constexpr int64_t kRowsOfPart = 4096;
+  const int64_t rows = x.size(0), columns = x.size(1), parts = rows / kRowsOfPart;
+  const int64_t even = rows / parts * parts;
+  auto [means, variances] = column_statistics(x.narrow(0, 0, even).reshape({even / parts, parts * columns}));
+  means = means.reshape({parts, columns});
+  const double share = static_cast<double>(even) / static_cast<double>(rows);
+  Tensor mean = means.mean(0);
+  Tensor variance = (variances.reshape({parts, columns}) + (means - mean).square()).mean(0);
+  if (even < rows) {
+    const auto [rest_mean, rest_variance] = column_statistics(x.narrow(0, even, rows - even));
+    const Tensor difference = rest_mean - mean;
+    mean = mean + difference * (1 - share);
+    variance = variance * share + rest_variance * (1 - share) + difference.square() * (share * (1 - share));
+  }
+  return {mean, variance};
+}
+
+/// Normalises NHWC memory seen as NCHW by statistics of long columns; gives the biased variance.
+struct LongBatchNorm : torch::autograd::Function<LongBatchNorm> {
+  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context, const Tensor& x,
+                                                const OptionalTensor& scale, const OptionalTensor& offset,
+                                                double epsilon) {
+    const at::AutoDispatchBelowADInplaceOrView below;
+    const Tensor columns = x.dim() == 2 ? x : x.movedim(1, -1).reshape({-1, x.size(1)});
+    const auto [mean, variance] = long_column_statistics(columns);
+    const auto options = statistics_options(x, scale);
+    const Tensor kept_mean = mean.to(options), kept_variance = variance.to(options);
+    const Tensor inverse = at::rsqrt(variance + epsilon).to(options);
+    const Tensor y = std::get<0>(at::native_batch_norm(x, scale, offset, kept_mean, kept_variance,
+                                                       /*training=*/false, /*momentum=*/0, epsilon));
+    context->save_for_backward({x, scale.value_or(Tensor()), kept_mean, inverse});
+    context->saved_data["epsilon"] = epsilon;
+    context->mark_non_differentiable({kept_mean, kept_variance});
+    return {y, kept_mean, kept_variance};
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& gradients) {
+    const auto saved = context->get_saved_variables();
+    const OptionalTensor scale = saved[1].defined() ? OptionalTensor(saved[1]) : OptionalTensor();
+    const auto [dx, dscale, doffset] = at::native_batch_norm_backward(
+        gradients[0], saved[0], scale, {}, {}, saved[2], saved[3], /*train=*/true,
+        context->saved_data["epsilon"].toDouble(), {true, scale.has_value(), true});
+    return {dx, dscale, doffset, {}};
+  }
+};
+
+/// True where ATen would take NHWC memory in its order and lose digits.
+bool has_long_columns(const Tensor& x, int64_t count) {
+  const bool nhwc = x.dim() == 2 || (x.dim() > 2 && x.movedim(1, -1).is_contiguous());
+  return x.is_cpu() && x.scalar_type() == at::kFloat && x.size(1) > 1 && nhwc &&
+         x.is_non_overlapping_and_dense() && count > 2 * 8192;
+}
+
 std::tuple<Tensor, Tensor, Tensor> batch_norm_training(const Tensor& input, const OptionalTensor& scale,
                                                        const OptionalTensor& offset, double epsilon,
                                                        bool unbiased_variance, std::string_view data_format) {
@@ -44,6 +112,12 @@ std::tuple<Tensor, Tensor, Tensor> batch_norm_training(const Tensor& input, cons
   check_channels({{"scale", &scale}, {"offset", &offset}}, channels);
   const int64_t count = channels == 0 ? 0 : x.numel() / channels;
   TORCH_CHECK(count > 0, "expected a batch of at least one element, got ", input.sizes());
+  if (has_long_columns(x, count)) {
+    const auto results = LongBatchNorm::apply(x, scale, offset, epsilon);
+    const double correction = static_cast<double>(count) / static_cast<double>(count - 1);
+    return {internal::channels_restored(results[0], data_format), results[1],
+            unbiased_variance ? results[2] * correction : results[2]};
+  }
   // With a momentum of 1 the moving averages that the kernel updates become the batch's own statistics, which
   // it otherwise gives only as 1 / sqrt(variance + epsilon).
   Tensor mean = at::zeros({channels}, statistics_options(x, scale));
@@ -67,6 +141,16 @@ std::tuple<Tensor, Tensor, Tensor> batch_norm_training_meta(const Tensor& input,
   return {at::empty_like(input), at::empty({channels}, options), at::empty({channels}, options)};
 }
 
+/// Formed of operators that have gradients by everything.
+Tensor normalized_by(const Tensor& x, const Tensor& mean, const Tensor& variance, const OptionalTensor& scale,
+                     const OptionalTensor& offset, double epsilon) {
+  std::vector<int64_t> sizes(static_cast<size_t>(x.dim()), 1);
+  sizes[1] = x.size(1);
+  const Tensor inverse = at::rsqrt(variance + epsilon);
+  const Tensor y = (x - mean.reshape(sizes)) * (scale ? inverse * *scale : inverse).reshape(sizes);
+  return offset ? y + offset->reshape(sizes) : y;
+}
+
 Tensor batch_norm(const Tensor& input, const Tensor& mean, const Tensor& variance,
                   const OptionalTensor& scale, const OptionalTensor& offset, double epsilon,
                   std::string_view data_format) {
@@ -76,6 +160,11 @@ Tensor batch_norm(const Tensor& input, const Tensor& mean, const Tensor& varianc
   check_channels(
       {{"mean", &given_mean}, {"variance", &given_variance}, {"scale", &scale}, {"offset", &offset}},
       x.size(1));
+  if (at::GradMode::is_enabled() && (mean.requires_grad() || variance.requires_grad())) {
+    // ATen's operator takes its statistics for constants.
+    return internal::channels_restored(
+        normalized_by(x, mean, variance, scale, offset, epsilon).to(x.scalar_type()), data_format);
+  }
   const Tensor y = std::get<0>(at::native_batch_norm(x, scale, offset, mean, variance, /*training=*/false,
                                                      /*momentum=*/0.0, epsilon));
   return internal::channels_restored(y, data_format);
@@ -98,11 +187,31 @@ void check_groups(const Tensor& x, int64_t groups, const OptionalTensor& scale,
   check_channels({{"scale", &scale}, {"offset", &offset}}, x.size(1));
 }
 
+/// An NCHW view less the mean of each group, which ATen's kernel needs to be near 0: it forms the variance as
+/// E[x^2] - E[x]^2, and the gradient from sums of like size. To the gradient the mean is a constant, as a
+/// shift of a group makes no difference to the result.
+Tensor centred(const Tensor& x, int64_t groups) {
+  const Tensor grouped = x.unflatten(1, {groups, x.size(1) / groups});
+  std::vector<int64_t> axes(static_cast<size_t>(grouped.dim()) - 2);
+  std::iota(axes.begin(), axes.end(), 2);
+  return (grouped - grouped.detach().mean(axes, /*keepdim=*/true)).flatten(1, 2);
+}
+
 Tensor group_norm(const Tensor& input, const OptionalTensor& scale, const OptionalTensor& offset,
                   int64_t groups, double epsilon, std::string_view data_format) {
   const Tensor x = internal::channels_second(input, data_format);
   check_groups(x, groups, scale, offset);
-  return internal::channels_restored(at::group_norm(x, groups, scale, offset, epsilon), data_format);
+  if (x.numel() == 0) {
+    return internal::channels_restored(at::group_norm(x, groups, scale, offset, epsilon), data_format);
+  }
+  const at::ScalarType dtype = x.scalar_type();
+  const auto precise = [&](const OptionalTensor& tensor) {
+    const bool widen = tensor && at::isReducedFloatingType(dtype);
+    return widen ? OptionalTensor(tensor->to(at::kFloat)) : tensor;
+  };
+  const Tensor y =
+      at::group_norm(centred(*precise(x), groups), groups, precise(scale), precise(offset), epsilon);
+  return internal::channels_restored(y.to(dtype), data_format);
 }
 
 Tensor group_norm_meta(const Tensor& input, const OptionalTensor& scale, const OptionalTensor& offset,
@@ -138,7 +247,7 @@ Tensor bias_add(const Tensor& x, const Tensor& bias, std::string_view data_forma
 
 Tensor clip_by_norm(const Tensor& x, double max_norm) {
   TORCH_CHECK(max_norm > 0, "expected a positive norm, got ", max_norm);
-  return x * (max_norm / at::linalg_vector_norm(x).clamp_min(max_norm));
+  return x * (max_norm / internal::norm_of_all(x).clamp_min(max_norm));
 }
 
 }  // namespace

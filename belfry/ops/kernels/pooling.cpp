@@ -1,6 +1,7 @@
 #include <ATen/ops/_upsample_nearest_exact2d.h>
 #include <ATen/ops/avg_pool2d.h>
 #include <ATen/ops/max_pool2d.h>
+#include <ATen/ops/mean.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 #include <torch/library.h>
 
@@ -55,11 +56,19 @@ Tensor max_pool2d(const Tensor& input, IntArrayRef kernel, IntArrayRef strides, 
                 });
 }
 
+/// ATen adds a window up one by one in float32, which for this many loses the fifth digit.
+constexpr int64_t kLargeWindow = 1024;
+
 Tensor avg_pool2d(const Tensor& input, IntArrayRef kernel, IntArrayRef strides, std::string_view padding,
                   std::string_view data_format) {
   return pool2d(input, kernel, strides, padding, data_format,
                 [&](const Tensor& x, IntArrayRef pads, bool ceil_mode) {
-                  return at::avg_pool2d(x, kernel, strides, pads, ceil_mode, /*count_include_pad=*/false);
+                  const bool large = kernel[0] * kernel[1] > kLargeWindow && x.is_floating_point();
+                  const bool whole = kernel == x.sizes().slice(2) && pads[0] == 0 && pads[1] == 0;
+                  if (large && whole) return x.mean({2, 3}, /*keepdim=*/true);
+                  const Tensor y = at::avg_pool2d(large ? x.to(at::kDouble) : x, kernel, strides, pads,
+                                                  ceil_mode, /*count_include_pad=*/false);
+                  return y.to(x.scalar_type());
                 });
 }
 
@@ -67,6 +76,8 @@ Tensor resize(const Tensor& input, IntArrayRef size, std::string_view method, bo
               std::string_view data_format) {
   const Tensor x = internal::as_nchw(input, data_format);
   TORCH_CHECK(size[0] > 0 && size[1] > 0, "expected a positive size, got ", size);
+  TORCH_CHECK(at::isFloatingType(x.scalar_type()) || x.scalar_type() == at::kByte,
+              "expected images of floating-point numbers or uint8, got ", x.scalar_type());
   if (method == "nearest") {
     TORCH_CHECK(!align_corners, "expected the bilinear method with align_corners, got nearest");
     return internal::from_nchw(at::_upsample_nearest_exact2d(x, size), data_format);
