@@ -60,7 +60,8 @@ Tensor select(const Tensor& x, int64_t index, int64_t axis = 0, const std::strin
 /// Slices of `x` along `axis`, picked by `indices` (any shape), whose shape stands in place of that
 /// dimension.
 Tensor gather(const Tensor& x, const Tensor& indices, int64_t axis = 0, const std::string& name = "");
-/// The slices x[indices[..., 0], ..., indices[..., K - 1]] of `indices` [..., K]: [..., rest of x].
+/// The slices x[indices[..., 0], ..., indices[..., K - 1]] of `indices` [..., K]: [..., rest of x]. Negative
+/// indices are an error when the graph runs, as in gather and embedding_lookup.
 Tensor gather_nd(const Tensor& x, const Tensor& indices, const std::string& name = "");
 /// The opposite: zeros of `shape`, to which each slice of `updates` is added at its index.
 Tensor scatter_nd(const Tensor& indices, const Tensor& updates, const Shape& shape,
@@ -88,10 +89,12 @@ struct PadAttributes {
 Tensor pad(const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& paddings,
            const PadAttributes& attributes = {}, const std::string& name = "");
 
-/// 1 at each index along a new last dimension of size `depth`, else 0. An index out of range gives zeros.
+/// 1 at each index along a new last dimension of size `depth`, which may be 0, else 0. An index out of range
+/// gives zeros.
 Tensor one_hot(const Tensor& indices, int64_t depth, DType dtype = kFloat32, const std::string& name = "");
 
-/// Values, largest first, and indices (int64) of the `k` largest elements of the last dimension.
+/// Values, largest first, and indices (int64) of the `k` largest elements of the last dimension. Of equal
+/// elements the lower index is first; NaN counts as the largest, and as equal to NaN.
 std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, const std::string& name = "");
 
 struct SortAttributes {
@@ -99,7 +102,7 @@ struct SortAttributes {
   bool descending = false;
 };
 /// The elements in order along one dimension, and the indices (int64) that sort them. Equal elements keep
-/// their order.
+/// their order; NaN counts as the largest.
 Tensor sort(const Tensor& x, const SortAttributes& attributes = {}, const std::string& name = "");
 Tensor argsort(const Tensor& x, const SortAttributes& attributes = {}, const std::string& name = "");
 
@@ -117,7 +120,9 @@ Tensor fill(const RunTimeShape& shape, const c10::Scalar& value, DType dtype = k
             const std::string& name = "");
 Tensor zeros_like(const Tensor& x, const std::string& name = "");
 Tensor ones_like(const Tensor& x, const std::string& name = "");
-/// start, start + delta, ... below `limit`; int64 when all three are whole numbers, else float32.
+/// start, start + delta, ... below `limit`; int64 when all three are whole numbers, else float32. Their
+/// number is worked out in float64, as numpy's; TensorFlow's, in float32, may be one less or more for
+/// fractions.
 Tensor range(const c10::Scalar& start, const c10::Scalar& limit, const c10::Scalar& delta = 1,
              const std::string& name = "");
 /// 0, 1, ... below `limit`; int64 when it is a whole number, else float32.

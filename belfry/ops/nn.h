@@ -28,7 +28,7 @@ Tensor softplus(const Tensor& x, const std::string& name = "");
 Tensor softsign(const Tensor& x, const std::string& name = "");
 Tensor log_sigmoid(const Tensor& x, const std::string& name = "");
 Tensor leaky_relu(const Tensor& x, double alpha = 0.2, const std::string& name = "");
-/// max(x, 0) + alpha * min(x, 0); `alpha` broadcasts.
+/// max(x, 0) + alpha * min(x, 0); `alpha` broadcasts. The gradient at 0 is 0, as Keras' PReLU has it.
 Tensor prelu(const Tensor& x, const Tensor& alpha, const std::string& name = "");
 
 Tensor softmax(const Tensor& x, int64_t axis = -1, const std::string& name = "");
@@ -133,6 +133,7 @@ Tensor resize(const Tensor& x, Size2D size, const ResizeAttributes& attributes =
 
 /// Moves blocks of `block` x `block` pixels into the channels, and back. Channels of one pixel of a block
 /// stay together, in the order of the pixels: [N, H, W, C] to [N, H / block, W / block, block * block * C].
+/// `block` is at least 2, as in TensorFlow.
 Tensor space_to_depth(const Tensor& x, int64_t block, const std::string& data_format = "NHWC",
                       const std::string& name = "");
 Tensor depth_to_space(const Tensor& x, int64_t block, const std::string& data_format = "NHWC",

@@ -117,7 +117,7 @@ Tensor norm(const Tensor& x, const T& name) {
 std::pair<Tensor, Tensor> moments(const Tensor& x, const Axes& axes = {},
                                   const ReduceAttributes& attributes = {}, const std::string& name = "");
 
-/// Index (int64) of the largest element along `axis`; the first of equal ones.
+/// Index (int64) of the largest element along `axis`; the first of equal ones, or the first NaN.
 Tensor argmax(const Tensor& x, int64_t axis, const std::string& name = "");
 Tensor argmin(const Tensor& x, int64_t axis, const std::string& name = "");
 
