@@ -90,9 +90,12 @@ Tensor conv2d(const Tensor& input, const Tensor& filter, const OptionalTensor& b
   std::array<int64_t, 2> strides = {given_strides[0], given_strides[1]};
   if (is_1x1(filter) || g.rows.outputs == 1 || g.columns.outputs == 1) {
     const auto format = x.suggest_memory_format();
-    without_stride(x, 2, (filter.size(0) - 1) * dilations[0] + 1, g.rows, strides[0]);
-    without_stride(x, 3, (filter.size(1) - 1) * dilations[1] + 1, g.columns, strides[1]);
-    x = x.contiguous(format);
+    // Cut in the order of memory, so that the gradient is put back in that order too.
+    const bool nhwc = format == at::MemoryFormat::ChannelsLast;
+    if (nhwc) x = x.permute({0, 2, 3, 1});
+    without_stride(x, nhwc ? 1 : 2, (filter.size(0) - 1) * dilations[0] + 1, g.rows, strides[0]);
+    without_stride(x, nhwc ? 2 : 3, (filter.size(1) - 1) * dilations[1] + 1, g.columns, strides[1]);
+    x = (nhwc ? x.permute({0, 3, 1, 2}) : x).contiguous(format);
   }
   std::array<int64_t, 2> pads = {g.rows.before, g.columns.before};
   if (!g.symmetric()) {
