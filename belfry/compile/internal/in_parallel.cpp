@@ -40,7 +40,9 @@ void in_parallel(int64_t count, c10::function_ref<void(int64_t)> body) {
 }
 #else
 OneThread::OneThread() : threads_(1) {}
-OneThread::~OneThread() = default;
+OneThread::~OneThread() {
+  static_cast<void>(threads_);  // clang warns of a member that nothing uses
+}
 
 void in_parallel(int64_t count, c10::function_ref<void(int64_t)> body) {
   for (int64_t i = 0; i < count; ++i) body(i);

@@ -58,7 +58,7 @@ void add_unary(OnnxBuilds& builds) {
                                                  {"Sinh", sinh},
                                                  {"Cosh", cosh}};
   for (const auto& [op, function] : unary) {
-    builds[op] = [function](const OnnxImport& x) -> Tensors { return {function(x.input(), "")}; };
+    builds[op] = [function = function](const OnnxImport& x) -> Tensors { return {function(x.input(), "")}; };
   }
   builds["IsInf"] = is_inf_as_onnx;
   builds["Elu"] = [](const OnnxImport& x) -> Tensors {
@@ -110,7 +110,7 @@ void add_binary(OnnxBuilds& builds) {
                                                    {"Or", logical_or},
                                                    {"Xor", logical_xor}};
   for (const auto& [op, function] : binary) {
-    builds[op] = [function](const OnnxImport& x) -> Tensors {
+    builds[op] = [function = function](const OnnxImport& x) -> Tensors {
       if (x.size() != 2) throw ImportFailure{"expected two inputs"};
       return {function(x.input(0), x.input(1), "")};
     };
@@ -171,7 +171,8 @@ void add_reductions(OnnxBuilds& builds) {
                                                           {"ReduceLogSumExp", logsumexp}};
   for (const auto& [op, function] : reductions) {
     // In opset 17 only ReduceSum has the attribute; without axes it then does nothing, not even sum.
-    builds[op] = [function, may_do_nothing = std::string(op) == "ReduceSum"](const OnnxImport& x) -> Tensors {
+    builds[op] = [function = function,
+                  may_do_nothing = std::string(op) == "ReduceSum"](const OnnxImport& x) -> Tensors {
       const auto axes = x.axes(1);
       const bool keep_dims = x.integer("keepdims", 1) != 0;
       if (may_do_nothing && x.integer("noop_with_empty_axes", 0) != 0 && axes.empty()) return {x.input()};
