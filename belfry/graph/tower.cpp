@@ -183,7 +183,7 @@ Tensor TowerFunc::operator()(const TowerInputs& inputs) {
   }
   for (const auto& [name, tensor] : inputs.items()) {
     if (std::none_of(signature_.begin(), signature_.end(),
-                     [&](const auto& spec) { return spec.name == name; })) {
+                     [&given = name](const auto& spec) { return spec.name == given; })) {
       std::vector<std::string> names;
       for (const auto& spec : signature_) names.push_back(spec.name);
       throw UsageError(fmt::format("[TowerFunc] expected inputs among {}, got '{}'", names, name));
