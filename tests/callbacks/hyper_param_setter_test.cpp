@@ -49,6 +49,18 @@ struct HyperParamSetterTest : testing::Test {
   test::LogLines log;
 };
 
+TEST_F(HyperParamSetterTest, SaysHowANumberBecomesAVariable) {
+  TinyTrainer trainer;
+  trainer.build([] {});
+  try {
+    trainer.train({.callbacks = callbacks(ScheduledHyperParamSetter("learning_rate", {{0, 0.1}})),
+                   .loop = {.steps_per_epoch = 2, .max_epoch = 1}});
+    ADD_FAILURE() << "took a name without a variable";
+  } catch (const UsageError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("must be a variable, get_variable(\"learning_rate\", {}, {.initializer"));
+  }
+}
+
 TEST_F(HyperParamSetterTest, SetsTheValueAfterTheEpochHasEnded) {
   EXPECT_THAT(values({{2, 0.25}, {0, 0.5}}, {}), ElementsAre(0.5, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25));
 }
