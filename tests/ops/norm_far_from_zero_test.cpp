@@ -102,8 +102,8 @@ INSTANTIATE_TEST_SUITE_P(
     , NormFarFromZeroTest,
     testing::Values(Norm{"instance", "NHWC", groups(4)}, Norm{"group", "NHWC", groups(2)},
                     Norm{"layer", "NHWC", groups(1)}, Norm{"group_nchw", "NCHW", groups(2)},
-                    Norm{"instance_nchw", "NCHW", groups(4)}, Norm{"batch", "NHWC", by_batch, 3e-7},
-                    Norm{"batch_nchw", "NCHW", by_batch, 3e-7}, Norm{"last_axis", "NHWC", by_layer, 3e-7}),
+                    Norm{"instance_nchw", "NCHW", groups(4)}, Norm{"batch", "NHWC", by_batch, 1e-6},
+                    Norm{"batch_nchw", "NCHW", by_batch, 1e-6}, Norm{"last_axis", "NHWC", by_layer, 3e-6}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
