@@ -109,6 +109,8 @@ OnnxNames concat(OnnxCall& call) {
   for (const Tensor& tensor : call.tensors("tensors")) {
     if (tensor.shape() != Shape{0}) parts.push_back(call.value(tensor, call.result().dtype));
   }
+  const auto tensors = call.tensors("tensors");
+  if (parts.empty()) return {call.value(tensors.at(0), call.result().dtype)};
   const int64_t axis = call.axis("dim", static_cast<int64_t>(call.result().shape.size()));
   const auto permutation = call.out.common_permutation(parts);
   if (!permutation) return {call.out.add("Concat", parts, {{"axis", axis}})};
@@ -143,6 +145,51 @@ void add_parts(OnnxOps& ops) {
   };
 }
 
+/// Slices of several dimensions as ONNX's operators. There a slice that runs backwards begins at the first
+/// element at least, where one of ours may begin before it and then is empty.
+class OnnxSlices {
+ public:
+  /// `size` of the dimension may be dynamic.
+  void add(int64_t axis, int64_t size, int64_t begin, int64_t end, int64_t step) {
+    if (step > 0) return first_.add(axis, begin, end, step);
+    if (size != kDynamic) {
+      begin = std::min(begin < 0 ? begin + size : begin, size - 1);
+      end = std::clamp<int64_t>(end < 0 ? end + size : end, -1, size);
+      if (begin <= end || begin < 0) return first_.add(axis, 0, 0, 1);
+      return then_.add(axis, begin, end == -1 ? kBegin : end, step);
+    }
+    if (begin < -1) {
+      // What lies behind the begin goes first, and so the rest runs from its end: nothing of nothing.
+      if (end < 0 && end >= begin) return first_.add(axis, 0, 0, 1);
+      first_.add(axis, 0, begin + 1, 1);
+      if (end < 0) end -= begin + 1;
+      begin = -1;
+    }
+    end = std::min<int64_t>(end, std::numeric_limits<int32_t>::max() - 1);  // the largest means the beginning
+    then_.add(axis, begin, end, step);
+  }
+
+  OnnxName of(OnnxBuilder& out, const OnnxName& x) const { return then_.of(out, first_.of(out, x)); }
+
+ private:
+  struct Lists {
+    Ints axes, begins, ends, steps;
+
+    void add(int64_t axis, int64_t begin, int64_t end, int64_t step) {
+      axes.push_back(axis);
+      begins.push_back(begin);
+      ends.push_back(end);
+      steps.push_back(step);
+    }
+    OnnxName of(OnnxBuilder& out, const OnnxName& x) const {
+      if (axes.empty()) return x;
+      return out.add("Slice",
+                     {x, out.constant(begins), out.constant(ends), out.constant(axes), out.constant(steps)});
+    }
+  };
+  Lists first_, then_;
+};
+
 void add_slices(OnnxOps& ops) {
   ops["belfry::slice"] = [](OnnxCall& call) -> OnnxNames {
     const Ints begin = call.integers("begin"), size = call.integers("size");
@@ -151,13 +198,11 @@ void add_slices(OnnxOps& ops) {
     return {call.out.add("Slice", {call.value("x"), call.out.constant(begin), call.out.constant(end)})};
   };
   ops["belfry::strided_slice"] = [](OnnxCall& call) -> OnnxNames {
-    const Ints begin = call.integers("begin");
-    if (begin.empty()) return {call.value("x")};
-    Ints axes(begin.size());
-    std::iota(axes.begin(), axes.end(), 0);
-    return {call.out.add("Slice",
-                         {call.value("x"), call.out.constant(begin), call.out.constant(call.integers("end")),
-                          call.out.constant(axes), call.out.constant(call.integers("strides"))})};
+    OnnxSlices slices;
+    const Ints begin = call.integers("begin"), end = call.integers("end"), steps = call.integers("strides");
+    for (size_t i = 0; i < begin.size(); ++i)
+      slices.add(static_cast<int64_t>(i), call.shape("x")[i], begin[i], end[i], steps[i]);
+    return {slices.of(call.out, call.value("x"))};
   };
   ops["aten::slice.Tensor"] = [](OnnxCall& call) -> OnnxNames {
     const int64_t begin = call.has("start") ? call.integer("start") : 0;
@@ -246,12 +291,14 @@ OnnxName flatten(OnnxBuilder& out, const OnnxName& x, const Shape& from, int64_t
   for (int64_t axis = begin; axis < end; ++axis) product *= from[static_cast<size_t>(axis)];
   to.push_back(known ? product : -1);
   to.insert(to.end(), from.begin() + end, from.end());
-  if (dynamic_sizes(to) <= 1) return out.reshape(x, to);
-  const OnnxName shape = out.add(
-      "Concat",
-      {out.sizes(x, 0, begin), out.constant(Ints{-1}), out.sizes(x, end, static_cast<int64_t>(from.size()))},
-      {{"axis", int64_t{0}}});
-  return out.add("Reshape", {x, shape});
+  // Of no elements, -1 could be any size.
+  if (dynamic_sizes(to) <= 1 && !std::count(to.begin(), to.end(), 0)) return out.reshape(x, to);
+  const OnnxName flat = known ? out.constant(Ints{product})
+                              : reduce(out, "ReduceProd", out.sizes(x, begin, end), {0}, /*keep=*/true);
+  const OnnxName shape =
+      out.add("Concat", {out.sizes(x, 0, begin), flat, out.sizes(x, end, static_cast<int64_t>(from.size()))},
+              {{"axis", int64_t{0}}});
+  return out.add("Reshape", {x, shape}, {{"allowzero", int64_t{1}}});
 }
 
 void add_array_ops(OnnxOps& ops) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "belfry/export/internal/onnx_ops.h"
@@ -34,8 +35,10 @@ Ints image_size(const OnnxCall& call) {
 struct Windows {
   int64_t size, kernel, stride, dilation;
   int64_t extent() const { return (kernel - 1) * dilation + 1; }
-  /// With stride 1 the padding is the same for any size.
-  bool known() const { return size != kDynamic || stride == 1; }
+  /// With stride 1 the padding is the same for any size, and for a window of one element there is none.
+  bool known() const { return size != kDynamic || stride == 1 || extent() == 1; }
+  /// Runtimes pad by a negative number where strides are longer than windows.
+  bool auto_pads() const { return known() || (dilation == 1 && stride <= kernel); }
 };
 
 /// "SAME" padding of a size that only a run knows, as int64 [1] before and after.
@@ -50,14 +53,22 @@ std::pair<OnnxName, OnnxName> run_time_padding(OnnxBuilder& out, const OnnxName&
   return {before, out.add("Sub", {total, before})};
 }
 
-/// Pads `x`, NCHW, by hand, for windows that "auto_pad" has no word for.
-OnnxName pad_at_run_time(OnnxBuilder& out, const OnnxName& x, const std::array<Windows, 2>& windows) {
+/// Pads `x`, NCHW, by hand with `value`, "" for zeros, for windows that "auto_pad" has no word for.
+OnnxName pad_at_run_time(OnnxBuilder& out, const OnnxName& x, const std::array<Windows, 2>& windows,
+                         const OnnxName& value = "") {
   const auto rows = run_time_padding(out, out.sizes(x, 2, 3), windows[0]);
   const auto columns = run_time_padding(out, out.sizes(x, 3, 4), windows[1]);
   const OnnxName none = out.constant(Ints{0, 0});
   const OnnxName pads = out.add(
       "Concat", {none, rows.first, columns.first, none, rows.second, columns.second}, {{"axis", int64_t{0}}});
-  return out.add("Pad", {x, pads});
+  return out.add("Pad", value.empty() ? OnnxNames{x, pads} : OnnxNames{x, pads, value});
+}
+
+std::array<Windows, 2> windows_of(const OnnxCall& call, const Ints& kernel, const Ints& strides,
+                                  const Ints& dilations) {
+  const Ints size = image_size(call);
+  return {Windows{size[0], kernel[0], strides[0], dilations[0]},
+          Windows{size[1], kernel[1], strides[1], dilations[1]}};
 }
 
 /// The input, NCHW, and in `attributes` its padding: in numbers, which every runtime reads, where they are
@@ -66,11 +77,9 @@ OnnxName padded_input(OnnxCall& call, const Ints& kernel, const Ints& strides, c
                       OnnxAttributes& attributes) {
   const OnnxName x = as_nchw(call);
   if (call.text("padding") != "SAME") return x;
-  const Ints size = image_size(call);
-  const std::array<Windows, 2> windows{Windows{size[0], kernel[0], strides[0], dilations[0]},
-                                       Windows{size[1], kernel[1], strides[1], dilations[1]}};
+  const std::array<Windows, 2> windows = windows_of(call, kernel, strides, dilations);
   if (!windows[0].known() || !windows[1].known()) {
-    if (dilations != Ints{1, 1}) return pad_at_run_time(call.out, x, windows);
+    if (!windows[0].auto_pads() || !windows[1].auto_pads()) return pad_at_run_time(call.out, x, windows);
     attributes.push_back({"auto_pad", "SAME_UPPER"});
     return x;
   }
@@ -138,7 +147,32 @@ OnnxNames conv2d_transpose(OnnxCall& call) {
                                         {"output_padding", added}}))};
 }
 
+/// True for pools whose padding only a run knows, and "auto_pad" has no word for.
+bool pads_by_hand(const OnnxCall& call) {
+  const auto windows = windows_of(call, call.integers("kernel"), call.integers("strides"), {1, 1});
+  return call.text("padding") == "SAME" && (!windows[0].known() || !windows[1].known()) &&
+         (!windows[0].auto_pads() || !windows[1].auto_pads());
+}
+/// The same with padding that never wins, or is not counted.
+OnnxName pool_by_hand(OnnxCall& call, const std::string& op) {
+  OnnxBuilder& out = call.out;
+  const Ints kernel = call.integers("kernel"), strides = call.integers("strides");
+  const auto windows = windows_of(call, kernel, strides, {1, 1});
+  const OnnxAttributes attributes{{"kernel_shape", kernel}, {"strides", strides}};
+  const DType dtype = call.result().dtype;
+  const OnnxName x = as_nchw(call);
+  if (op == "MaxPool") {
+    const OnnxName least = out.constant(-std::numeric_limits<double>::infinity(), dtype);
+    return from_nchw(call, out.add(op, {pad_at_run_time(out, x, windows, least)}, attributes));
+  }
+  const OnnxName ones = out.add("Expand", {out.constant(1, dtype), out.add("Shape", {x})});
+  const OnnxName mean = out.add(op, {pad_at_run_time(out, x, windows)}, attributes);
+  const OnnxName part = out.add(op, {pad_at_run_time(out, ones, windows)}, attributes);
+  return from_nchw(call, out.add("Div", {mean, part}));
+}
+
 OnnxName pool(OnnxCall& call, const std::string& op, OnnxAttributes attributes) {
+  if (pads_by_hand(call)) return pool_by_hand(call, op);
   const Ints kernel = call.integers("kernel"), strides = call.integers("strides");
   attributes.push_back({"kernel_shape", kernel});
   attributes.push_back({"strides", strides});
@@ -153,10 +187,17 @@ OnnxNames resize(OnnxCall& call) {
       {"mode", nearest ? "nearest" : "linear"},
       {"coordinate_transformation_mode", call.flag("align_corners") ? "align_corners" : "half_pixel"}};
   if (nearest) attributes.push_back({"nearest_mode", "round_prefer_ceil"});
-  const OnnxName x = as_nchw(call);
+  const DType dtype = call.result().dtype;
+  const bool rounds = !nearest && !c10::isFloatingType(dtype);  // where runtimes cut off fractions
+  const OnnxName x = rounds ? out.cast(as_nchw(call), dtype, kFloat32) : as_nchw(call);
   const OnnxName sizes =
       out.add("Concat", {out.sizes(x, 0, 2), out.constant(call.integers("size"))}, {{"axis", int64_t{0}}});
-  return {from_nchw(call, out.add("Resize", {x, "", "", sizes}, attributes))};
+  OnnxName y = out.add("Resize", {x, "", "", sizes}, attributes);
+  if (rounds) {
+    y = out.add("Floor", {out.add("Add", {y, out.constant(0.5, kFloat32)})});
+    y = out.cast(y, kFloat32, dtype);
+  }
+  return {from_nchw(call, y)};
 }
 
 /// Both have the channels of one pixel of a block together ("DCR"), as ours.
@@ -164,6 +205,7 @@ void add_block_op(OnnxOps& ops, const std::string& ours, const std::string& onnx
   ops[ours] = [onnx](OnnxCall& call) -> OnnxNames {
     const bool nhwc = is_nhwc(call);
     const OnnxName x = call.value("x");
+    if (call.integer("block") == 1) return {x};
     const OnnxName y = call.out.add(onnx, {nhwc ? call.out.transpose(x, {0, 3, 1, 2}) : x},
                                     {{"blocksize", call.integer("block")}});
     return {nhwc ? call.out.transpose(y, {0, 2, 3, 1}) : y};

@@ -43,7 +43,7 @@ void add_lookups(OnnxOps& ops) {
     return call.out.add_multi("TopK", {call.value("self"), call.out.constant(Ints{call.integer("k")})}, 2,
                               {{"axis", call.integer("dim")},
                                {"largest", int64_t{call.flag("largest")}},
-                               {"sorted", int64_t{call.flag("sorted")}}});
+                               {"sorted", int64_t{1}}});  // without it runtimes order as they like
   };
 }
 

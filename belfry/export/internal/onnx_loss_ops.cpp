@@ -98,7 +98,8 @@ void add_loss_ops(OnnxOps& ops) {
   ops["aten::binary_cross_entropy_with_logits"] = sigmoid_cross_entropy;
   ops["aten::huber_loss"] = huber_loss;
   ops["aten::mse_loss"] = [](OnnxCall& call) { return difference_loss(call, /*squared=*/true); };
-  ops["aten::l1_loss"] = [](OnnxCall& call) { return difference_loss(call, /*squared=*/false); };
+  ops["belfry::l1_loss"] =
+      ops["aten::l1_loss"] = [](OnnxCall& call) { return difference_loss(call, /*squared=*/false); };
   ops["belfry::l2_loss"] = [](OnnxCall& call) -> OnnxNames {
     const OnnxName sum = call.out.add("ReduceSumSquare", {call.value("x")}, {{"keepdims", int64_t{0}}});
     return {call.out.add("Mul", {sum, call.out.constant(0.5, call.result().dtype)})};

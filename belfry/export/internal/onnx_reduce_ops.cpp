@@ -135,7 +135,10 @@ OnnxNames cumprod(OnnxCall& call) {
 OnnxName reduce(OnnxBuilder& out, const std::string& op, const OnnxName& x, const std::vector<int64_t>& axes,
                 bool keep) {
   OnnxAttributes attributes{{"keepdims", int64_t{keep}}};
-  if (axes.empty()) return x;
+  if (axes.empty()) {  // of a scalar, which is then the only element
+    if (op == "ReduceL1" || op == "ReduceL2") return out.add("Abs", {x});
+    return x;
+  }
   if (op == "ReduceSum") return out.add(op, {x, out.constant(axes)}, attributes);
   attributes.push_back({"axes", axes});
   return out.add(op, {x}, attributes);

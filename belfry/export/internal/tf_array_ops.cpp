@@ -116,6 +116,7 @@ void add_parts(TfOps& ops) {
     for (const Tensor& tensor : call.tensors("tensors")) {
       if (tensor.shape() != Shape{0}) parts.push_back(call.value(tensor, call.dtype()));
     }
+    if (parts.empty()) return {call.value(call.tensors("tensors").at(0), call.dtype())};
     return {parts.size() == 1 ? parts[0] : call.out.concat(parts, call.dtype(), call.integer("dim"))};
   };
   ops["aten::stack"] = [](TfCall& call) -> TfNames {
@@ -200,8 +201,10 @@ void add_pads(TfOps& ops) {
 }  // namespace
 
 TfName flatten(GraphDefBuilder& out, const TfName& x, DType dtype, int64_t rank, int64_t begin, int64_t end) {
-  const TfName shape = out.concat(
-      {out.sizes(x, dtype, 0, begin), out.constant(Ints{-1}), out.sizes(x, dtype, end, rank)}, kInt32, 0);
+  // As a product, not as -1, which of no elements could be any size.
+  const TfName flat = reduce(out, "Prod", out.sizes(x, dtype, begin, end), kInt32, {0}, /*keep=*/true);
+  const TfName shape =
+      out.concat({out.sizes(x, dtype, 0, begin), flat, out.sizes(x, dtype, end, rank)}, kInt32, 0);
   return out.add("Reshape", {x, shape}, dtype);
 }
 

@@ -74,14 +74,22 @@ void add_pool(TfOps& ops, const std::string& ours, const std::string& tf) {
 
 TfNames resize(TfCall& call) {
   const bool nearest = call.text("method") == "nearest", corners = call.flag("align_corners");
-  return {from_nhwc(
-      call, call.out.add(nearest ? "ResizeNearestNeighbor" : "ResizeBilinear",
-                         {as_nhwc(call, "input"), call.out.constant(call.integers("size"))}, call.dtype(),
-                         {{"align_corners", corners}, {"half_pixel_centers", !corners}}))};
+  TfName y = call.out.add(nearest ? "ResizeNearestNeighbor" : "ResizeBilinear",
+                          {as_nhwc(call, "input"), call.out.constant(call.integers("size"))}, call.dtype(),
+                          {{"align_corners", corners}, {"half_pixel_centers", !corners}});
+  if (!nearest) {  // gives float32 whatever it takes
+    if (!c10::isFloatingType(call.dtype())) {
+      y = call.out.add("AddV2", {y, call.out.constant(0.5, kFloat32)}, kFloat32);
+      y = call.out.add("Floor", {y}, kFloat32);
+    }
+    y = call.out.cast(y, kFloat32, call.dtype());
+  }
+  return {from_nhwc(call, y)};
 }
 
 void add_block_op(TfOps& ops, const std::string& ours, const std::string& tf) {
   ops[ours] = [tf](TfCall& call) -> TfNames {
+    if (call.integer("block") == 1) return {call.value("x")};  // which TensorFlow refuses
     return {from_nhwc(
         call, call.out.add(tf, {as_nhwc(call, "x")}, call.dtype(), {{"block_size", call.integer("block")}}))};
   };

@@ -91,7 +91,7 @@ void add_many_indices(TfOps& ops) {
 }
 
 /// The `count`, int32, first values and indices in order along `axis`; all of them where it is "".
-TfNames ordered(TfCall& call, TfName count, bool descending, bool sorted) {
+TfNames ordered(TfCall& call, TfName count, bool descending) {
   GraphDefBuilder& out = call.out;
   const int64_t rank = call.rank("self");
   const DType given = call.dtype("self");
@@ -102,23 +102,23 @@ TfNames ordered(TfCall& call, TfName count, bool descending, bool sorted) {
   const Ints swap = swap_with_last(call.axis("dim", rank), rank);
   x = out.transpose(x, dtype, swap);
   if (count.empty()) count = out.reshape(out.sizes(x, dtype, rank - 1, rank), kInt32, {});
-  if (!descending) x = out.add("Neg", {x}, dtype);
-  const TfNames results =
-      out.add_multi("TopKV2", {x, count}, 2, {{"T", tf_dtype(dtype)}, {"sorted", sorted}});
-  const TfName values = descending ? results[0] : out.add("Neg", {results[0]}, dtype);
+  // -1 - x of integers, and not -x, which the lowest of them has not.
+  const std::string turned = whole ? "Invert" : "Neg";
+  if (!descending) x = out.add(turned, {x}, dtype);
+  const TfNames results = out.add_multi("TopKV2", {x, count}, 2, {{"T", tf_dtype(dtype)}, {"sorted", true}});
+  const TfName values = descending ? results[0] : out.add(turned, {results[0]}, dtype);
   return {out.cast(out.transpose(values, dtype, swap), dtype, given),
           out.cast(out.transpose(results[1], kInt32, swap), kInt32, kInt64)};
 }
 
 void add_orders(TfOps& ops) {
   ops["aten::topk"] = [](TfCall& call) {
-    return ordered(call, call.out.axis(call.integer("k")), call.flag("largest"), call.flag("sorted"));
+    return ordered(call, call.out.axis(call.integer("k")), call.flag("largest"));
   };
-  ops["aten::sort.stable"] = ops["aten::sort"] = [](TfCall& call) {
-    return ordered(call, "", call.flag("descending"), /*sorted=*/true);
-  };
+  ops["aten::sort.stable"] =
+      ops["aten::sort"] = [](TfCall& call) { return ordered(call, "", call.flag("descending")); };
   ops["aten::argsort.stable"] = ops["aten::argsort"] = [](TfCall& call) -> TfNames {
-    return {ordered(call, "", call.flag("descending"), /*sorted=*/true)[1]};
+    return {ordered(call, "", call.flag("descending"))[1]};
   };
 }
 

@@ -15,6 +15,14 @@ void add_unary(TfOps& ops, const std::string& aten, const std::string& tf) {
   };
 }
 
+/// Of integers TensorFlow has no such operator; each is whole already.
+void add_rounding(TfOps& ops, const std::string& aten, const std::string& tf) {
+  ops[aten] = [tf](TfCall& call) -> TfNames {
+    const TfName x = call.value("self", call.dtype());
+    return {c10::isFloatingType(call.dtype()) ? call.apply(tf, {x}) : x};
+  };
+}
+
 /// "other" as a tensor or as a number, of the dtype of the result.
 TfName other(TfCall& call) {
   if (call.tensor("other").defined()) return call.value("other", call.dtype());
@@ -59,6 +67,7 @@ void add_arithmetic(TfOps& ops) {
     return {call.apply(
         "Mul", {call.apply("Sign", {quotient}), call.apply("Floor", {call.apply("Abs", {quotient})})})};
   };
+  add_binary(ops, "aten::fmod.Tensor", "TruncateMod");
   add_binary(ops, "aten::floor_divide", "FloorDiv");
   add_binary(ops, "aten::floor_divide.Scalar", "FloorDiv");
   ops["aten::pow.Scalar"] = [](TfCall& call) -> TfNames {
@@ -115,7 +124,9 @@ void add_logic(TfOps& ops) {
   for (const auto& [aten, tf] :
        Pairs{{"aten::isnan", "IsNan"}, {"aten::isinf", "IsInf"}, {"aten::isfinite", "IsFinite"}}) {
     ops[aten] = [tf = std::string(tf)](TfCall& call) -> TfNames {
-      return {call.out.add(tf, {call.value("self")}, call.dtype("self"))};
+      const TfName x = call.value("self");
+      if (c10::isFloatingType(call.dtype("self"))) return {call.out.add(tf, {x}, call.dtype("self"))};
+      return {call.out.add(tf == "IsFinite" ? "Equal" : "NotEqual", {x, x}, call.dtype("self"))};
     };
   }
   ops["aten::where.ScalarOther"] = [](TfCall& call) -> TfNames {
@@ -168,9 +179,6 @@ void add_math_ops(TfOps& ops) {
                                       {"sin", "Sin"},
                                       {"cos", "Cos"},
                                       {"erf", "Erf"},
-                                      {"floor", "Floor"},
-                                      {"ceil", "Ceil"},
-                                      {"round", "Round"},
                                       {"tan", "Tan"},
                                       {"asin", "Asin"},
                                       {"acos", "Acos"},
@@ -178,6 +186,8 @@ void add_math_ops(TfOps& ops) {
                                       {"sinh", "Sinh"},
                                       {"cosh", "Cosh"}})
     add_unary(ops, std::string("aten::") + aten, tf);
+  for (const auto& [aten, tf] : Pairs{{"floor", "Floor"}, {"ceil", "Ceil"}, {"round", "Round"}})
+    add_rounding(ops, std::string("aten::") + aten, tf);
   add_arithmetic(ops);
   for (const auto& [aten, tf] : Pairs{{"aten::eq", "Equal"},
                                       {"aten::ne", "NotEqual"},

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numbers>
 
 #include "belfry/export/internal/graph_def_builder.h"
@@ -105,6 +106,72 @@ TfName matmul(TfCall& call, const char* left, const char* right) {
   return added.empty() ? product : out.add("Squeeze", {product}, dtype, {{"squeeze_dims", added}});
 }
 
+/// The subscripts of an equation: those of its inputs, and of its result.
+struct Subscripts {
+  std::vector<std::string> inputs;
+  std::string result;
+};
+
+constexpr const char* kEllipsis = "...";
+
+/// Where the equation does not say them, those of the result are the ones that are there once, in order.
+Subscripts subscripts_of(std::string equation) {
+  std::erase(equation, ' ');
+  const size_t arrow = equation.find("->");
+  Subscripts all{{""}, ""};
+  for (char c : equation.substr(0, arrow)) {
+    if (c == ',') {
+      all.inputs.emplace_back();
+    } else {
+      all.inputs.back() += c;
+    }
+  }
+  if (arrow != std::string::npos) {
+    all.result = equation.substr(arrow + 2);
+    return all;
+  }
+  std::map<char, int> counts;
+  for (const std::string& input : all.inputs) {
+    for (char c : input) ++counts[c];
+  }
+  if (counts.erase('.')) all.result = kEllipsis;
+  for (const auto& [label, count] : counts) {
+    if (count == 1) all.result += label;
+  }
+  return all;
+}
+
+/// Of the product of the first two inputs, what the other inputs or the result still need.
+std::string product_subscripts(const Subscripts& all) {
+  std::string needed = all.result, both = all.inputs[0] + all.inputs[1];
+  for (size_t i = 2; i < all.inputs.size(); ++i) needed += all.inputs[i];
+  std::string kept = both.find('.') == std::string::npos ? "" : kEllipsis;
+  for (char c : both) {
+    if (c != '.' && needed.find(c) != std::string::npos && kept.find(c) == std::string::npos) kept += c;
+  }
+  return kept;
+}
+
+/// TensorFlow's operator takes one input or two: of more the first two are multiplied until there are two.
+TfNames einsum(TfCall& call) {
+  Subscripts all = subscripts_of(call.text("equation"));
+  TfNames inputs;
+  for (const Tensor& tensor : call.tensors("tensors")) inputs.push_back(call.value(tensor, call.dtype()));
+  const auto add = [&](const TfNames& of, const std::string& equation) {
+    return call.out.add("Einsum", of, call.dtype(),
+                        {{"N", static_cast<int64_t>(of.size())}, {"equation", equation}});
+  };
+  while (inputs.size() > 2) {
+    const std::string product = product_subscripts(all);
+    inputs[1] = add({inputs[0], inputs[1]}, all.inputs[0] + "," + all.inputs[1] + "->" + product);
+    inputs.erase(inputs.begin());
+    all.inputs[1] = product;
+    all.inputs.erase(all.inputs.begin());
+  }
+  const std::string last = all.inputs.size() == 2 ? "," + all.inputs[1] : "";
+  return {add(inputs, all.inputs[0] + last + "->" + all.result)};
+}
+
 void add_products(TfOps& ops) {
   const auto product = [](const char* left, const char* right) {
     return [left, right](TfCall& call) -> TfNames { return {matmul(call, left, right)}; };
@@ -129,12 +196,7 @@ void add_products(TfOps& ops) {
     return {call.out.add("Einsum", {call.value("self"), call.value("other")}, call.dtype(),
                          {{"N", int64_t{2}}, {"equation", call.contraction()}})};
   };
-  ops["aten::einsum"] = [](TfCall& call) -> TfNames {
-    TfNames inputs;
-    for (const Tensor& tensor : call.tensors("tensors")) inputs.push_back(call.value(tensor, call.dtype()));
-    return {call.out.add("Einsum", inputs, call.dtype(),
-                         {{"N", static_cast<int64_t>(inputs.size())}, {"equation", call.text("equation")}})};
-  };
+  ops["aten::einsum"] = einsum;
 }
 
 /// A vector of channels so that it broadcasts over tensors of `rank` dimensions.

@@ -21,10 +21,14 @@ TfNames logsumexp(TfCall& call) {
   const TfName x = call.value("self", dtype);
   const Ints axes = call.axes("dim", call.rank("self"));
   const bool keep = call.flag("keepdim");
-  const TfName most = reduce(out, "Max", x, dtype, axes, /*keep=*/true);
-  const TfName exp = out.add("Exp", {out.add("Sub", {x, most}, dtype)}, dtype);
+  // Infinity less infinity is no number: where all are masked, or one is infinite, nothing is taken off.
+  const auto most = [&](bool kept) {
+    const TfName max = reduce(out, "Max", x, dtype, axes, kept);
+    return out.add("SelectV2", {out.add("IsFinite", {max}, dtype), max, call.literal(0)}, dtype);
+  };
+  const TfName exp = out.add("Exp", {out.add("Sub", {x, most(/*kept=*/true)}, dtype)}, dtype);
   const TfName log = out.add("Log", {reduce(out, "Sum", exp, dtype, axes, keep)}, dtype);
-  return {out.add("AddV2", {log, reduce(out, "Max", x, dtype, axes, keep)}, dtype)};
+  return {out.add("AddV2", {log, most(keep)}, dtype)};
 }
 
 /// How many elements of "self" become one result.
