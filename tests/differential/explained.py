@@ -34,6 +34,10 @@ def mixed_dtypes(c, text):
     return len({array.dtype for name, array in c.inputs.items() if name[0] == "v"}) > 1
 
 
+def clips(c):
+    return any(p[0] in ("MapGradient", "GlobalNormClip") for p in c.spec["processors"])
+
+
 EXPLAINED = [
     # TensorFlow's own.
     Explained("weighted_cross_entropy_with_logits", "gradient", "TensorFlow's relu has no gradient at logit 0", zeros_in_first),
@@ -49,12 +53,18 @@ EXPLAINED = [
               lambda c, text: c.spec["inputs"][0]["dtype"] == "float64"),
     Explained("gather|embedding_lookup", "refused", "TensorFlow looks at no index where no element is asked for",
               lambda c, text: "out of DATA bounds" in text and empty_input(c, text)),
+    Explained("clip_by_norm", "gradient", "the norm is the limit itself: the gradient is one of either side",
+              lambda c, text: c.inputs["x0"].size == 1 and abs(c.inputs["x0"]).item() == c.spec["nodes"][0]["attributes"]["max"]),
     # Chosen to be otherwise, and documented.
     Explained("shape|size|topk|argsort|range", "value dtype", "indices and sizes are int64; TensorFlow's default is int32",
               says("int64", "int32")),
     Explained("resize", "value dtype", "the result has the input's dtype; TensorFlow's bilinear one is float32", says("float32")),
     Explained("Momentum", "variables", "TensorFlow leaves rows alone that were not gathered; the formula moves all by their momentum",
               lambda c, text: "gathered" in c.spec["variables"]),
+    Explained("GradientDescent|Momentum|Adam", "variables", "TensorFlow clips and measures a row that was gathered twice as two rows",
+              lambda c, text: "gathered" in c.spec["variables"] and clips(c)),
+    Explained("GradientDescent|Momentum|Adam", "accepted", "tensorpack's ScaleGradient does not multiply what was gathered",
+              says("IndexedSlices")),
     # Limits that an export says.
     Explained(".*conv.*|graph", "(onnx|frozen|saved_model) error", "both formats need the filter's sizes", says("a filter of dynamic sizes")),
     Explained("attention", "(onnx|frozen|saved_model) error", "the scale is a constant in both formats", says("dynamic head size")),
