@@ -56,7 +56,7 @@ EXPLAINED = [
     Explained("clip_by_norm", "gradient", "the norm is the limit itself: the gradient is one of either side",
               lambda c, text: c.inputs["x0"].size == 1 and abs(c.inputs["x0"]).item() == c.spec["nodes"][0]["attributes"]["max"]),
     # Chosen to be otherwise, and documented.
-    Explained("shape|size|topk|argsort|range", "value dtype", "indices and sizes are int64; TensorFlow's default is int32",
+    Explained("shape|size|topk|argsort|range|range_of_tensor", "value dtype", "indices and sizes are int64; TensorFlow's default is int32",
               says("int64", "int32")),
     Explained("resize", "value dtype", "the result has the input's dtype; TensorFlow's bilinear one is float32", says("float32")),
     Explained("Momentum", "variables", "TensorFlow leaves rows alone that were not gathered; the formula moves all by their momentum",
@@ -70,6 +70,7 @@ EXPLAINED = [
     Explained("attention", "(onnx|frozen|saved_model) error", "the scale is a constant in both formats", says("dynamic head size")),
     # ONNX Runtime's own.
     Explained("cast", "onnx error", "numpy has no bfloat16", says("No corresponding Numpy type")),
+    Explained("bias_add", "onnx error", "ONNX Runtime's optimizer fails on a constant without elements", says("graph_utils.cc")),
     Explained(".*", "onnx error", "ONNX Runtime divides by a size of 0", lambda c, text: "died" in text and empty_input(c, text)),
 ]
 

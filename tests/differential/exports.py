@@ -67,6 +67,10 @@ class Runner:
             self.pool = None
             raise RuntimeError("the process died") from None
 
+    def close(self):
+        if self.pool is not None:
+            self.pool.shutdown()
+
 
 def run(way, path, feeds, names):
     try:

@@ -170,6 +170,7 @@ def main():
             from exports import Runner, compare_exports
             runner = Runner()
             ran = collections.Counter(way for c in comparisons if c.out for way in compare_exports(c, folder, runner))
+            runner.close()
             print("exports run:", ", ".join(f"{n} {way}" for way, n in sorted(ran.items())) or "none")
         if arguments.index is not None:
             for c in comparisons:
