@@ -43,10 +43,9 @@ struct OnnxGraph {
 /// weights as constants. Nodes have the model's names where it gives them, with _ for characters that names
 /// of graphs have not, under the current name scope.
 /// Throws DataError for a damaged file, a model of another opset, an operator that export_onnx does not write
-/// or writes otherwise, an attribute or input that the import does not know, and shapes that do not fit, naming
-/// operator and node.
-/// No file can make this call anything but operators that compute a tensor from tensors, or read files from
-/// outside of the model's folder.
+/// or writes otherwise, an attribute or input that the import does not know, and shapes that do not fit,
+/// naming operator and node. No file can make this call anything but operators that compute a tensor from
+/// tensors, or read files from outside of the model's folder.
 OnnxGraph import_onnx(const std::string& path, FileSystem& files = FileSystem::posix());
 
 }  // namespace belfry

@@ -88,8 +88,9 @@ Tensor internal::build_batch_norm(const std::string& who, const Tensor& x, const
   const Variables variables = get_variables(channels, dtype, options);
   // TensorFlow normalises images with its fused operator, which gives the unbiased variance, and the rest
   // (float64 too) with plain ones, which give the biased one.
-  const BatchNormAttributes attributes{
-      .epsilon = options.epsilon, .data_format = options.data_format, .unbiased_variance = x.rank() == 4 && x.dtype() != kFloat64};
+  const BatchNormAttributes attributes{.epsilon = options.epsilon,
+                                       .data_format = options.data_format,
+                                       .unbiased_variance = x.rank() == 4 && x.dtype() != kFloat64};
   if (!options.training) {
     if (tower.is_main_training_tower()) warn_of_frozen_layer();
     return batch_norm(x, variables.mean, variables.variance, variables.gamma, variables.beta, attributes);

@@ -31,8 +31,8 @@ struct LMDBDataOptions {
 /// object may run in different threads. A pass can be continued in the middle at no cost.
 ///
 /// For trusted files only: LMDB has no checksums and believes what its pages say. A file that is no database,
-/// is cut off, or has damaged first pages or entries larger than itself is a DataError; other damage may show as
-/// wrong values or end the process.
+/// is cut off, or has damaged first pages or entries larger than itself is a DataError; other damage may show
+/// as wrong values or end the process.
 class LMDBData : public DataFlow {
  public:
   /// `path` is a file, or a folder with a data.mdb. Throws DataError when it is not an LMDB database or cut
