@@ -3,12 +3,14 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/isnan.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <limits>
 #include <ostream>
 #include <random>
 #include <thread>
@@ -117,6 +119,43 @@ TEST_F(CompileTest, ABiasOfTheSecondDimensionIsAddedThere) {
     EXPECT_TRUE(test::close(compile(session_, {x}, {y})(feeds)[0], plain({x}, {y}, feeds)[0], kRounding))
         << i;
   }
+}
+
+TEST_F(CompileTest, NaNStaysNaN) {
+  for (int64_t channels : {3, 8, 17}) {
+    const std::string c = std::to_string(channels);
+    const Tensor x = placeholder("x" + c, {kDynamic, 6, 6, channels});
+    const Tensor y = Conv2D("conv" + c, x, {.filters = 8, .kernel = 3, .activation = relu6});
+    randomize();
+    const std::vector<Fetch> fetches = {relu(x), relu6(x), y, max_pool2d(x)};
+    at::Tensor value = at::randn({2, 6, 6, channels});
+    value[1][3][3][2] = std::numeric_limits<float>::quiet_NaN();
+    const CompiledCallable compiled = compile(session_, {x}, fetches);
+    const auto given = compiled({value});
+    const std::vector<int64_t> expected = {1, 1, 72, 1};
+    for (size_t i = 0; i < fetches.size(); ++i)
+      EXPECT_EQ(at::isnan(given[i]).sum().item<int64_t>(), expected[i]) << i << " of " << channels;
+    EXPECT_TRUE(compiled.is_compiled()) << "for calls of ordinary numbers";
+    const auto fast = compile(session_, {x}, fetches, {.check_numbers = false})({value});
+    EXPECT_EQ(at::isnan(fast[2]).sum().item<int64_t>(), 0);
+  }
+}
+
+TEST_F(CompileTest, ABrokenWeightShows) {
+  const Tensor x = placeholder("x", {kDynamic, 6, 6, 8});
+  const Tensor y = Conv2D("conv", x, {.filters = 8, .kernel = 3, .activation = relu});
+  randomize();
+  const CompiledCallable compiled = compile(session_, {x}, {y});
+  const std::vector<at::Tensor> feeds = {at::randn({1, 6, 6, 8})};
+  EXPECT_FALSE(at::isnan(compiled(feeds)[0]).any().item<bool>());
+  for (const Variable& variable : variables_in(graph_, kGlobalVariables)) {
+    at::Tensor value = at::randn(variable.shape());
+    value.view(-1)[0] = std::numeric_limits<float>::quiet_NaN();
+    session_.set_value(variable, value);
+  }
+  EXPECT_TRUE(at::isnan(compiled(feeds)[0]).any().item<bool>());
+  randomize();
+  EXPECT_FALSE(at::isnan(compiled(feeds)[0]).any().item<bool>());
 }
 
 TEST_F(CompileTest, FeedsThatDoNotRunLeaveItCompiled) {

@@ -1,12 +1,7 @@
 #include "tests/support/close.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/equal.h>
-#include <ATen/ops/isfinite.h>
-#include <ATen/ops/isinf.h>
 #include <ATen/ops/isnan.h>
-#include <ATen/ops/where.h>
-#include <ATen/ops/zeros_like.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -41,19 +36,6 @@ testing::AssertionResult close(const at::Tensor& actual, const at::Tensor& expec
              count, a.numel(), fmt::join(unflatten(worst, expected.sizes()), ", "), e[worst].item<double>(),
              a[worst].item<double>(), error[worst].item<double>(), error.max().item<double>(),
              tolerance.relative, tolerance.absolute);
-}
-
-testing::AssertionResult same(const at::Tensor& actual, const at::Tensor& expected, Tolerance tolerance) {
-  if (actual.sizes() != expected.sizes() || actual.numel() == 0) return close(actual, expected, tolerance);
-  const at::Tensor a = actual.to(at::kDouble), e = expected.to(at::kDouble);
-  if (!at::equal(a.isnan(), e.isnan())) {
-    return testing::AssertionFailure() << "expected " << e.isnan().sum().item<int64_t>() << " NaN, got "
-                                       << a.isnan().sum().item<int64_t>() << ", or in other places";
-  }
-  const at::Tensor finite = e.isfinite(), infinite = e.isinf(), zero = at::zeros_like(e);
-  if (!at::equal(at::where(infinite, a, zero), at::where(infinite, e, zero)))
-    return testing::AssertionFailure() << "expected other infinities";
-  return close(at::where(finite, a, zero), at::where(finite, e, zero), tolerance);
 }
 
 }  // namespace belfry::test

@@ -23,8 +23,4 @@ inline constexpr Tolerance kNumericGradient{.relative = 1e-5, .absolute = 1e-7};
 /// counts the elements out of it. NaN is close to nothing.
 testing::AssertionResult close(const at::Tensor& actual, const at::Tensor& expected, Tolerance tolerance);
 
-/// As `close`, for values of which some are no ordinary numbers: NaN where NaN is expected and nowhere else,
-/// and the same infinities.
-testing::AssertionResult same(const at::Tensor& actual, const at::Tensor& expected, Tolerance tolerance);
-
 }  // namespace belfry::test
