@@ -261,29 +261,37 @@ std::optional<at::Tensor> value_of(const Tensor& tensor) {
   return tensor.node().attribute("value").toTensor();
 }
 
-std::optional<Shape> known_sizes(const Tensor& sizes) {
+// LibTorch's.
+constexpr int64_t kMostDimensions = 64;
+
+std::optional<Shape> known_sizes(const Tensor& sizes, int depth) {
+  // Lists of lists of lists: a kilobyte of a file could ask for gigabytes, or for the end of the stack.
+  constexpr int kMostNested = 64;
+  if (depth > kMostNested) return std::nullopt;
   if (auto value = value_of(sizes)) {
+    if (value->numel() > kMostDimensions) return std::nullopt;
     const at::Tensor list = value->to(at::kLong).contiguous();
     return Shape(list.const_data_ptr<int64_t>(), list.const_data_ptr<int64_t>() + list.numel());
   }
   const Node& node = sizes.node();
   if (node.op_name() == "belfry::shape") return node.inputs()[0].shape();
   if (node.op_name() == "belfry::slice") {
-    const auto whole = known_sizes(node.inputs()[0]);
+    const auto whole = known_sizes(node.inputs()[0], depth + 1);
     const int64_t begin = node.attribute("begin").toIntVector()[0],
                   size = node.attribute("size").toIntVector()[0];
-    if (whole && size >= 0) return Shape(whole->begin() + begin, whole->begin() + begin + size);
+    const bool inside =
+        whole && begin >= 0 && size >= 0 && begin <= std::ssize(*whole) && size <= std::ssize(*whole) - begin;
+    if (inside) return Shape(whole->begin() + begin, whole->begin() + begin + size);
   }
   if (node.op_name() == "aten::cat") {
     Shape all;
     for (const Tensor& input : node.inputs()) {
-      const auto part = known_sizes(input);
-      if (!part) return std::nullopt;
+      const auto part = known_sizes(input, depth + 1);
+      if (!part || part->size() + all.size() > kMostDimensions) return std::nullopt;
       all.insert(all.end(), part->begin(), part->end());
     }
     return all;
   }
-  constexpr int64_t kMostDimensions = 64;  // LibTorch's
   if (sizes.rank() == 1 && sizes.dim(0) != kDynamic && sizes.dim(0) <= kMostDimensions)
     return Shape(static_cast<size_t>(sizes.dim(0)), kDynamic);
   return std::nullopt;

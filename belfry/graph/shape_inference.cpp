@@ -16,8 +16,8 @@
 #include "belfry/graph/internal/dtype_rules.h"
 #include "belfry/graph/internal/shape_rules.h"
 #include "belfry/graph/internal/shape_trials.h"
-#include "belfry/graph/kernel_error.h"
 #include "belfry/graph/kernel.h"
+#include "belfry/graph/kernel_error.h"
 
 namespace belfry {
 namespace {
@@ -172,6 +172,22 @@ c10::Stack on_meta(c10::Stack stack) {
   return stack;
 }
 
+/// Belfry's kernels rely on the lengths that their schemas give (`int[2] strides`). ATen's check for
+/// themselves, and take one number for all.
+void check_list_lengths(const c10::OperatorHandle& op, const std::vector<Argument>& arguments) {
+  if (!op.operator_name().name.starts_with("belfry::")) return;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const c10::Argument& declared = op.schema().arguments()[i];
+    const c10::IValue& value = arguments[i].constant;
+    if (!declared.N() || !value.isIntList()) continue;
+    const int64_t given = static_cast<int64_t>(value.toIntList().size());
+    if (given != *declared.N()) {
+      throw UsageError(fmt::format("[{}] expected {} numbers for '{}', got {}", op.operator_name().name,
+                                   *declared.N(), declared.name(), given));
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<Node::Output> infer_outputs(const c10::OperatorHandle& op, const std::vector<Argument>& arguments,
@@ -186,6 +202,7 @@ std::vector<Node::Output> infer_outputs(const c10::OperatorHandle& op, const std
 
   std::vector<Node::Output> outputs;
   try {
+    check_list_lengths(op, arguments);
     internal::check_dtypes(op, arguments, inputs);
     const std::string full_name = c10::toString(op.operator_name());
     if (internal::is_reshape(full_name)) {

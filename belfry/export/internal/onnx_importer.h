@@ -85,6 +85,6 @@ Tensor pad_at_run_time(const Tensor& x, const Tensor& pads, double value);
 std::optional<at::Tensor> value_of(const Tensor& tensor);
 /// What is known at once of a list of sizes: kDynamic where only a run knows. Nothing where not even their
 /// number is.
-std::optional<Shape> known_sizes(const Tensor& sizes);
+std::optional<Shape> known_sizes(const Tensor& sizes, int depth = 0);
 
 }  // namespace belfry::internal

@@ -155,6 +155,7 @@ Tensor scatter_nd_meta(const Tensor& indices, const Tensor& updates, IntArrayRef
 std::vector<int64_t> gathered_sizes(const Tensor& x, const Tensor& indices, int64_t axis) {
   TORCH_CHECK(at::isIntegralType(indices.scalar_type(), /*includeBool=*/false),
               "expected integer indices, got ", indices.scalar_type());
+  TORCH_CHECK(x.dim() > 0, "expected a dimension to gather along, got a scalar");
   std::vector<int64_t> sizes = x.sizes().vec();
   const auto at = sizes.erase(sizes.begin() + at::maybe_wrap_dim(axis, x.dim()));
   sizes.insert(at, indices.sizes().begin(), indices.sizes().end());
@@ -255,7 +256,9 @@ Tensor sequence_mask(const Tensor& lengths, int64_t max_length, at::ScalarType d
 
 /// As TensorFlow's, which knows no blocks of one pixel.
 void check_block(int64_t block) {
-  TORCH_CHECK(block >= 2, "expected blocks of at least 2 rows and columns, got ", block);
+  constexpr int64_t kMostRows = 1 << 16;  // the square of a block fits an integer
+  TORCH_CHECK(block >= 2 && block <= kMostRows, "expected blocks of 2 to ", kMostRows,
+              " rows and columns, got ", block);
 }
 
 Tensor space_to_depth(const Tensor& x, int64_t block, std::string_view data_format) {

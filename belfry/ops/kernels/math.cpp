@@ -42,6 +42,7 @@ Tensor global_norm(at::TensorList tensors) {
 }
 
 Tensor prod(const Tensor& x, IntArrayRef axes, bool keep_dims, std::optional<at::ScalarType> dtype) {
+  TORCH_CHECK(x.dim() > 0 || axes.empty(), "expected no axes of a scalar, got ", axes);
   std::vector<bool> reduced(static_cast<size_t>(x.dim()), axes.empty());
   for (int64_t axis : axes) reduced[static_cast<size_t>(at::maybe_wrap_dim(axis, x.dim()))] = true;
   Tensor result = x;
