@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 
 #include "belfry/base/error.h"
+#include "belfry/graph/graph.h"
+#include "belfry/graph/scope.h"
+#include "belfry/ops/call.h"
 #include "belfry/ops/ops.h"
 #include "tests/support/message_of.h"
 

@@ -156,7 +156,7 @@ class EdgeTest : public testing::Test {
   std::string failure(const Tensor& tensor) {
     try {
       run(tensor);
-    } catch (const UsageError& e) {
+    } catch (const DataError& e) {
       return e.what();
     }
     return "";

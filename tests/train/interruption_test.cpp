@@ -93,9 +93,13 @@ class RaisesInRename : public FileSystem {
   std::filesystem::file_time_type modified(const std::string& path) override {
     return posix().modified(path);
   }
+  std::string follow_links(const std::string& path) override { return posix().follow_links(path); }
+  void copy_mode(const std::string& from, const std::string& to) override { posix().copy_mode(from, to); }
   void remove(const std::string& path) override { posix().remove(path); }
+  void remove_tree(const std::string& path) override { posix().remove_tree(path); }
   std::vector<std::string> list(const std::string& folder) override { return posix().list(folder); }
   void make_dirs(const std::string& folder) override { posix().make_dirs(folder); }
+  void sync_file(const std::string& path) override { posix().sync_file(path); }
   void sync_dir(const std::string& folder) override { posix().sync_dir(folder); }
 
  private:

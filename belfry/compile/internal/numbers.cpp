@@ -46,6 +46,7 @@ bool all_in_steps(const float* x, int64_t count) {
 const std::unordered_map<std::string_view, Numbers>& needs() {
   static const std::unordered_map<std::string_view, Numbers> table = {
       {"aten::layer_norm", Numbers::kOrdinary},
+      {"belfry::fused_conv2d", Numbers::kOrdinary},  // infinities times the zeros of its padding
       {"aten::scaled_dot_product_attention", Numbers::kNoNaN},
       {"belfry::max_pool2d", Numbers::kOrdinary},
   };
@@ -54,8 +55,8 @@ const std::unordered_map<std::string_view, Numbers>& needs() {
 
 Numbers needed_by(const Node& node) {
   if (node.kind() != NodeKind::kCall) return Numbers::kAny;
-  if (const auto fused = fused_op(node)) return fused->has_activation() ? Numbers::kOrdinary : Numbers::kAny;
-  if (activation_of(node)) return Numbers::kOrdinary;
+  const auto fused = fused_op(node);
+  if ((fused && fused->has_activation()) || activation_of(node)) return Numbers::kOrdinary;
   const auto found = needs().find(node.op_name());
   return found == needs().end() ? Numbers::kAny : found->second;
 }

@@ -70,7 +70,7 @@ bool is_1x1(const Tensor& filter) {
 /// `stride`th element of it for windows of one, and the first window where there is no second.
 void without_stride(Tensor& x, int64_t dimension, int64_t extent, Window& window, int64_t& stride) {
   const int64_t size = x.size(dimension);
-  if (stride == 1 || (extent > 1 && window.outputs > 1)) return;
+  if (stride == 1 || (extent > 1 && window.outputs != 1)) return;
   if (extent == 1) {
     x = x.slice(dimension, 0, size, stride);
   } else {
