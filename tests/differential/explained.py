@@ -65,11 +65,15 @@ EXPLAINED = [
               lambda c, text: "gathered" in c.spec["variables"] and clips(c)),
     Explained("GradientDescent|Momentum|Adam", "accepted", "tensorpack's ScaleGradient does not multiply what was gathered",
               says("IndexedSlices")),
+    Explained("gather_nd|scatter_nd|reshape_to_tensor", "refused", "a graph knows the rank of each tensor",
+              lambda c, text: "whose rank depends on a dynamic dimension" in text or "got [" in text and "?]" in text),
     # Limits that an export says.
     Explained(".*conv.*|graph", "(onnx|frozen|saved_model) error", "both formats need the filter's sizes", says("a filter of dynamic sizes")),
     Explained("attention", "(onnx|frozen|saved_model) error", "the scale is a constant in both formats", says("dynamic head size")),
     # ONNX Runtime's own.
     Explained("cast", "onnx error", "numpy has no bfloat16", says("No corresponding Numpy type")),
+    Explained("(not_)?in_top_k", "onnx|onnx error", "ONNX Runtime keeps the reduced axis of a batch of 0", empty_input),
+    Explained("reduce_(max|min)", "onnx error", "ONNX Runtime has no maximum of nothing", empty_input),
     Explained("bias_add", "onnx error", "ONNX Runtime's optimizer fails on a constant without elements", says("graph_utils.cc")),
     Explained(".*", "onnx error", "ONNX Runtime divides by a size of 0", lambda c, text: "died" in text and empty_input(c, text)),
 ]

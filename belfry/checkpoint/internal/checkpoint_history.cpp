@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <map>
 
 #include "belfry/base/atomic_file.h"
 #include "belfry/base/error.h"
@@ -94,14 +95,17 @@ void CheckpointHistory::discard(const std::string& entry) {
 }
 
 void CheckpointHistory::remove_unfinished() const {
+  std::map<std::string, bool> unfinished;  // whether all files of the entry are old
   for (const std::string& file : files_.list(folder_)) {
     size_t mark = file.rfind(".data-");
     if (mark == std::string::npos && file.ends_with(kTrainingStateSuffix)) mark = file.rfind('.');
     if (mark == std::string::npos) continue;
     const std::string entry = file.substr(0, mark);
     if (!is_ours(entry) || files_.exists(folder_ + "/" + entry + ".index")) continue;
-    // One that somebody is copying into the folder, its data first, is newer than this process.
-    if (!predates_this_process(files_, folder_ + "/" + file)) continue;
+    unfinished.emplace(entry, true).first->second &= predates_this_process(files_, folder_ + "/" + file);
+  }
+  for (const auto& [entry, is_old] : unfinished) {
+    if (!is_old) continue;  // somebody is copying it into the folder, its data first
     log_warning("[Saver] removing {}/{}, whose saving was interrupted: it has no index", folder_, entry);
     remove({entry});
   }

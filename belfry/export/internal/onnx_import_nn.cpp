@@ -364,7 +364,9 @@ Tensors resize_as_onnx(const OnnxImport& node) {
   node.ignore_attribute("extrapolation_value");  // likewise
   node.ignore_attribute("cubic_coeff_a");        // of the cubic mode, which is refused
   if (node.integer("exclude_outside", 0) != 0) throw ImportFailure{"excludes what is outside"};
-  const auto [sizes, scales] = resized_sizes(node);
+  const auto resized = resized_sizes(node);
+  const auto& sizes = resized.sizes;
+  const auto& scales = resized.scales;
   const bool nearest = mode == "nearest";
   const auto kept = [&](int64_t axis) {
     const size_t i = static_cast<size_t>(axis);
