@@ -78,7 +78,10 @@ class Suite:
 
     def read(self, begin):
         self.status.update(json.loads(pathlib.Path(self.folder, f"status.{begin}.json").read_text()))
-        with np.load(f"{self.folder}/out.{begin}.npz") as arrays:
+        path = f"{self.folder}/out.{begin}.npz"
+        if not os.path.exists(path):
+            return
+        with np.load(path) as arrays:
             for name in arrays.files:
                 identity, array = name.split("/", 1)
                 self.out[identity][array] = arrays[name]

@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
     Job job{specs[i], in, out, noted, exports ? folder + "/exports" : ""};
     job.attempt("driver", [&] { runners.at(specs[i]["runner"])(job); });
   }
-  save_checkpoint(folder + "/out." + from + ".npz", out);
+  // Inferencers give numbers only.
+  if (!out.empty()) save_checkpoint(folder + "/out." + from + ".npz", out);
   std::ofstream(folder + "/status." + from + ".json") << status.dump();
 }
