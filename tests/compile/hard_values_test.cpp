@@ -3,6 +3,7 @@
 //
 // BELFRY_HARD_VALUES=1 prints a table: for each kind of values, how many cases differ and which.
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <fmt/format.h>
@@ -157,6 +158,10 @@ std::optional<std::vector<at::Tensor>> attempt(Run run) {
 
 class HardValuesTest : public testing::Test {
  protected:
+  // Thousands of small programs: beside other tests, two threads for each would wait for each other's cores.
+  void SetUp() override { at::set_num_threads(1); }
+  void TearDown() override { at::set_num_threads(threads_); }
+
   void expect_all(Fed fed, const CompileOptions& options, test::Tolerance tolerance, const char* title) {
     Table table;
     for (const OpCase& op : all_cases()) {
@@ -173,6 +178,8 @@ class HardValuesTest : public testing::Test {
   }
 
  private:
+  const int threads_ = at::get_num_threads();
+
   static testing::AssertionResult compare(const OpCase& op, const ValueKind& kind, Fed fed,
                                           const CompileOptions& options, test::Tolerance tolerance) {
     std::unique_ptr<Built> built;
