@@ -73,6 +73,7 @@ EXPLAINED = [
     # ONNX Runtime's own.
     Explained("cast", "onnx error", "numpy has no bfloat16", says("No corresponding Numpy type")),
     Explained("(not_)?in_top_k", "onnx|onnx error", "ONNX Runtime keeps the reduced axis of a batch of 0", empty_input),
+    Explained("matmul|tensordot|einsum", "onnx", "ONNX Runtime leaves the memory of a sum of no products as it was", empty_input),
     Explained("reduce_(max|min)", "onnx error", "ONNX Runtime has no maximum of nothing", empty_input),
     Explained("bias_add", "onnx error", "ONNX Runtime's optimizer fails on a constant without elements", says("graph_utils.cc")),
     Explained(".*", "onnx error", "ONNX Runtime divides by a size of 0", lambda c, text: "died" in text and empty_input(c, text)),
