@@ -233,10 +233,12 @@ struct CompiledCallable::State {
     if (!is_exact(feeds)) return false;
     const int64_t batch = split ? programs->batch_of(feeds).value_or(1) : 1;
     const int64_t count = batch > 1 ? samples_at_once(batch) : batch;
+    std::atomic<bool> exact{true};
     if (count == batch) {
-      with_program(feeds, {},
-                   [&](Program& program) { program.run(feeds, prepare(ResultSpec{program.fetches()})); });
-      return true;
+      with_program(feeds, {}, [&](Program& program) {
+        exact = program.run(feeds, prepare(ResultSpec{program.fetches()}));
+      });
+      return exact;
     }
     const std::vector<at::Tensor>& results = prepare(ResultSpec{rest.fetches, batch});
     const int64_t threads = std::min<int64_t>(at::get_num_threads(), batch / count);
@@ -244,9 +246,11 @@ struct CompiledCallable::State {
     make_or_throw([&] { programs->make_at_least(threads, feeds, first, prepared); });
     in_parallel((batch + count - 1) / count, [&](int64_t i) {
       const Part part{.first = i * count, .count = std::min(count, batch - i * count)};
-      with_program(feeds, part, [&](Program& program) { program.run(feeds, results, part.first); });
+      with_program(feeds, part, [&](Program& program) {
+        if (!program.run(feeds, results, part.first)) exact = false;
+      });
     });
-    return true;
+    return exact;
   }
 
   /// Runs uncompiled. A graph for which no program could be made for `reason`, though it runs, stays

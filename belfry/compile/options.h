@@ -20,8 +20,9 @@ struct CompileOptions {
   bool plan_memory = true;       ///< values share memory when they are not needed at the same time
   bool split_batch = true;       ///< samples, where independent, in parts that fit the cache, one thread each
   /// A call whose feeds or weights hold NaN, infinities or numbers beyond 2^64 runs uncompiled where fused
-  /// operators would lose them, as oneDNN's relu does, and says so once. For graphs that are fed masks of
-  /// infinities, and are trusted with them, turn it off. (What overflows inside of the net is not seen.)
+  /// operators would lose them, as oneDNN's relu does, and says so once. A call in which NaN comes of finite
+  /// numbers before such an operator is found out by the processor's note of it, and runs once more,
+  /// uncompiled. For graphs that are fed masks of infinities, and are trusted with them, turn it off.
   bool check_numbers = true;
   int64_t cache_bytes = 8 << 20;  ///< what a part's values may take of the cache
   /// kBFloat16: convolutions, linear operators and what lies between them are computed in bfloat16, about

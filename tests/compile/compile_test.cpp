@@ -6,6 +6,7 @@
 #include <ATen/ops/isnan.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
+#include <ATen/ops/zeros.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -118,6 +119,24 @@ TEST_F(CompileTest, ABiasOfTheSecondDimensionIsAddedThere) {
     const std::vector<at::Tensor> feeds = {at::randn(sizes)};
     EXPECT_TRUE(test::close(compile(session_, {x}, {y})(feeds)[0], plain({x}, {y}, feeds)[0], kRounding))
         << i;
+  }
+}
+
+TEST_F(CompileTest, NaNThatComesOfFiniteFeedsStaysNaN) {
+  const Tensor x = placeholder("x", {kDynamic, 6, 6, 8}), large = x * 1e20;
+  const Tensor difference = square(large) - square(large * 2.0);  // inf - inf
+  const Tensor y = Conv2D("conv", difference, {.filters = 8, .kernel = 3, .activation = relu6});
+  randomize();
+  const std::vector<Fetch> fetches = {relu(difference), y, max_pool2d(difference)};
+  for (int64_t batch : {1, 5}) {
+    at::Tensor value = at::zeros({batch, 6, 6, 8});
+    value[batch - 1][3][3][2] = 1;
+    for (const CompileOptions& options : {CompileOptions(), CompileOptions{.cache_bytes = 1000}}) {
+      const auto given = compile(session_, {x}, fetches, options)({value});
+      const std::vector<int64_t> expected = {1, 72, 1};
+      for (size_t i = 0; i < fetches.size(); ++i)
+        EXPECT_EQ(at::isnan(given[i]).sum().item<int64_t>(), expected[i]) << i << " of batch " << batch;
+    }
   }
 }
 

@@ -38,7 +38,16 @@ void in_parallel(int64_t count, c10::function_ref<void(int64_t)> body) {
   }
   if (error) std::rethrow_exception(error);
 }
+
+void on_each_thread(c10::function_ref<void()> body) {
+  if (omp_in_parallel() || omp_get_max_threads() <= 1) return body();
+#pragma omp parallel
+  body();
+}
 #else
+void on_each_thread(c10::function_ref<void()> body) {
+  body();
+}
 OneThread::OneThread() : threads_(1) {}
 OneThread::~OneThread() {
   static_cast<void>(threads_);  // clang warns of a member that nothing uses

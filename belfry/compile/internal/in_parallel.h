@@ -22,4 +22,7 @@ class OneThread {
 /// Rethrows the first exception. Serial inside of another such region.
 void in_parallel(int64_t count, c10::function_ref<void(int64_t)> body);
 
+/// Calls body() on each of these threads; inside of such a region on the calling one alone.
+void on_each_thread(c10::function_ref<void()> body);
+
 }  // namespace belfry

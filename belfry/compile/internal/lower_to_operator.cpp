@@ -73,6 +73,7 @@ class OutCall : public Instruction {
     op_.callBoxed(&stack_);
     stack_.clear();
   }
+  bool is_often_invalid() const override { return true; }
   std::string describe() const override { return c10::toString(op_.operator_name()); }
 
  private:
@@ -98,6 +99,7 @@ class FunctionalCall : public Instruction {
     }
     stack_.clear();
   }
+  bool is_often_invalid() const override { return true; }
   std::string describe() const override { return c10::toString(op_.operator_name()) + " + copy"; }
 
  private:

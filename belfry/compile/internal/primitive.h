@@ -26,6 +26,8 @@ class Primitive : public Instruction {
 
   void bind() override { last_.assign(memories_.size(), nullptr); }
   void run() override;
+  /// Its maximum of NaN and a number is the number: relu, pooling, and limits inside of other functions.
+  bool may_hide_nan() const override { return true; }
   std::string describe() const override { return "onednn " + implementation_; }
 
  private:

@@ -9,6 +9,7 @@
 #include <chrono>
 
 #include "belfry/base/error.h"
+#include "belfry/compile/internal/invalid_operation.h"
 #include "belfry/graph/kernel_error.h"
 
 namespace belfry {
@@ -79,10 +80,16 @@ void Program::bind(const std::vector<at::Tensor>& feeds, const std::vector<at::T
     point(result_storages_[i], start(results[i], graph_.fetches[i]));
 }
 
-void Program::run(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results,
+bool Program::run(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results,
                   int64_t first) {
   bind(feeds, results, first);
-  for (const Entry& entry : instructions_) entry.run();
+  bool invalid = false;
+  for (const Entry& entry : instructions_) {
+    if (entry.watched_from) forget_invalid_operations();
+    entry.run();
+    if (entry.watched_until) invalid = any_invalid_operation() || invalid;
+  }
+  return !invalid;
 }
 
 std::vector<ProfiledStep> Program::profile(const std::vector<at::Tensor>& feeds,
@@ -121,6 +128,7 @@ void ProgramBuilder::build() {
   for (const Tensor& feed : graph.feeds) define(feed, make_external(feed, program_.feed_storages_));
   for (const Node* node : nodes) add(*node);
   add_fetches();
+  watch();
   plan_memory();
   for (auto& entry : program_.instructions_) entry.instruction->bind();
 }
@@ -271,6 +279,23 @@ void ProgramBuilder::add_fetches() {
     const at::Tensor result = make_external(fetch, program_.result_storages_);
     emit(fetch.node(), std::make_unique<Copy>(given, result), {given}, {result});
   }
+}
+
+/// Instructions that may hide NaN are watched in stretches as long as can be, since all threads are asked at
+/// both ends.
+void ProgramBuilder::watch() {
+  if (!options_.check_numbers) return;
+  Program::Entry* last = nullptr;  // of the stretch
+  for (Program::Entry& entry : program_.instructions_) {
+    if (entry.instruction->is_often_invalid()) {
+      if (last) last->watched_until = true;
+      last = nullptr;
+    } else if (entry.instruction->may_hide_nan()) {
+      if (!last) entry.watched_from = true;
+      last = &entry;
+    }
+  }
+  if (last) last->watched_until = true;
 }
 
 /// Gives each buffer a place in one block of memory; buffers that live at the same time do not overlap. Large

@@ -21,6 +21,11 @@ class Instruction {
   /// Called once, when the tensors have got their memory.
   virtual void bind() {}
   virtual void run() = 0;
+  /// Whether NaN may become an ordinary number in it. The processor notes that (invalid_operation.h).
+  virtual bool may_hide_nan() const { return false; }
+  /// Whether the processor's note says nothing of it: ATen's operators convert what is out of range, for one,
+  /// on the way to right results.
+  virtual bool is_often_invalid() const { return false; }
   /// What does the work: "brgconv:avx512_core".
   virtual std::string describe() const = 0;
 };
@@ -37,8 +42,9 @@ class Program {
 
   /// Reads `feeds` and writes `results`, where they lie: dense tensors of the right dtypes and shapes, one
   /// for each feed and fetch of the graph. Of those that are longer in the first dimension it uses the rows
-  /// from `first` on.
-  void run(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results, int64_t first = 0);
+  /// from `first` on. False where a NaN may have been lost on the way: the results are to be computed
+  /// otherwise.
+  bool run(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results, int64_t first = 0);
   /// The same, looking at the clock after each instruction.
   std::vector<ProfiledStep> profile(const std::vector<at::Tensor>& feeds,
                                     const std::vector<at::Tensor>& results);
@@ -52,7 +58,9 @@ class Program {
   friend class ProgramBuilder;
   struct Entry {
     std::unique_ptr<Instruction> instruction;
-    std::string name;  ///< of the node
+    std::string name;            ///< of the node
+    bool watched_from = false;   ///< what the processor noted before it does not count
+    bool watched_until = false;  ///< what it notes after it does not
     void run() const;
   };
   void bind(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results, int64_t first = 0);
@@ -108,6 +116,7 @@ class ProgramBuilder {
   bool add_views(const Node& node);
   void add(const Node& node);
   void add_fetches();
+  void watch();
   int64_t now() const { return static_cast<int64_t>(program_.instructions_.size()); }
   Buffer* buffer_of(const at::Tensor& tensor);
   bool may_overwrite(const Node& node, const Tensor& input);
