@@ -96,8 +96,7 @@ int64_t InferenceRunnerBase::samples_in(const std::vector<int64_t>& sizes) {
     if (!std::exchange(warned_, true)) {
       log_warning(
           "[{}] The inputs {} have first dimensions of {}: each batch counts as one sample. Name the input "
-          "that "
-          "counts in .batch_input.",
+          "that counts in .batch_input.",
           name(), fmt::join(batch_inputs_, ", "), fmt::join(sizes, ", "));
     }
     return 1;

@@ -6,11 +6,10 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <numeric>
-#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "belfry/base/edit_distance.h"
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
 #include "belfry/callbacks/internal/saver_folders.h"
@@ -20,24 +19,6 @@
 #include "belfry/summary/json_writer.h"
 
 namespace belfry {
-namespace {
-
-/// How many letters have to be put in, left out or changed to make one of the other (Levenshtein).
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i + 1);
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t changed = diagonal + (a[i] != b[j]);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
-
-}  // namespace
 
 MinSaver::MinSaver(std::string monitor_stat, MinSaverOptions options)
     : MinSaver(std::move(monitor_stat), std::move(options), /*maximum=*/false) {}

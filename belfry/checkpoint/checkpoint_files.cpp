@@ -70,11 +70,6 @@ std::string prefix_of(const std::string& name) {
   return dash != std::string::npos && step_of(name, name.substr(0, dash)) ? name.substr(0, dash) : "model";
 }
 
-/// What is behind the last separator, that of Windows too.
-std::string base_name(const std::string& listed) {
-  return listed.substr(listed.find_last_of("/\\") + 1);
-}
-
 /// Where the checkpoint that the file `checkpoint` of `folder` calls `listed` is now.
 std::string locate(const std::string& folder, const std::string& listed, FileSystem& files) {
   const fs::path path(listed);
@@ -82,7 +77,7 @@ std::string locate(const std::string& folder, const std::string& listed, FileSys
   if (has_index(there, files)) return there;
   std::string with_slashes = listed;
   std::replace(with_slashes.begin(), with_slashes.end(), '\\', '/');
-  for (const std::string& name : {with_slashes, base_name(listed)}) {
+  for (const std::string& name : {with_slashes, name_in_list(listed)}) {
     const std::string here = (fs::path(folder) / name).string();
     if (has_index(here, files)) return here;
   }
@@ -131,7 +126,7 @@ std::vector<CheckpointFile> checkpoints_in(const std::string& folder, const std:
 
 std::vector<std::string> checkpoint_candidates(const std::string& folder, FileSystem& files) {
   std::vector<std::string> result = listed_checkpoints(folder, files);
-  const std::string prefix = result.empty() ? "model" : prefix_of(base_name(result[0]));
+  const std::string prefix = result.empty() ? "model" : prefix_of(name_in_list(result[0]));
   std::vector<CheckpointFile> found = checkpoints_in(folder, prefix, files);
   for (auto it = found.rbegin(); it != found.rend(); ++it) result.push_back(it->path);
   std::vector<std::string> unique;
@@ -236,7 +231,7 @@ std::string resolve_checkpoint(const std::string& path) {
   if (has_index(path, files)) return path;
   if (is_folder(path)) return checkpoint_of_folder(path, files);
   if (path.size() > 1 && path.ends_with('/')) return resolve_checkpoint(path.substr(0, path.size() - 1));
-  const std::string name = base_name(path);
+  const std::string name = name_in_list(path);
   if (name == kCheckpointStateName) return checkpoint_of_folder(folder_of(path), files);
   if (std::ranges::find(kSavedModelNames, name) != std::end(kSavedModelNames) && files.exists(path))
     return only_checkpoint(folder_of(path), files);

@@ -38,9 +38,8 @@ std::optional<std::string> latest_checkpoint(const std::string& folder,
 
 /// The prefix meant by a user's path:
 /// - a prefix, or its .index, .meta or .data file: that checkpoint;
-/// - a folder, or its file `checkpoint`: latest_checkpoint, or without one the only complete checkpoint in
-/// the
-///   folder, the newest where they differ in their steps alone ("model.ckpt-100");
+/// - a folder, or its file `checkpoint`: latest_checkpoint, or else the only complete checkpoint there, the
+///   newest where they differ in their steps alone ("model.ckpt-100");
 /// - a SavedModel's folder or its saved_model.pb: its variables.
 ///
 /// Throws DataError when there is no such checkpoint; the message names what is there instead.

@@ -4,6 +4,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
+#include "belfry/dataflow/internal/can_all_resume.h"
 
 namespace belfry {
 namespace {
@@ -53,10 +54,6 @@ struct JoinPass {
   std::vector<DataIterator> passes;
 };
 
-bool can_all_resume(const std::vector<AnyDataFlow>& sources) {
-  return std::all_of(sources.begin(), sources.end(), [](const AnyDataFlow& s) { return s->can_resume(); });
-}
-
 }  // namespace
 
 ConcatData::ConcatData(std::vector<AnyDataFlow> sources) : sources_(std::move(sources)) {}
@@ -76,7 +73,7 @@ std::optional<int64_t> ConcatData::size() const {
 }
 
 bool ConcatData::can_resume() const {
-  return can_all_resume(sources_);
+  return internal::can_all_resume(sources_);
 }
 
 void ConcatData::reset_state() {
@@ -110,7 +107,7 @@ std::optional<int64_t> JoinData::size() const {
 }
 
 bool JoinData::can_resume() const {
-  return can_all_resume(sources_);
+  return internal::can_all_resume(sources_);
 }
 
 void JoinData::reset_state() {

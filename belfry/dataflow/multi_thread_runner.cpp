@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "belfry/base/error.h"
+#include "belfry/dataflow/internal/can_all_resume.h"
 #include "belfry/dataflow/internal/ordered_map.h"
 
 namespace belfry {
@@ -113,7 +114,7 @@ DataIterator MultiThreadRunner::start_pass(int64_t pass) {
 }
 
 bool MultiThreadRunner::can_resume() const {
-  return std::all_of(sources_.begin(), sources_.end(), [](const AnyDataFlow& s) { return s->can_resume(); });
+  return internal::can_all_resume(sources_);
 }
 
 void MultiThreadRunner::reset_state() {

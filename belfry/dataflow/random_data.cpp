@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "belfry/base/error.h"
+#include "belfry/dataflow/internal/can_all_resume.h"
 
 namespace belfry {
 namespace {
@@ -14,10 +15,6 @@ std::vector<DataIterator> start_passes(const std::vector<AnyDataFlow>& sources, 
   std::vector<DataIterator> passes;
   for (const AnyDataFlow& source : sources) passes.push_back(source->start_pass(pass));
   return passes;
-}
-
-bool can_all_resume(const std::vector<AnyDataFlow>& sources) {
-  return std::all_of(sources.begin(), sources.end(), [](const AnyDataFlow& s) { return s->can_resume(); });
 }
 
 void reset_states(const std::vector<AnyDataFlow>& sources) {
@@ -100,7 +97,7 @@ DataIterator RandomChooseData::start_pass(int64_t pass) {
 }
 
 bool RandomChooseData::can_resume() const {
-  return can_all_resume(sources_);
+  return internal::can_all_resume(sources_);
 }
 
 void RandomChooseData::reset_state() {
@@ -133,7 +130,7 @@ std::optional<int64_t> RandomMixData::size() const {
 }
 
 bool RandomMixData::can_resume() const {
-  return can_all_resume(sources_);
+  return internal::can_all_resume(sources_);
 }
 
 void RandomMixData::reset_state() {

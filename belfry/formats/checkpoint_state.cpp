@@ -223,6 +223,10 @@ std::string escaped(std::string_view text) {
 
 }  // namespace
 
+std::string name_in_list(const std::string& path) {
+  return path.substr(path.find_last_of("/\\") + 1);
+}
+
 CheckpointState parse_checkpoint_state(const std::string& path, std::string_view text) {
   return TextParser(path, text).parse();
 }

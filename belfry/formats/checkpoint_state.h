@@ -21,6 +21,9 @@ struct CheckpointState {
   std::optional<double> last_preserved_timestamp = {};  // likewise
 };
 
+/// What is behind the last separator of a path in the list, that of Windows too.
+std::string name_in_list(const std::string& path);
+
 /// Name of the file in its folder.
 inline constexpr const char* kCheckpointStateName = "checkpoint";
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "belfry/base/edit_distance.h"
 #include "belfry/base/error.h"
 #include "belfry/base/error_context.h"
 #include "belfry/graph/internal/arguments.h"
@@ -34,22 +35,6 @@ std::string short_name(std::string_view op) {
 std::string wanted_name(std::string_view op, const std::string& name) {
   if (name.ends_with('/')) return name.substr(0, name.size() - 1);
   return internal::join_scope(internal::build_context().name_scope, name.empty() ? short_name(op) : name);
-}
-
-/// Number of single-character edits between two names, to suggest what was meant.
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
 }
 
 internal::BoundCall bind(const std::string& who, std::string_view op, const std::vector<Tensor>& inputs,

@@ -23,7 +23,6 @@
 #include <map>
 
 #include "belfry/checkpoint/element_type.h"
-#include "belfry/export/internal/graph_def_builder.h"
 #include "belfry/export/onnx.h"
 #include "belfry/export/saved_model.h"
 #include "belfry/formats/npz.h"
@@ -372,9 +371,7 @@ TEST_F(HardInputsTest, MeanTheSameToTensorFlow) {
       false,
       [](test::BuiltCase& built, const std::string& path) {
         export_frozen_graph(built.session, built.inputs, built.outputs, path + ".pb");
-        std::ofstream names(path + ".outputs");
-        for (const Fetch& output : built.outputs)
-          names << internal::tf_node_name(output.resolve(built.graph)) << "\n";
+        built.save_output_names(path + ".outputs");
       },
       ".0.frozen.npz");
   EXPECT_EQ(test::run_python("tests/export/run_tensorflow.py", {folder_.path()}), "");

@@ -5,11 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "belfry/base/error.h"
 #include "belfry/checkpoint/checkpoint_reader.h"
-#include "belfry/export/internal/graph_def_builder.h"
 #include "belfry/graph/scope.h"
 #include "belfry/ops/ops.h"
 #include "tests/support/export_cases.h"
@@ -23,13 +21,6 @@ namespace {
 using test::message_of;
 using testing::HasSubstr;
 
-/// Names of outputs, a line each.
-void save_names(const std::string& path, const test::BuiltCase& built) {
-  std::ofstream file(path);
-  for (const Fetch& output : built.outputs)
-    file << internal::tf_node_name(output.resolve(built.graph)) << "\n";
-}
-
 TEST(SavedModelTest, TensorFlowComputesWhatTheSessionComputesForAnyBatchSize) {
   if (!test::python_available()) GTEST_SKIP() << test::kNoPython;
   const test::TempDir folder;
@@ -40,7 +31,7 @@ TEST(SavedModelTest, TensorFlowComputesWhatTheSessionComputesForAnyBatchSize) {
     const std::string path = folder / source.name;
     ASSERT_NO_THROW(export_frozen_graph(built.session, built.inputs, built.outputs, path + ".pb"));
     ASSERT_NO_THROW(export_saved_model(built.session, built.inputs, built.outputs, path));
-    save_names(path + ".outputs", built);
+    built.save_output_names(path + ".outputs");
     for (int64_t batch : {4, 13}) {
       const auto values = built.random_inputs(batch);
       const std::string stem = fmt::format("{}.{}", path, batch);

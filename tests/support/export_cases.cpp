@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <limits>
 
 #include "belfry/checkpoint/element_type.h"
+#include "belfry/export/internal/graph_def_builder.h"
 #include "belfry/formats/npz.h"
 #include "belfry/graph/tower.h"
 #include "belfry/layers/batch_norm.h"
@@ -505,6 +507,11 @@ void BuiltCase::save_inputs(const std::string& path, const std::vector<at::Tenso
                {static_cast<const std::byte*>(value.const_data_ptr()), value.nbytes()});
   }
   writer.finish();
+}
+
+void BuiltCase::save_output_names(const std::string& path) const {
+  std::ofstream file(path);
+  for (const Fetch& output : outputs) file << internal::tf_node_name(output.resolve(graph)) << "\n";
 }
 
 void expect_results(const std::string& path, const std::vector<at::Tensor>& expected) {

@@ -36,6 +36,8 @@ class BuiltCase {
 
   /// Writes inputs as a .npz of their names.
   void save_inputs(const std::string& path, const std::vector<at::Tensor>& values) const;
+  /// Writes the names that the outputs have in TensorFlow, a line each.
+  void save_output_names(const std::string& path) const;
 
   Graph graph;
   Session session;

@@ -65,7 +65,7 @@ void CheckpointHistory::read_list() {
   for (size_t i = 0; i < state.all.size(); ++i) {
     std::string name = state.all[i];
     // Absolute, or of Windows: as another machine may have written it.
-    const std::string here = name.substr(name.find_last_of("/\\") + 1);
+    const std::string here = name_in_list(name);
     const bool is_foreign = fs::path(name).is_absolute() || name.find('\\') != std::string::npos;
     if (is_foreign && files_.exists(folder_ + "/" + here + ".index")) name = here;
     const std::string index = (fs::path(folder_) / (name + ".index")).string();

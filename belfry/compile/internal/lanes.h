@@ -16,10 +16,6 @@ namespace belfry {
 constexpr int64_t kLanes = 16;
 using Lanes = float __attribute__((vector_size(4 * kLanes)));
 
-// One function of these can be compiled for several instruction sets when all that it calls becomes part of
-// it.
-#define BELFRY_INLINE __attribute__((always_inline)) inline
-
 BELFRY_INLINE void load(const float* from, Lanes& to) {
   std::memcpy(&to, from, sizeof(to));
 }

@@ -17,11 +17,10 @@ struct ImageFolderOptions {
 };
 
 /// Labelled photos of which each class has a folder of its own, `folder`/CLASS/…: every .jpg, .jpeg and .png
-/// below it, in any case. Hidden files and folders, and those that systems leave behind
-/// (`.ipynb_checkpoints`,
-/// `._1.jpg`, `__MACOSX`), are neither classes nor images. Datapoint: {the file's bytes uint8 [size], label
-/// int64 scalar}, for ImageBatchData or `augment_image_component` to decode; a label is the class's place in
-/// `classes()`.
+/// below it, in any case. Hidden files and folders, and those that systems leave behind (`._1.jpg`,
+/// `.ipynb_checkpoints`, `__MACOSX`), are neither classes nor images. Datapoint: {the file's bytes uint8
+/// [size], label int64 scalar}, for ImageBatchData or `augment_image_component` to decode; a label is the
+/// class's place in `classes()`.
 ///
 /// Files are listed once, here, and read when their datapoint is made; one that cannot be read is a
 /// DataError.
