@@ -6,6 +6,7 @@
 #include "belfry/graph/graph.h"
 #include "belfry/graph/node.h"
 #include "belfry/graph/scope.h"
+#include "belfry/graph/special_nodes.h"
 #include "belfry/loop/trainer.h"
 
 namespace belfry {
@@ -45,10 +46,7 @@ Tensor build_or_reuse_placeholder(const TensorSpec& spec) {
     return existing;
   }
   GraphScope outside_of_all_scopes(graph);
-  return graph
-      .add_special(NodeKind::kPlaceholder, "belfry::placeholder", {},
-                   {{"dtype", spec.dtype}, {"shape", spec.shape}}, spec.name, {{spec.dtype, spec.shape}})
-      .output();
+  return add_placeholder(spec);
 }
 
 }  // namespace belfry

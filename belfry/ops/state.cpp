@@ -9,15 +9,13 @@
 #include "belfry/base/error.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/node.h"
+#include "belfry/graph/special_nodes.h"
 #include "belfry/ops/call.h"
 
 namespace belfry {
 
 Tensor placeholder(const std::string& name, const Shape& shape, DType dtype) {
-  return default_graph()
-      .add_special(NodeKind::kPlaceholder, "belfry::placeholder", {}, {{"dtype", dtype}, {"shape", shape}},
-                   name, {{dtype, shape}})
-      .output();
+  return add_placeholder({.name = name, .shape = shape, .dtype = dtype});
 }
 
 Tensor placeholder_with_default(const Tensor& default_value, const Shape& shape, const std::string& name) {
@@ -25,18 +23,11 @@ Tensor placeholder_with_default(const Tensor& default_value, const Shape& shape,
     throw UsageError(fmt::format("[placeholder_with_default {}] expected a default that fits {}, got {}",
                                  name, to_string(shape), describe(default_value)));
   }
-  const DType dtype = default_value.dtype();
-  return default_graph()
-      .add_special(NodeKind::kPlaceholder, "belfry::placeholder", {default_value},
-                   {{"dtype", dtype}, {"shape", shape}}, name, {{dtype, shape}})
-      .output();
+  return add_placeholder({.name = name, .shape = shape, .dtype = default_value.dtype()}, default_value);
 }
 
 Tensor constant(const at::Tensor& value, const std::string& name) {
-  return default_graph()
-      .add_special(NodeKind::kConstant, "belfry::constant", {}, {{"value", value}}, name,
-                   {{value.scalar_type(), value.sizes().vec()}})
-      .output();
+  return add_constant(value, name);
 }
 
 Tensor constant(const c10::Scalar& value, const std::string& name) {

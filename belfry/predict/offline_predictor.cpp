@@ -9,7 +9,7 @@
 #include "belfry/compile/online_predictor.h"
 #include "belfry/graph/collection.h"
 #include "belfry/graph/graph.h"
-#include "belfry/graph/node.h"
+#include "belfry/graph/special_nodes.h"
 #include "belfry/graph/variable.h"
 
 namespace belfry {
@@ -18,10 +18,7 @@ namespace {
 TowerInputs build_placeholders(const std::vector<TensorSpec>& signature) {
   std::vector<std::pair<std::string, Tensor>> inputs;
   for (const TensorSpec& spec : signature) {
-    const Node& node = default_graph().add_special(NodeKind::kPlaceholder, "belfry::placeholder", {},
-                                                   {{"dtype", spec.dtype}, {"shape", spec.shape}}, spec.name,
-                                                   {{spec.dtype, spec.shape}});
-    inputs.emplace_back(spec.name, node.output());
+    inputs.emplace_back(spec.name, add_placeholder(spec));
   }
   return TowerInputs(std::move(inputs));
 }
