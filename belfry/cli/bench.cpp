@@ -69,7 +69,7 @@ using Values = std::vector<at::Tensor>;
 Values random_inputs(const GraphPredictor& model, const std::vector<Shape>& shapes) {
   Values values;
   for (size_t i = 0; i < shapes.size(); ++i) {
-    const DType dtype = model.inputs()[i].dtype();
+    const DType dtype = model.function().inputs[i].dtype();
     values.push_back(isFloatingType(dtype) ? at::randn(shapes[i]).to(dtype) : at::zeros(shapes[i], dtype));
   }
   return values;
@@ -103,10 +103,11 @@ std::vector<ProfiledStep> profile(const CompiledCallable& call, const Values& in
 
 std::vector<Result> bench(const Options& options) {
   const GraphPredictor model = load_inference_graph(options.model);
-  Session session(model.graph());
-  const CompiledCallable call = compile(session, {model.inputs().begin(), model.inputs().end()},
-                                        {model.outputs().begin(), model.outputs().end()},
-                                        {.compute = options.compute == "bfloat16" ? kBFloat16 : kFloat32});
+  Session session(*model.function().graph);
+  const CompiledCallable call =
+      compile(session, {model.function().inputs.begin(), model.function().inputs.end()},
+              {model.function().outputs.begin(), model.function().outputs.end()},
+              {.compute = options.compute == "bfloat16" ? kBFloat16 : kFloat32});
   const bool with_steps = options.profile || !options.trace.empty();
   std::vector<Result> results;
   for (int64_t batch : options.batches) {

@@ -21,6 +21,7 @@
 #include "belfry/export/graph_file.h"
 #include "belfry/formats/array_info.h"
 #include "belfry/graph/node.h"
+#include "belfry/graph/rewriter.h"
 
 namespace belfry::cli {
 namespace {
@@ -83,7 +84,7 @@ bool is_call(const Node& node) {
 
 /// The most bytes that inputs and results of operators take at one time, from the node that makes each to the
 /// last that reads it.
-uint64_t peak_bytes(const ModelGraph& model) {
+uint64_t peak_bytes(const Function& model) {
   std::unordered_map<Tensor, size_t> last_use;
   const auto& nodes = model.graph->nodes();
   for (size_t i = 0; i < nodes.size(); ++i) {
@@ -105,7 +106,7 @@ uint64_t peak_bytes(const ModelGraph& model) {
   return peak;
 }
 
-Description describe(const ModelGraph& model) {
+Description describe(const Function& model) {
   Description result{.peak_bytes = peak_bytes(model)};
   std::unordered_set<Tensor> seen;
   for (const auto& node : model.graph->nodes()) {
@@ -150,7 +151,7 @@ void print_table(const Description& description, int64_t batch) {
              human_count(description.flops), human_size(description.peak_bytes));
 }
 
-ordered_json to_json(const GraphPredictor& model, const Description& description, int64_t batch) {
+ordered_json to_json(const Function& model, const Description& description, int64_t batch) {
   ordered_json operators = ordered_json::array();
   for (const auto& [node, parameters, flops] : description.rows) {
     const NodeOutput& output = node->outputs()[0];
@@ -161,8 +162,8 @@ ordered_json to_json(const GraphPredictor& model, const Description& description
                          {"parameters", parameters},
                          {"flops", flops}});
   }
-  return {{"inputs", ends_to_json(model.input_names(), model.inputs())},
-          {"outputs", ends_to_json(model.output_names(), model.outputs())},
+  return {{"inputs", ends_to_json(model.input_names, model.inputs)},
+          {"outputs", ends_to_json(model.output_names, model.outputs)},
           {"operators", std::move(operators)},
           {"total",
            {{"batch", batch},
@@ -172,7 +173,7 @@ ordered_json to_json(const GraphPredictor& model, const Description& description
             {"value_bytes", description.peak_bytes}}}};
 }
 
-void print_compiled(const ModelGraph& model) {
+void print_compiled(const Function& model) {
   Session session(*model.graph);
   const CompiledCallable compiled = compile(session, {model.inputs.begin(), model.inputs.end()},
                                             {model.outputs.begin(), model.outputs.end()});
@@ -186,9 +187,7 @@ void draw(const GraphPredictor& model, const std::string& path, bool force) {
   FileSystem& files = FileSystem::posix();
   if (!force && files.exists(path))
     throw UsageError(fmt::format("--svg: expected a new file, got {}, which exists", path));
-  const std::string svg =
-      to_svg({model.inputs(), model.outputs(), model.input_names(), model.output_names()});
-  write_file_atomically(files, path, as_byte_span(svg));
+  write_file_atomically(files, path, as_byte_span(to_svg(model.function())));
 }
 
 int run(const Options& options) {
@@ -197,15 +196,15 @@ int run(const Options& options) {
     draw(model, options.svg, options.force);
     return kFine;
   }
-  const ModelGraph shaped = copy_graph(model, options.shapes.of(model, options.batch));
+  const Function shaped = Rewriter(model.function(), options.shapes.of(model, options.batch)).run();
   const Description description = describe(shaped);
   if (options.compiled) {
     print_compiled(shaped);
   } else if (options.json) {
-    print_json(to_json(model, description, options.batch));
+    print_json(to_json(model.function(), description, options.batch));
   } else {
-    print_ends("input", model.input_names(), model.inputs());
-    print_ends("output", model.output_names(), model.outputs());
+    print_ends("input", model.input_names(), model.function().inputs);
+    print_ends("output", model.output_names(), model.function().outputs);
     print_table(description, options.batch);
   }
   return kFine;

@@ -42,18 +42,15 @@ std::string format_of(const std::string& output) {
   throw UsageError(fmt::format("expected OUT to end in .onnx, .pb or /, got '{}'", output));
 }
 
-void write(const std::string& format, const ModelGraph& model, const std::string& output, bool force) {
-  Session session(*model.graph);
-  const std::vector<Fetch> inputs(model.inputs.begin(), model.inputs.end()),
-      outputs(model.outputs.begin(), model.outputs.end());
+void write(const std::string& format, const Function& model, const std::string& output, bool force) {
   if (format == "onnx") {
-    export_onnx(session, inputs, outputs, output, {.overwrite = force});
+    export_onnx(model, output, {.overwrite = force});
   } else if (format == "frozen_graph") {
-    export_frozen_graph(session, inputs, outputs, output, {.overwrite = force});
+    export_frozen_graph(model, output, {.overwrite = force});
   } else {
     const std::string folder = output.substr(0, output.find_last_not_of('/') + 1);
     FileSystem::posix().make_dirs(folder_of(folder));
-    export_saved_model(session, inputs, outputs, folder);
+    export_saved_model(model, folder);
   }
 }
 
@@ -75,13 +72,11 @@ nlohmann::ordered_json files_to_json(const std::string& output) {
 int run(const Options& options) {
   const std::string format = format_of(options.output);
   const GraphPredictor model = load_inference_graph(options.model);
-  std::vector<Shape> shapes;
-  for (const Tensor& input : model.inputs()) shapes.push_back(input.shape());
-  write(format, copy_graph(model, shapes), options.output, options.force);
+  write(format, model.function(), options.output, options.force);
   if (options.json) {
     print_json({{"format", format},
-                {"inputs", ends_to_json(model.input_names(), model.inputs())},
-                {"outputs", ends_to_json(model.output_names(), model.outputs())},
+                {"inputs", ends_to_json(model.input_names(), model.function().inputs)},
+                {"outputs", ends_to_json(model.output_names(), model.function().outputs)},
                 {"files", files_to_json(options.output)}});
   }
   return kFine;

@@ -7,12 +7,8 @@
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
-#include <unordered_map>
 
 #include "belfry/base/error.h"
-#include "belfry/graph/node.h"
-#include "belfry/ops/array.h"
-#include "belfry/ops/state.h"
 
 namespace belfry::cli {
 namespace {
@@ -57,7 +53,7 @@ void InputShapes::add_options(CLI::App& app) {
 
 std::vector<Shape> InputShapes::of(const GraphPredictor& model, int64_t batch) const {
   std::vector<Shape> shapes;
-  for (const Tensor& input : model.inputs()) {
+  for (const Tensor& input : model.function().inputs) {
     shapes.push_back(input.shape());
     if (input.rank() > 0 && input.dim(0) == kDynamic) shapes.back()[0] = batch;
   }
@@ -65,9 +61,9 @@ std::vector<Shape> InputShapes::of(const GraphPredictor& model, int64_t batch) c
     const auto [name, sizes] = split_name(argument);
     const size_t i = index_of(name, model.input_names(), "input");
     shapes[i] = parse_shape(sizes);
-    if (!compatible(model.inputs()[i].shape(), shapes[i])) {
+    if (!compatible(model.function().inputs[i].shape(), shapes[i])) {
       throw UsageError(fmt::format("[input {}] expected a shape that fits {}, got {}", model.input_names()[i],
-                                   to_string(model.inputs()[i].shape()), to_string(shapes[i])));
+                                   to_string(model.function().inputs[i].shape()), to_string(shapes[i])));
     }
   }
   for (size_t i = 0; i < shapes.size(); ++i) {
@@ -87,31 +83,6 @@ nlohmann::ordered_json ends_to_json(const std::vector<std::string>& names,
         {{"name", names[i]}, {"dtype", to_string(tensors[i].dtype())}, {"shape", tensors[i].shape()}});
   }
   return json;
-}
-
-ModelGraph copy_graph(const GraphPredictor& model, const std::vector<Shape>& input_shapes) {
-  ModelGraph copy;
-  GraphScope as_default(*copy.graph);
-  std::unordered_map<Tensor, Tensor> copied;
-  for (size_t i = 0; i < input_shapes.size(); ++i) {
-    const Tensor input = model.inputs()[i];
-    copy.inputs.push_back(placeholder(input.op_name(), input_shapes[i], input.dtype()));
-    copied[input] = copy.inputs.back();
-  }
-  for (const auto& node : model.graph().nodes()) {
-    if (node->kind() == NodeKind::kPlaceholder) continue;
-    std::vector<Tensor> inputs;
-    for (const Tensor& input : node->inputs()) inputs.push_back(copied.at(input));
-    const Node& added = copy.graph->add_copy(*node, std::move(inputs));
-    for (size_t i = 0; i < node->outputs().size(); ++i)
-      copied[node->output(static_cast<int>(i))] = added.output(static_cast<int>(i));
-  }
-  for (size_t i = 0; i < model.outputs().size(); ++i) {
-    const Tensor output = copied.at(model.outputs()[i]);
-    const bool named = output.index() == 0 && output.op_name() == model.output_names()[i];
-    copy.outputs.push_back(named ? output : identity(output, model.output_names()[i]));
-  }
-  return copy;
 }
 
 }  // namespace belfry::cli

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 #include "belfry/export/graph_file.h"
-#include "belfry/graph/graph.h"
+#include "belfry/graph/tensor.h"
 
 namespace CLI {
 class App;
@@ -39,12 +38,5 @@ class InputShapes {
 /// Inputs or outputs as a list of objects with "name", "dtype" and "shape", where -1 is an open size.
 nlohmann::ordered_json ends_to_json(const std::vector<std::string>& names,
                                     const std::vector<Tensor>& tensors);
-
-/// A copy of a model's graph. Inputs and outputs have the names that the file gives them.
-struct ModelGraph {
-  std::unique_ptr<Graph> graph = std::make_unique<Graph>();
-  std::vector<Tensor> inputs, outputs;
-};
-ModelGraph copy_graph(const GraphPredictor& model, const std::vector<Shape>& input_shapes);
 
 }  // namespace belfry::cli

@@ -10,7 +10,6 @@
 #include "belfry/cli/flops.h"
 #include "belfry/cli/layout.h"
 #include "belfry/cli/output.h"
-#include "belfry/graph/needed_nodes.h"
 #include "belfry/graph/node.h"
 
 namespace belfry::cli {
@@ -85,18 +84,19 @@ std::string shape_of(const Tensor& tensor) {
 /// Boxes for operators between ends, and arrows between boxes.
 class Boxes {
  public:
-  explicit Boxes(const GraphToDraw& graph) {
-    for (size_t i = 0; i < graph.inputs.size(); ++i)
-      box_of_[&graph.inputs[i].node()] = add({"end", graph.input_names[i], "", shape_of(graph.inputs[i])});
-    for (const Node* node : needed_nodes(graph.outputs, graph.inputs)) {
+  explicit Boxes(const Function& function) {
+    for (size_t i = 0; i < function.inputs.size(); ++i)
+      box_of_[&function.inputs[i].node()] =
+          add({"end", function.input_names[i], "", shape_of(function.inputs[i])});
+    for (const Node* node : function.calls()) {
       if (node->kind() == NodeKind::kConstant || box_of_.contains(node)) continue;
       const size_t box =
           add({is_product(*node) ? "costly" : "cheap", node->name(), node->op_name(), shapes_of(*node)});
       box_of_[node] = box;
       for (const Tensor& input : node->inputs()) connect(input, box);
     }
-    for (size_t i = 0; i < graph.outputs.size(); ++i)
-      connect(graph.outputs[i], add({"end", graph.output_names[i], "", shape_of(graph.outputs[i])}));
+    for (size_t i = 0; i < function.outputs.size(); ++i)
+      connect(function.outputs[i], add({"end", function.output_names[i], "", shape_of(function.outputs[i])}));
   }
 
   Drawing drawing;
@@ -157,8 +157,8 @@ void write_arrow(std::string& svg, const Arrow& arrow) {
 
 }  // namespace
 
-std::string to_svg(const GraphToDraw& graph) {
-  Boxes boxes(graph);
+std::string to_svg(const Function& function) {
+  Boxes boxes(function);
   lay_out(boxes.drawing);
   std::string svg = fmt::format(kHead, boxes.drawing.width, boxes.drawing.height);
   for (const Arrow& arrow : boxes.drawing.arrows) write_arrow(svg, arrow);

@@ -14,44 +14,15 @@
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
-#include "belfry/compile/internal/batch_split.h"
 #include "belfry/compile/internal/in_parallel.h"
+#include "belfry/compile/internal/live_weights.h"
 #include "belfry/compile/internal/numbers.h"
-#include "belfry/compile/internal/passes.h"
+#include "belfry/compile/internal/pipeline.h"
 #include "belfry/compile/internal/program_pool.h"
+#include "belfry/graph/needed_nodes.h"
 
 namespace belfry {
 namespace {
-
-struct Pass {
-  const char* name;
-  bool CompileOptions::*enabled;
-  InferenceGraph (*run)(const InferenceGraph&);
-};
-
-constexpr Pass kPasses[] = {
-    {"canonicalize", &CompileOptions::canonicalize, canonicalize},
-    {"cancel_transposes", &CompileOptions::cancel_transposes, cancel_transposes},
-    {"fold_padding", &CompileOptions::fold_padding, fold_padding},
-    {"fold_batch_norm", &CompileOptions::fold_batch_norm, fold_batch_norm},
-    {"fuse_residuals", &CompileOptions::fuse_residuals, fuse_residuals},
-    {"fuse_activations", &CompileOptions::fuse_activations, fuse_activations},
-};
-
-std::string list_nodes(const InferenceGraph& graph) {
-  std::string text;
-  for (const Node* node : needed_nodes(graph.fetches)) {
-    if (node->kind() != NodeKind::kPlaceholder)
-      text += fmt::format("  {} = {}\n", node->name(), describe(*node));
-  }
-  return text;
-}
-
-size_t count_nodes(const InferenceGraph& graph) {
-  const auto nodes = needed_nodes(graph.fetches);
-  return static_cast<size_t>(std::count_if(
-      nodes.begin(), nodes.end(), [](const Node* n) { return n->kind() != NodeKind::kPlaceholder; }));
-}
 
 /// Dtypes and sizes of a call's results.
 struct ResultSpec {
@@ -86,90 +57,32 @@ std::vector<at::Tensor> empty_results(const ResultSpec& spec) {
 
 struct CompiledCallable::State {
   CompileOptions options;
-  Callable plain;         ///< runs it without compilation, and checks feeds
-  Callable read_weights;  ///< the variables' values
-  bool compiled = false;
-  std::string passes;  ///< for describe
+  Callable plain;  ///< runs it without compilation, and checks feeds
 
-  InferenceGraph preparation, rest;
-  std::unique_ptr<Session> preparation_session;
-  Callable prepare;
-
-  /// Runs share it, a change of the weights excludes them.
-  std::shared_mutex weights_mutex;
-  std::atomic<uint64_t> version{0};
-  std::shared_ptr<Prepared> prepared;
+  // Where the graph is compiled:
+  CompiledFunction function;
   NeededNumbers needed;  ///< none where the options say so
-  bool weights_are_ordinary = true;
+  std::optional<LiveWeights> weights;
+  std::optional<ProgramPool> programs;
+
+  std::string why_not;  ///< why it is not compiled
+  std::atomic<bool> not_compilable{false};
   std::atomic<bool> told_of_numbers{false};
 
-  std::optional<BatchSplit> split;
-  std::optional<ProgramPool> programs;
-  std::atomic<bool> not_compilable{false};
+  bool compiled() const { return weights && !not_compilable; }
 
-  void run_passes(InferenceGraph graph) {
-    passes = fmt::format("before ({} nodes):\n{}", count_nodes(graph), list_nodes(graph));
-    for (const Pass& pass : kPasses) {
-      if (!(options.*pass.enabled)) {
-        passes += fmt::format("{}: off\n", pass.name);
-        continue;
-      }
-      graph = pass.run(graph);
-      passes += fmt::format("{}: {} nodes\n", pass.name, count_nodes(graph));
-    }
-    if (options.compute == kBFloat16) {
-      graph = cast_to_bfloat16(graph);
-      passes += fmt::format("cast_to_bfloat16: {} nodes\n", count_nodes(graph));
-    }
-    if (options.fold_constants) {
-      PreparedGraph parts = fold_constants(graph);
-      preparation = std::move(parts.preparation);
-      rest = std::move(parts.rest);
-      preparation_session = std::make_unique<Session>(*preparation.graph);
-      prepare = preparation_session->make_callable({preparation.feeds.begin(), preparation.feeds.end()},
-                                                   {preparation.fetches.begin(), preparation.fetches.end()});
-      passes += fmt::format("fold_constants: {} nodes, {} computed once\n", count_nodes(rest),
-                            count_nodes(preparation));
-    } else {
-      rest = std::move(graph);
-      passes += "fold_constants: off\n";
-    }
-    if (options.split_batch) split = find_batch_split(rest);
-    passes += fmt::format("split_batch: {}\nafter:\n{}",
-                          split ? fmt::format("samples are independent, {} bytes each", split->working_set)
-                                : "off, or samples may depend on each other",
-                          list_nodes(rest));
-    programs.emplace(rest, options);
-    if (options.check_numbers) needed = needed_numbers(rest);
-  }
-
-  std::vector<at::Tensor> weights() const {
-    std::vector<at::Tensor> values = read_weights({});
-    return preparation_session ? prepare(values) : values;
-  }
-
-  /// Computes the weights anew when a variable was written since.
-  void refresh() {
-    if (version.load(std::memory_order_acquire) == read_weights.version()) return;
-    std::unique_lock lock(weights_mutex);
-    const uint64_t newest = read_weights.version();
-    if (version == newest) return;
-    if (prepared) {
-      prepared->set(weights());
-    } else {
-      prepared = std::make_shared<Prepared>(weights());
-    }
-    weights_are_ordinary = std::ranges::all_of(
-        needed.weights, [&](size_t i) { return all_are(Numbers::kOrdinary, prepared->values()[i]); });
-    if (!weights_are_ordinary)
-      log_warning(
-          "[compile] this graph runs uncompiled: its weights hold NaN, infinities or numbers beyond 2^64");
-    version.store(newest, std::memory_order_release);
+  void compile(Session& session, Function source) {
+    std::vector<Variable> variables;
+    for (const Weight& weight : source.weights) variables.push_back(weight.variable);
+    function = run_pipeline(std::move(source), options);
+    if (options.check_numbers) needed = needed_numbers(function.rest);
+    programs.emplace(function.rest, options);
+    weights.emplace(session, variables, std::move(function.preparation), needed.weights);
   }
 
   int64_t samples_at_once(int64_t batch) const {
-    return belfry::samples_at_once(*split, prepared->bytes(), batch, at::get_num_threads(),
-                                   options.cache_bytes);
+    return belfry::samples_at_once(*function.split, weights->prepared()->bytes(), batch,
+                                   at::get_num_threads(), options.cache_bytes);
   }
 
   /// `make` failed. Whether the graph is to blame, or these feeds or the memory of this moment, shows when
@@ -192,21 +105,21 @@ struct CompiledCallable::State {
     const c10::InferenceMode normal_tensors(false);
     const at::AutoDispatchBelowADInplaceOrView no_autograd;
     std::unique_ptr<Program> program;
-    make_or_throw([&] { program = programs->take(feeds, part, prepared); });
+    make_or_throw([&] { program = programs->take(feeds, part, weights->prepared()); });
     run(*program);
     programs->give_back(std::move(program), feeds, part);
   }
 
   /// Whether the compiled graph gives what the plain one does.
   bool is_exact(const std::vector<at::Tensor>& feeds) {
-    if (!weights_are_ordinary) return false;
+    if (!weights->are_ordinary()) return false;
     for (size_t i = 0; i < feeds.size(); ++i) {
       if (all_are(needed.feeds, feeds[i])) continue;
       if (!told_of_numbers.exchange(true)) {
         log_warning(
             "[compile] calls with NaN, infinities or numbers beyond 2^64 in '{}' run uncompiled (see "
             "CompileOptions::check_numbers)",
-            rest.feeds[i].name());
+            function.rest.inputs[i].name());
       }
       return false;
     }
@@ -217,7 +130,7 @@ struct CompiledCallable::State {
   /// outcome is why: "" for calls that are to run uncompiled, or what failed.
   template <typename Prepare>
   std::optional<std::string> run(const std::vector<at::Tensor>& feeds, Prepare prepare) {
-    if (!compiled || not_compilable) return "";
+    if (!compiled()) return "";
     try {
       return run_compiled(feeds, prepare) ? std::nullopt : std::optional<std::string>("");
     } catch (const NotMade& error) {
@@ -228,10 +141,9 @@ struct CompiledCallable::State {
   template <typename Prepare>
   bool run_compiled(const std::vector<at::Tensor>& feeds, Prepare prepare) {
     at::internal::lazy_init_num_threads();
-    refresh();
-    std::shared_lock lock(weights_mutex);
+    const auto lock = weights->lock();
     if (!is_exact(feeds)) return false;
-    const int64_t batch = split ? programs->batch_of(feeds).value_or(1) : 1;
+    const int64_t batch = function.split ? programs->batch_of(feeds).value_or(1) : 1;
     const int64_t count = batch > 1 ? samples_at_once(batch) : batch;
     std::atomic<bool> exact{true};
     if (count == batch) {
@@ -240,10 +152,10 @@ struct CompiledCallable::State {
       });
       return exact;
     }
-    const std::vector<at::Tensor>& results = prepare(ResultSpec{rest.fetches, batch});
+    const std::vector<at::Tensor>& results = prepare(ResultSpec{function.rest.outputs, batch});
     const int64_t threads = std::min<int64_t>(at::get_num_threads(), batch / count);
     const Part first{.first = 0, .count = count};
-    make_or_throw([&] { programs->make_at_least(threads, feeds, first, prepared); });
+    make_or_throw([&] { programs->make_at_least(threads, feeds, first, weights->prepared()); });
     in_parallel((batch + count - 1) / count, [&](int64_t i) {
       const Part part{.first = i * count, .count = std::min(count, batch - i * count)};
       with_program(feeds, part, [&](Program& program) {
@@ -265,10 +177,9 @@ struct CompiledCallable::State {
   /// Of the whole batch at once.
   std::vector<ProfiledStep> profile(const std::vector<at::Tensor>& feeds) {
     std::vector<ProfiledStep> steps;
-    if (!compiled || not_compilable) return steps;
+    if (!compiled()) return steps;
     at::internal::lazy_init_num_threads();
-    refresh();
-    std::shared_lock lock(weights_mutex);
+    const auto lock = weights->lock();
     try {
       with_program(feeds, {}, [&](Program& program) {
         steps = program.profile(feeds, empty_results(ResultSpec{program.fetches()}));
@@ -286,6 +197,11 @@ std::vector<at::Tensor> dense(const std::vector<at::Tensor>& feeds) {
   result.reserve(feeds.size());
   for (const at::Tensor& feed : feeds) result.push_back(feed.to(c10::kCPU).contiguous());
   return result;
+}
+
+bool is_on_cpu(const Callable& call) {
+  return std::ranges::all_of(needed_nodes(call.fetches(), call.feeds()),
+                             [](const Node* node) { return node->device().is_cpu(); });
 }
 
 bool all_dense(const std::vector<at::Tensor>& feeds) {
@@ -345,13 +261,13 @@ std::vector<ProfiledStep> CompiledCallable::profile(const std::vector<at::Tensor
 }
 
 bool CompiledCallable::is_compiled() const {
-  return state_->compiled && !state_->not_compilable;
+  return state_->compiled();
 }
 
 std::string CompiledCallable::describe() const {
-  if (!is_compiled()) return "not compiled:\n" + state_->plain.describe();
+  if (!is_compiled()) return fmt::format("not compiled: {}\n{}", state_->why_not, state_->plain.describe());
   const std::string program = state_->programs->describe_newest();
-  return state_->passes + (program.empty() ? "" : "newest program:\n" + program);
+  return state_->function.report + (program.empty() ? "" : "newest program:\n" + program);
 }
 
 CompiledCallable compile(Session& session, const std::vector<Fetch>& feeds, const std::vector<Fetch>& fetches,
@@ -363,12 +279,11 @@ CompiledCallable compile(Session& session, const std::vector<Fetch>& feeds, cons
   auto state = std::make_shared<CompiledCallable::State>();
   state->options = options;
   state->plain = session.make_callable(feeds, fetches);
-  auto extracted = extract(state->plain.feeds(), state->plain.fetches());
-  if (extracted) {
-    state->compiled = true;
-    std::vector<Fetch> variables(extracted->variables.begin(), extracted->variables.end());
-    state->read_weights = session.make_callable({}, variables);
-    state->run_passes(std::move(extracted->graph));
+  auto function = extract(state->plain.feeds(), state->plain.fetches(), &state->why_not);
+  if (function && is_on_cpu(state->plain)) {
+    state->compile(session, std::move(*function));
+  } else if (function) {
+    state->why_not = "it is not on the CPU";
   }
   return CompiledCallable(std::move(state));
 }

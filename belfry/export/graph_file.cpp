@@ -8,7 +8,7 @@
 #include "belfry/base/error.h"
 #include "belfry/checkpoint/element_type.h"
 #include "belfry/compile/compiled_callable.h"
-#include "belfry/export/internal/frozen_graph.h"
+#include "belfry/compile/freeze.h"
 #include "belfry/export/internal/graph_json.h"
 #include "belfry/formats/safetensors.h"
 
@@ -33,13 +33,13 @@ internal::NamedWeights read_weights(const std::string& path, const SafetensorsRe
 }  // namespace
 
 struct GraphPredictor::Engine {
-  explicit Engine(internal::ReadGraph read) : source(std::move(read)), session(*source.graph) {
+  explicit Engine(Function read) : source(std::move(read)), session(*source.graph) {
     source.graph->finalize();
     callable.emplace(compile(session, {source.inputs.begin(), source.inputs.end()},
                              {source.outputs.begin(), source.outputs.end()}));
   }
 
-  internal::ReadGraph source;
+  Function source;
   Session session;
   std::optional<CompiledCallable> callable;
 };
@@ -53,14 +53,8 @@ const std::vector<std::string>& GraphPredictor::input_names() const {
 const std::vector<std::string>& GraphPredictor::output_names() const {
   return engine_->source.output_names;
 }
-const Graph& GraphPredictor::graph() const {
-  return *engine_->source.graph;
-}
-const std::vector<Tensor>& GraphPredictor::inputs() const {
-  return engine_->source.inputs;
-}
-const std::vector<Tensor>& GraphPredictor::outputs() const {
-  return engine_->source.outputs;
+const Function& GraphPredictor::function() const {
+  return engine_->source;
 }
 
 void save_inference_graph(Session& session, const std::vector<Fetch>& inputs,
@@ -68,14 +62,15 @@ void save_inference_graph(Session& session, const std::vector<Fetch>& inputs,
                           const GraphFileOptions& options) {
   if (!options.overwrite && FileSystem::posix().exists(path))
     throw UsageError(fmt::format("[save_inference_graph] expected a new file, got {}, which exists", path));
-  const auto written =
-      internal::write_graph_json(internal::freeze("save_inference_graph", session, inputs, outputs));
+  internal::NamedWeights weights;
+  const std::string json =
+      internal::write_graph_json(freeze("save_inference_graph", session, inputs, outputs), weights);
   std::vector<SafetensorsItem> items;
-  for (const auto& [name, value] : written.weights) {
+  for (const auto& [name, value] : weights) {
     items.push_back({{name, to_stored(value.scalar_type(), name), value.sizes().vec()},
                      {static_cast<const std::byte*>(value.const_data_ptr()), value.nbytes()}});
   }
-  write_safetensors(path, std::move(items), {{kGraphKey, written.json}});
+  write_safetensors(path, std::move(items), {{kGraphKey, json}});
 }
 
 GraphPredictor load_inference_graph(const std::string& path, FileSystem& files) {

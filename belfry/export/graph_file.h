@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "belfry/base/file_system.h"
+#include "belfry/graph/function.h"
 #include "belfry/runtime/predictor.h"
 #include "belfry/runtime/session.h"
 
@@ -39,11 +40,8 @@ class GraphPredictor : public Predictor {
   const std::vector<std::string>& input_names() const override;
   const std::vector<std::string>& output_names() const override;
 
-  /// The graph, for looking at: the weights are its constants.
-  const Graph& graph() const;
-  /// Its tensors that are fed and computed, in the order of the names.
-  const std::vector<Tensor>& inputs() const;
-  const std::vector<Tensor>& outputs() const;
+  /// What the file holds, for looking at and for exports: the weights are constants of its graph.
+  const Function& function() const;
 
  private:
   friend GraphPredictor load_inference_graph(const std::string&, FileSystem&);

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "belfry/base/file_system.h"
-#include "belfry/graph/tensor.h"
+#include "belfry/graph/function.h"
 #include "belfry/runtime/session.h"
 
 namespace belfry {
@@ -33,19 +33,16 @@ struct OnnxExportOptions {
 /// and scope; DataError when the disk refuses. May be called while other threads run the session.
 void export_onnx(Session& session, const std::vector<Fetch>& inputs, const std::vector<Fetch>& outputs,
                  const std::string& path, const OnnxExportOptions& options = {});
+/// The same of a function that has the values of its weights: of a GraphPredictor, for one.
+void export_onnx(const Function& function, const std::string& path, const OnnxExportOptions& options = {});
 
-struct OnnxGraph {
-  std::vector<Tensor> inputs = {}, outputs = {};
-  std::vector<std::string> input_names = {}, output_names = {};
-};
-
-/// Adds an ONNX model (opset 13 to 17) to the default graph: a placeholder for each of its inputs, its
-/// weights as constants. Nodes have the model's names where it gives them, with _ for characters that names
-/// of graphs have not, under the current name scope.
-/// Throws DataError for a damaged file, a model of another opset, an operator that export_onnx does not write
-/// or writes otherwise, an attribute or input that the import does not know, and shapes that do not fit,
-/// naming operator and node. No file can make this call anything but operators that compute a tensor from
-/// tensors, or read files from outside of the model's folder.
-OnnxGraph import_onnx(const std::string& path, FileSystem& files = FileSystem::posix());
+/// Adds an ONNX model (opset 13 to 17) to the default graph, which keeps its nodes: a placeholder for each of
+/// its inputs, its weights as constants. Nodes have the model's names where it gives them, with _ for
+/// characters that names of graphs have not, under the current name scope. Throws DataError for a damaged
+/// file, a model of another opset, an operator that export_onnx does not write or writes otherwise, an
+/// attribute or input that the import does not know, and shapes that do not fit, naming operator and node. No
+/// file can make this call anything but operators that compute a tensor from tensors, or read files from
+/// outside of the model's folder.
+Function import_onnx(const std::string& path, FileSystem& files = FileSystem::posix());
 
 }  // namespace belfry

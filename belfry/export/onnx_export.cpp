@@ -5,7 +5,7 @@
 #include "belfry/base/atomic_file.h"
 #include "belfry/base/error.h"
 #include "belfry/checkpoint/element_type.h"
-#include "belfry/export/internal/frozen_graph.h"
+#include "belfry/compile/freeze.h"
 #include "belfry/export/internal/onnx_ops.h"
 #include "belfry/export/onnx.h"
 
@@ -50,16 +50,19 @@ namespace {
 
 using Weights = std::vector<std::pair<OnnxName, at::Tensor>>;
 
-OnnxModel to_onnx(const FrozenGraph& graph, Weights& weights) {
+OnnxModel to_onnx(const Function& function, Weights& weights) {
   OnnxBuilder out;
   std::unordered_map<Tensor, OnnxName> names;
-  for (const Tensor& input : graph.inputs)
-    names[input] = out.input(public_name(input), input.dtype(), input.shape());
-  for (const auto& [tensor, value] : graph.values) names[tensor] = out.constant(value, public_name(tensor));
+  for (size_t i = 0; i < function.inputs.size(); ++i) {
+    const Tensor& input = function.inputs[i];
+    names[input] = out.input(function.input_names[i], input.dtype(), input.shape());
+  }
+  for (const Weight& weight : function.weights)
+    names[weight.tensor] = out.constant(weight.value, weight.name);
   const std::function<OnnxName(const Tensor&)> value_of = [&](const Tensor& tensor) {
-    return names.at(graph.source(tensor));
+    return names.at(tensor);
   };
-  for (const Node* node : graph.nodes) {
+  for (const Node* node : function.calls()) {
     out.enter(node->name());
     OnnxCall call(*node, out, value_of);
     auto found = onnx_ops().find(node->op_name());
@@ -67,8 +70,10 @@ OnnxModel to_onnx(const FrozenGraph& graph, Weights& weights) {
     const OnnxNames results = found->second(call);
     for (size_t i = 0; i < results.size(); ++i) names[node->output(static_cast<int>(i))] = results[i];
   }
-  for (const Tensor& output : graph.outputs)
-    out.output(public_name(output), value_of(output), output.dtype(), output.shape());
+  for (size_t i = 0; i < function.outputs.size(); ++i) {
+    const Tensor& output = function.outputs[i];
+    out.output(function.output_names[i], value_of(output), output.dtype(), output.shape());
+  }
   return out.finish(weights);
 }
 
@@ -113,9 +118,24 @@ void write_beside(FileSystem& files, const std::string& path, const Weights& wei
   file.publish();
 }
 
-void check_new(FileSystem& files, const std::string& path) {
-  if (files.exists(path))
+void check_new(const std::string& path, const OnnxExportOptions& options) {
+  if (!options.overwrite && FileSystem::posix().exists(path))
     throw UsageError(fmt::format("[export_onnx] expected a new file, got {}, which exists", path));
+}
+
+void write(const Function& function, const std::string& path, const OnnxExportOptions& options) {
+  FileSystem& files = FileSystem::posix();
+  Weights weights;
+  OnnxModel model = to_onnx(function, weights);
+  uint64_t bytes = 0;
+  for (const auto& [name, value] : weights) bytes += value.nbytes();
+  if (bytes > options.max_inline_bytes) {
+    check_new(path + ".data", options);
+    write_beside(files, path, weights, model);
+  } else {
+    for (const auto& [name, value] : weights) put_inline(model, name, value);
+  }
+  write_file_atomically(files, path, as_byte_span(serialize_onnx(model)));
 }
 
 }  // namespace
@@ -123,20 +143,13 @@ void check_new(FileSystem& files, const std::string& path) {
 
 void export_onnx(Session& session, const std::vector<Fetch>& inputs, const std::vector<Fetch>& outputs,
                  const std::string& path, const OnnxExportOptions& options) {
-  FileSystem& files = FileSystem::posix();
-  if (!options.overwrite) internal::check_new(files, path);
-  const auto graph = internal::freeze("export_onnx", session, inputs, outputs);
-  internal::Weights weights;
-  OnnxModel model = internal::to_onnx(graph, weights);
-  uint64_t bytes = 0;
-  for (const auto& [name, value] : weights) bytes += value.nbytes();
-  if (bytes > options.max_inline_bytes) {
-    if (!options.overwrite) internal::check_new(files, path + ".data");
-    internal::write_beside(files, path, weights, model);
-  } else {
-    for (const auto& [name, value] : weights) internal::put_inline(model, name, value);
-  }
-  write_file_atomically(files, path, as_byte_span(serialize_onnx(model)));
+  internal::check_new(path, options);
+  internal::write(freeze("export_onnx", session, inputs, outputs), path, options);
+}
+
+void export_onnx(const Function& function, const std::string& path, const OnnxExportOptions& options) {
+  internal::check_new(path, options);
+  internal::write(freeze("export_onnx", function), path, options);
 }
 
 }  // namespace belfry

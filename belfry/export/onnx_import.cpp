@@ -66,7 +66,7 @@ class Importer {
   Importer(const std::string& path, const OnnxModel& model, FileSystem& files)
       : path_(path), model_(model), external_(path, files) {}
 
-  OnnxGraph import() {
+  Function import() {
     if (model_.opset < 13 || model_.opset > 17)
       throw DataError(path_, fmt::format("expected an ONNX model of opset 13 to 17, got {}", model_.opset));
     for (const OnnxTensor& tensor : model_.initializers)
@@ -186,7 +186,7 @@ class Importer {
   const OnnxModel& model_;
   OnnxExternalFiles external_;
   std::unordered_map<std::string, Tensor> tensors_;
-  OnnxGraph graph_;
+  Function graph_;
 };
 
 }  // namespace
@@ -299,7 +299,7 @@ std::optional<Shape> known_sizes(const Tensor& sizes, int depth) {
 
 }  // namespace internal
 
-OnnxGraph import_onnx(const std::string& path, FileSystem& files) {
+Function import_onnx(const std::string& path, FileSystem& files) {
   const std::string bytes = read_file(files, path, internal::kMaxFile);
   const OnnxModel model = parse_onnx(path, as_byte_span(bytes));
   return internal::Importer(path, model, files).import();

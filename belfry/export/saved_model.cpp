@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include "belfry/base/atomic_file.h"
 #include "belfry/base/error.h"
-#include "belfry/export/internal/frozen_graph.h"
+#include "belfry/compile/freeze.h"
 #include "belfry/export/internal/graph_def_builder.h"
 #include "belfry/formats/bundle_writer.h"
 
@@ -13,10 +13,11 @@ namespace {
 
 using Names = std::unordered_map<Tensor, TfName>;
 
-void add_inputs(GraphDefBuilder& out, const FrozenGraph& graph, Names& names) {
-  for (const Tensor& input : graph.inputs) {
+void add_inputs(GraphDefBuilder& out, const Function& function, Names& names) {
+  for (size_t i = 0; i < function.inputs.size(); ++i) {
+    const Tensor& input = function.inputs[i];
     names[input] =
-        out.add_named(tf_node_name(input), "Placeholder", {},
+        out.add_named(node_name(function.input_names[i]), "Placeholder", {},
                       {{"dtype", tf_dtype(input.dtype())}, {"shape", GraphDefShape{input.shape()}}});
   }
 }
@@ -34,9 +35,10 @@ class Variables {
   explicit Variables(GraphDefBuilder& out) : out_(out) {}
 
   /// The value of a variable at run time.
-  TfName add(const Tensor& variable, const at::Tensor& value) {
+  TfName add(const Weight& variable) {
+    const at::Tensor& value = variable.value;
     const DataType dtype = tf_dtype(value.scalar_type());
-    const std::string name = variable.op_name();
+    const std::string& name = variable.name;
     const TfName handle = out_.add_named(
         name, "VarHandleOp", {},
         {{"dtype", dtype}, {"shape", GraphDefShape{value.sizes().vec()}}, {"shared_name", name}});
@@ -91,46 +93,37 @@ void check_new(const std::string& who, const std::string& path) {
     throw UsageError(fmt::format("[{}] expected a new path, got {}, which exists", who, path));
 }
 
-}  // namespace
-}  // namespace internal
-
-void export_frozen_graph(Session& session, const std::vector<Fetch>& inputs,
-                         const std::vector<Fetch>& outputs, const std::string& path,
-                         const FrozenGraphOptions& options) {
-  if (!options.overwrite) internal::check_new("export_frozen_graph", path);
-  const auto graph = internal::freeze("export_frozen_graph", session, inputs, outputs);
-  internal::GraphDefBuilder out;
-  internal::Names names;
-  internal::add_inputs(out, graph, names);
-  for (const auto& [tensor, value] : graph.values)
-    names[tensor] = out.constant(value, internal::tf_node_name(tensor));
-  internal::add_calls(out, graph, names);
+void write_frozen_graph(const Function& function, const std::string& path) {
+  GraphDefBuilder out;
+  Names names;
+  add_inputs(out, function, names);
+  for (const Weight& weight : function.weights)
+    names[weight.tensor] = out.constant(weight.value, node_name(weight.name));
+  add_calls(out, function, names);
   write_file_atomically(FileSystem::posix(), path, as_byte_span(serialize_graph_def(out.finish())));
 }
 
-void export_saved_model(Session& session, const std::vector<Fetch>& inputs, const std::vector<Fetch>& outputs,
-                        const std::string& folder, const SavedModelOptions& options) {
-  internal::check_new("export_saved_model", folder);
-  const auto graph = internal::freeze("export_saved_model", session, inputs, outputs);
+void write_saved_model(const Function& function, const std::string& folder,
+                       const SavedModelOptions& options) {
   SavedModelDef model{.tag = options.tag, .signature_name = options.signature_name};
-  internal::GraphDefBuilder out;
-  internal::Names names;
-  internal::Variables variables(out);
-  internal::add_inputs(out, graph, names);
-  for (const Tensor& input : graph.inputs)
-    model.inputs[internal::tf_node_name(input)] = {names[input] + ":0", internal::tf_dtype(input.dtype()),
-                                                   input.shape()};
-  for (const auto& [tensor, value] : graph.values) {
-    names[tensor] = tensor.node().kind() == NodeKind::kVariable
-                        ? variables.add(tensor, value)
-                        : out.constant(value, internal::tf_node_name(tensor));
+  GraphDefBuilder out;
+  Names names;
+  Variables variables(out);
+  add_inputs(out, function, names);
+  const auto end = [](const TfName& node, const Tensor& tensor) {
+    return SignatureTensor{node + ":0", tf_dtype(tensor.dtype()), tensor.shape()};
+  };
+  for (size_t i = 0; i < function.inputs.size(); ++i) {
+    const Tensor& input = function.inputs[i];
+    model.inputs[node_name(function.input_names[i])] = end(names[input], input);
   }
-  const auto results = internal::add_calls(out, graph, names);
-  for (size_t i = 0; i < results.size(); ++i) {
-    const Tensor& output = graph.outputs[i];
-    model.outputs[internal::tf_node_name(output)] = {results[i] + ":0", internal::tf_dtype(output.dtype()),
-                                                     output.shape()};
+  for (const Weight& weight : function.weights) {
+    names[weight.tensor] = weight.variable.defined() ? variables.add(weight)
+                                                     : out.constant(weight.value, node_name(weight.name));
   }
+  const auto results = add_calls(out, function, names);
+  for (size_t i = 0; i < results.size(); ++i)
+    model.outputs[node_name(function.output_names[i])] = end(results[i], function.outputs[i]);
   variables.finish(model);
   model.graph = out.finish();
   TemporaryPath work(FileSystem::posix(), folder);
@@ -139,6 +132,34 @@ void export_saved_model(Session& session, const std::vector<Fetch>& inputs, cons
   write_file_atomically(FileSystem::posix(), work.path() + "/saved_model.pb",
                         as_byte_span(serialize_saved_model(model)));
   work.publish();
+}
+
+}  // namespace
+}  // namespace internal
+
+void export_frozen_graph(Session& session, const std::vector<Fetch>& inputs,
+                         const std::vector<Fetch>& outputs, const std::string& path,
+                         const FrozenGraphOptions& options) {
+  if (!options.overwrite) internal::check_new("export_frozen_graph", path);
+  internal::write_frozen_graph(freeze("export_frozen_graph", session, inputs, outputs), path);
+}
+
+void export_frozen_graph(const Function& function, const std::string& path,
+                         const FrozenGraphOptions& options) {
+  if (!options.overwrite) internal::check_new("export_frozen_graph", path);
+  internal::write_frozen_graph(freeze("export_frozen_graph", function), path);
+}
+
+void export_saved_model(Session& session, const std::vector<Fetch>& inputs, const std::vector<Fetch>& outputs,
+                        const std::string& folder, const SavedModelOptions& options) {
+  internal::check_new("export_saved_model", folder);
+  internal::write_saved_model(freeze("export_saved_model", session, inputs, outputs), folder, options);
+}
+
+void export_saved_model(const Function& function, const std::string& folder,
+                        const SavedModelOptions& options) {
+  internal::check_new("export_saved_model", folder);
+  internal::write_saved_model(freeze("export_saved_model", function), folder, options);
 }
 
 }  // namespace belfry

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "belfry/graph/function.h"
 #include "belfry/runtime/session.h"
 
 namespace belfry {
@@ -26,6 +27,9 @@ struct FrozenGraphOptions {
 void export_frozen_graph(Session& session, const std::vector<Fetch>& inputs,
                          const std::vector<Fetch>& outputs, const std::string& path,
                          const FrozenGraphOptions& options = {});
+/// The same of a function that has the values of its weights: of a GraphPredictor, for one.
+void export_frozen_graph(const Function& function, const std::string& path,
+                         const FrozenGraphOptions& options = {});
 
 struct SavedModelOptions {
   std::string tag = "serve";
@@ -37,5 +41,7 @@ struct SavedModelOptions {
 /// are those names. The folder appears complete or not at all.
 void export_saved_model(Session& session, const std::vector<Fetch>& inputs, const std::vector<Fetch>& outputs,
                         const std::string& folder, const SavedModelOptions& options = {});
+void export_saved_model(const Function& function, const std::string& folder,
+                        const SavedModelOptions& options = {});
 
 }  // namespace belfry

@@ -126,7 +126,7 @@ TEST_F(EveryOpTest, TensorFlowComputesTheSame) {
 std::vector<at::Tensor> run_imported(const std::string& path, const std::vector<at::Tensor>& values) {
   Graph graph;
   GraphScope as_default(graph);
-  const OnnxGraph imported = import_onnx(path);
+  const Function imported = import_onnx(path);
   Session session(graph);
   return session.make_callable({imported.inputs.begin(), imported.inputs.end()},
                                {imported.outputs.begin(), imported.outputs.end()})(values);

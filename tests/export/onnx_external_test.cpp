@@ -80,7 +80,7 @@ TEST_F(OnnxExternalTest, TheModelComesBack) {
   write({.max_inline_bytes = 1000});
   Graph graph;
   GraphScope as_default(graph);
-  const OnnxGraph imported = import_onnx(folder_ / "net.onnx");
+  const Function imported = import_onnx(folder_ / "net.onnx");
   const auto values = built_.random_inputs(7);
   Session session(graph);
   const at::Tensor result = session.make_callable({imported.inputs[0]}, {imported.outputs[0]})(values).at(0);

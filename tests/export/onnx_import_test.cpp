@@ -25,7 +25,7 @@ TEST(OnnxImportTest, AnExportedModelComesBackAsAGraphThatComputesTheSameForAnyBa
     export_onnx(built.session, built.inputs, built.outputs, folder / source.name);
     Graph graph;
     GraphScope as_default(graph);
-    OnnxGraph imported;
+    Function imported;
     ASSERT_NO_THROW(imported = import_onnx(folder / source.name));
     Session session(graph);
     const Callable run = session.make_callable({imported.inputs.begin(), imported.inputs.end()},
@@ -58,7 +58,7 @@ class OneNodeModelTest : public testing::Test {
     model_.outputs = {{"y", DataType::kFloat32, {"y.0", 2}}};
   }
 
-  OnnxGraph import() {
+  Function import() {
     write_file_atomically(FileSystem::posix(), folder_ / "model", as_byte_span(serialize_onnx(model_)));
     return import_onnx(folder_ / "model");
   }
@@ -78,7 +78,7 @@ class OneNodeModelTest : public testing::Test {
 };
 
 TEST_F(OneNodeModelTest, InputsAndOutputsKeepTheirNamesAndSizes) {
-  const OnnxGraph imported = import();
+  const Function imported = import();
   EXPECT_THAT(imported.input_names, ElementsAre("x"));
   EXPECT_THAT(imported.output_names, ElementsAre("y"));
   EXPECT_THAT(imported.outputs[0].shape(), ElementsAre(kDynamic, 2));

@@ -49,7 +49,7 @@ TEST(OnnxModelsTest, MeanWhatTheyMeanToOnnxRuntime) {
     Graph graph;
     GraphScope as_default(graph);
     try {
-      const OnnxGraph imported = import_onnx(entry.path());
+      const Function imported = import_onnx(entry.path());
       Session session(graph);
       const auto values = read_inputs(stem + ".in.npz", imported.input_names);
       const auto results = session.make_callable({imported.inputs.begin(), imported.inputs.end()},

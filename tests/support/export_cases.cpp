@@ -511,7 +511,7 @@ void BuiltCase::save_inputs(const std::string& path, const std::vector<at::Tenso
 
 void BuiltCase::save_output_names(const std::string& path) const {
   std::ofstream file(path);
-  for (const Fetch& output : outputs) file << internal::tf_node_name(output.resolve(graph)) << "\n";
+  for (const Fetch& output : outputs) file << node_name(public_name(output.resolve(graph))) << "\n";
 }
 
 void expect_results(const std::string& path, const std::vector<at::Tensor>& expected) {

@@ -20,11 +20,11 @@ struct Samples {
 /// Follows the samples through a graph.
 class Tracer {
  public:
-  explicit Tracer(const InferenceGraph& graph) : graph_(graph) {}
+  explicit Tracer(const Function& graph) : graph_(graph) {}
 
   std::optional<BatchSplit> run() {
     bool any = false;
-    for (const Tensor& feed : graph_.feeds) {
+    for (const Tensor& feed : graph_.inputs) {
       const auto samples = of_feed(feed.shape());
       if (!samples) return std::nullopt;
       samples_[feed] = *samples;
@@ -32,8 +32,7 @@ class Tracer {
     }
     if (!any) return std::nullopt;
     BatchSplit split;
-    for (const Node* node : needed_nodes(graph_.fetches)) {
-      if (node->kind() == NodeKind::kPlaceholder) continue;
+    for (const Node* node : graph_.calls()) {
       if (!add(*node)) return std::nullopt;
       int64_t written = 0, read = 0;
       for (size_t i = 0; i < node->outputs().size(); ++i)
@@ -42,7 +41,7 @@ class Tracer {
       split.values += written;
       split.working_set = std::max(split.working_set, read + written);
     }
-    for (const Tensor& fetch : graph_.fetches) {
+    for (const Tensor& fetch : graph_.outputs) {
       const Samples samples = of(fetch);
       if (samples.axis != 0 || samples.rows != 1) return std::nullopt;
     }
@@ -226,13 +225,13 @@ class Tracer {
     return Samples{.axis = 0, .rows = count / of_row};
   }
 
-  const InferenceGraph& graph_;
+  const Function& graph_;
   std::unordered_map<Tensor, Samples> samples_;
 };
 
 }  // namespace
 
-std::optional<BatchSplit> find_batch_split(const InferenceGraph& graph) {
+std::optional<BatchSplit> find_batch_split(const Function& graph) {
   return Tracer(graph).run();
 }
 

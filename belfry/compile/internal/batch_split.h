@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "belfry/compile/internal/inference_graph.h"
+#include "belfry/graph/function.h"
 
 namespace belfry {
 
@@ -16,7 +16,7 @@ struct BatchSplit {
 /// Says that each sample of a batch, the unknown first dimension of feeds and fetches, is computed from the
 /// same sample of the feeds alone, so that a batch may be computed in parts. nullopt where that is not
 /// certain.
-std::optional<BatchSplit> find_batch_split(const InferenceGraph& graph);
+std::optional<BatchSplit> find_batch_split(const Function& graph);
 
 /// How many of `batch` samples to compute at a time with each of `threads` threads. Parts whose values stay
 /// in the cache are faster, unless their weights, read again for each part, are what takes the time.

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "belfry/base/error.h"
-#include "belfry/compile/internal/inference_graph.h"
+#include "belfry/graph/function.h"
 #include "belfry/ops/call.h"
 
 namespace belfry {
@@ -39,6 +39,13 @@ const Attribute& OpParts::find(std::string_view name) const {
 
 Tensor OpParts::build(const std::string& name) const {
   return call(op, inputs, attributes, name + "/");  // the slash: not under the current scope
+}
+
+Tensor input_named(const Node& node, std::string_view argument) {
+  const auto index = node.op().schema().argumentIndexWithName(argument);
+  if (!index) return {};
+  const auto& inputs = node.arguments()[*index].inputs;
+  return inputs.empty() || inputs[0] < 0 ? Tensor() : node.inputs()[static_cast<size_t>(inputs[0])];
 }
 
 std::optional<OpParts> fused_op(const Node& node) {

@@ -41,6 +41,9 @@ struct OpParts {
 /// The parts of `node`, a fused operator; nullopt for another node.
 std::optional<OpParts> fused_op(const Node& node);
 
+/// The input that `node` has for the schema's argument of that name; none where it has none.
+Tensor input_named(const Node& node, std::string_view argument);
+
 /// The activation that an ordinary node is, in the words of the fused operators.
 struct ActivationSpec {
   std::string name;

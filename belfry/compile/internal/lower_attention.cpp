@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "belfry/compile/internal/inference_graph.h"
+#include "belfry/compile/internal/fused_op.h"
 #include "belfry/compile/internal/primitive.h"
 
 namespace belfry {

@@ -81,17 +81,17 @@ bool all_are(Numbers numbers, const at::Tensor& tensor) {
       .item<bool>();
 }
 
-NeededNumbers needed_numbers(const InferenceGraph& graph) {
+NeededNumbers needed_numbers(const Function& graph) {
   NeededNumbers needed;
   std::vector<const Node*> fused;
-  for (const Node* node : needed_nodes(graph.fetches)) {
+  for (const Node* node : graph.calls()) {
     needed.feeds = std::max(needed.feeds, needed_by(*node));
     if (fused_op(*node)) fused.push_back(node);
   }
   if (needed.feeds != Numbers::kOrdinary) return needed;
   for (size_t i = 0; i < graph.weights.size(); ++i) {
     if (std::ranges::any_of(fused, [&](const Node* node) {
-          return std::ranges::find(node->inputs(), graph.weights[i]) != node->inputs().end();
+          return std::ranges::find(node->inputs(), graph.weights[i].tensor) != node->inputs().end();
         }))
       needed.weights.push_back(i);
   }

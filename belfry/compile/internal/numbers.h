@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "belfry/compile/internal/inference_graph.h"
+#include "belfry/graph/function.h"
 
 namespace belfry {
 
@@ -26,6 +26,6 @@ struct NeededNumbers {
   Numbers feeds = Numbers::kAny;
   std::vector<size_t> weights;  ///< those that are to be ordinary, which fused operators read
 };
-NeededNumbers needed_numbers(const InferenceGraph& graph);
+NeededNumbers needed_numbers(const Function& graph);
 
 }  // namespace belfry

@@ -50,7 +50,7 @@ class Copy : public Instruction {
 
 }  // namespace
 
-Program::Program(InferenceGraph graph, std::shared_ptr<Prepared> prepared, const CompileOptions& options)
+Program::Program(Function graph, std::shared_ptr<Prepared> prepared, const CompileOptions& options)
     : graph_(std::move(graph)), prepared_(std::move(prepared)) {
   ProgramBuilder(*this, options).build();
 }
@@ -75,9 +75,9 @@ void Program::bind(const std::vector<at::Tensor>& feeds, const std::vector<at::T
     if (first == 0 || own.rank() == 0 || tensor.size(0) == own.dim(0)) return data;
     return data + static_cast<int64_t>(tensor.nbytes()) / tensor.size(0) * first;
   };
-  for (size_t i = 0; i < feeds.size(); ++i) point(feed_storages_[i], start(feeds[i], graph_.feeds[i]));
+  for (size_t i = 0; i < feeds.size(); ++i) point(feed_storages_[i], start(feeds[i], graph_.inputs[i]));
   for (size_t i = 0; i < results.size(); ++i)
-    point(result_storages_[i], start(results[i], graph_.fetches[i]));
+    point(result_storages_[i], start(results[i], graph_.outputs[i]));
 }
 
 bool Program::run(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results,
@@ -117,15 +117,15 @@ ProgramBuilder::ProgramBuilder(Program& program, const CompileOptions& options)
     : program_(program), options_(options) {}
 
 void ProgramBuilder::build() {
-  const InferenceGraph& graph = program_.graph_;
+  const Function& graph = program_.graph_;
   for (size_t i = 0; i < graph.weights.size(); ++i)
-    values_[graph.weights[i]] = program_.prepared_->values()[i];
-  const auto nodes = needed_nodes(graph.fetches);
+    values_[graph.weights[i].tensor] = program_.prepared_->values()[i];
+  const auto nodes = graph.calls();
   for (const Node* node : nodes) {
     for (const Tensor& input : node->inputs()) last_use_[input] = node->id();
   }
-  for (const Tensor& fetch : graph.fetches) last_use_[fetch] = INT64_MAX;
-  for (const Tensor& feed : graph.feeds) define(feed, make_external(feed, program_.feed_storages_));
+  for (const Tensor& fetch : graph.outputs) last_use_[fetch] = INT64_MAX;
+  for (const Tensor& feed : graph.inputs) define(feed, make_external(feed, program_.feed_storages_));
   for (const Node* node : nodes) add(*node);
   add_fetches();
   watch();
@@ -266,7 +266,7 @@ bool ProgramBuilder::add_views(const Node& node) {
 /// Each result gets memory of the caller's. The last instruction writes there itself where nothing forbids
 /// it.
 void ProgramBuilder::add_fetches() {
-  for (const Tensor& fetch : program_.graph_.fetches) {
+  for (const Tensor& fetch : program_.graph_.outputs) {
     const at::Tensor given = value(fetch);
     Buffer* buffer = buffer_of(given);
     const bool direct = buffer && !buffer->external && given.is_contiguous() && given.storage_offset() == 0 &&

@@ -7,10 +7,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "belfry/compile/internal/inference_graph.h"
 #include "belfry/compile/internal/prepared.h"
 #include "belfry/compile/options.h"
 #include "belfry/compile/profiled_step.h"
+#include "belfry/graph/function.h"
 
 namespace belfry {
 
@@ -37,7 +37,7 @@ class Program {
  public:
   /// Feeds of `graph` have static shapes. Called below the dispatcher's autograd keys, as run is. Throws
   /// UsageError where a shape depends on values.
-  Program(InferenceGraph graph, std::shared_ptr<Prepared> prepared, const CompileOptions& options);
+  Program(Function graph, std::shared_ptr<Prepared> prepared, const CompileOptions& options);
   ~Program();
 
   /// Reads `feeds` and writes `results`, where they lie: dense tensors of the right dtypes and shapes, one
@@ -50,7 +50,7 @@ class Program {
                                     const std::vector<at::Tensor>& results);
 
   /// Dtype and sizes of each fetch.
-  const std::vector<Tensor>& fetches() const { return graph_.fetches; }
+  const std::vector<Tensor>& fetches() const { return graph_.outputs; }
   /// One line for each instruction, and the memory.
   std::string describe() const;
 
@@ -65,7 +65,7 @@ class Program {
   };
   void bind(const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results, int64_t first = 0);
 
-  InferenceGraph graph_;
+  Function graph_;
   std::shared_ptr<Prepared> prepared_;
   std::vector<Entry> instructions_;
   std::vector<c10::Storage> feed_storages_, result_storages_;

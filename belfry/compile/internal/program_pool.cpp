@@ -6,12 +6,13 @@
 #include <algorithm>
 
 #include "belfry/compile/internal/in_parallel.h"
+#include "belfry/graph/rewriter.h"
 
 namespace belfry {
 
-ProgramPool::ProgramPool(const InferenceGraph& graph, const CompileOptions& options)
+ProgramPool::ProgramPool(const Function& graph, const CompileOptions& options)
     : graph_(graph), options_(options) {
-  for (const Tensor& feed : graph.feeds) is_batch_.push_back(feed.rank() > 0 && feed.shape()[0] == kDynamic);
+  for (const Tensor& feed : graph.inputs) is_batch_.push_back(feed.rank() > 0 && feed.shape()[0] == kDynamic);
 }
 
 std::unique_ptr<Program> ProgramPool::take(const std::vector<at::Tensor>& feeds, const Part& part,
@@ -54,8 +55,7 @@ std::unique_ptr<Program> ProgramPool::make(const std::vector<at::Tensor>& feeds,
   const at::AutoDispatchBelowADInplaceOrView no_autograd;
   std::lock_guard making(making_mutex_);
   Rewriter rewriter(graph_, shapes_of(feeds, part));
-  auto program =
-      std::make_unique<Program>(rewriter.run([](const Node&) { return Tensor(); }), prepared, options_);
+  auto program = std::make_unique<Program>(rewriter.run(), prepared, options_);
   newest_ = program->describe();
   std::lock_guard lock(mutex_);
   ++entry_of(feeds, part).made;

@@ -22,7 +22,7 @@ struct Part {
 /// it; each takes a program for itself and gives it back.
 class ProgramPool {
  public:
-  ProgramPool(const InferenceGraph& graph, const CompileOptions& options);
+  ProgramPool(const Function& graph, const CompileOptions& options);
 
   /// A program for that part of `feeds`. Where all are in use one more is made, which throws what Program
   /// does.
@@ -55,7 +55,7 @@ class ProgramPool {
   std::list<Shaped>::iterator find(const std::vector<at::Tensor>& feeds, const Part& part);
   Shaped& entry_of(const std::vector<at::Tensor>& feeds, const Part& part);
 
-  const InferenceGraph& graph_;
+  const Function& graph_;
   const CompileOptions& options_;
   std::vector<bool> is_batch_;  ///< for each feed: its first dimension is that of the batch
 

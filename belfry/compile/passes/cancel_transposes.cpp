@@ -35,7 +35,7 @@ bool is_element_wise(const Node& node) {
 
 }  // namespace
 
-InferenceGraph cancel_transposes(const InferenceGraph& graph) {
+Function cancel_transposes(const Function& graph) {
   Rewriter rewriter(graph);
   return rewriter.run([&](const Node& node) -> Tensor {
     if (node.kind() != NodeKind::kCall || node.inputs().empty()) return {};

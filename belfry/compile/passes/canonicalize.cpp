@@ -15,10 +15,10 @@ namespace {
 
 class Canonicalizer {
  public:
-  explicit Canonicalizer(const InferenceGraph& source)
+  explicit Canonicalizer(const Function& source)
       : independent_(independent_nodes(source)), rewriter_(source) {}
 
-  InferenceGraph run() {
+  Function run() {
     return rewriter_.run([this](const Node& node) { return rule(node); });
   }
 
@@ -147,7 +147,7 @@ class Canonicalizer {
 
 }  // namespace
 
-InferenceGraph canonicalize(const InferenceGraph& graph) {
+Function canonicalize(const Function& graph) {
   return Canonicalizer(graph).run();
 }
 

@@ -44,13 +44,13 @@ bool keeps_scale(const Node& node) {
 
 class Caster {
  public:
-  explicit Caster(const InferenceGraph& source) : source_(source), rewriter_(source) {}
+  explicit Caster(const Function& source) : source_(source), rewriter_(source) {}
 
-  InferenceGraph run() {
-    InferenceGraph result = rewriter_.run([this](const Node& node) { return rule(node); });
+  Function run() {
+    Function result = rewriter_.run([this](const Node& node) { return rule(node); });
     GraphScope scope(*result.graph);
-    for (size_t i = 0; i < result.fetches.size(); ++i)
-      result.fetches[i] = as(result.fetches[i], source_.fetches[i].dtype());
+    for (size_t i = 0; i < result.outputs.size(); ++i)
+      result.outputs[i] = as(result.outputs[i], source_.outputs[i].dtype());
     return result;
   }
 
@@ -79,14 +79,14 @@ class Caster {
     return known;
   }
 
-  const InferenceGraph& source_;
+  const Function& source_;
   Rewriter rewriter_;
   std::unordered_map<Tensor, Tensor> casts_;
 };
 
 }  // namespace
 
-InferenceGraph cast_to_bfloat16(const InferenceGraph& graph) {
+Function cast_to_bfloat16(const Function& graph) {
   return Caster(graph).run();
 }
 

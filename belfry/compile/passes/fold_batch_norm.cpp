@@ -4,7 +4,7 @@
 
 namespace belfry {
 
-InferenceGraph fold_batch_norm(const InferenceGraph& graph) {
+Function fold_batch_norm(const Function& graph) {
   const auto independent = independent_nodes(graph);
   Rewriter rewriter(graph);
   return rewriter.run([&](const Node& node) -> Tensor {

@@ -18,7 +18,7 @@ std::optional<std::vector<int64_t>> zeros_around(const Node& node) {
 
 }  // namespace
 
-InferenceGraph fold_padding(const InferenceGraph& graph) {
+Function fold_padding(const Function& graph) {
   Rewriter rewriter(graph);
   return rewriter.run([&](const Node& node) -> Tensor {
     auto conv = fused_op(node);

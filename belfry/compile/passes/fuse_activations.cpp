@@ -3,7 +3,7 @@
 
 namespace belfry {
 
-InferenceGraph fuse_activations(const InferenceGraph& graph) {
+Function fuse_activations(const Function& graph) {
   Rewriter rewriter(graph);
   return rewriter.run([&](const Node& node) -> Tensor {
     if (node.kind() != NodeKind::kCall) return {};

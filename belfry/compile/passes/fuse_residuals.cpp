@@ -3,7 +3,7 @@
 
 namespace belfry {
 
-InferenceGraph fuse_residuals(const InferenceGraph& graph) {
+Function fuse_residuals(const Function& graph) {
   Rewriter rewriter(graph);
   return rewriter.run([&](const Node& node) -> Tensor {
     if (node.kind() != NodeKind::kCall || node.op_name() != "aten::add.Tensor") return {};

@@ -15,12 +15,6 @@ DataType tf_dtype(DType dtype) {
   return to_stored(dtype, "GraphDef");
 }
 
-std::string tf_node_name(const Tensor& tensor) {
-  std::string name = public_name(tensor);
-  std::replace(name.begin(), name.end(), ':', '.');
-  return name;
-}
-
 std::string GraphDefBuilder::unique(const std::string& name) {
   std::string candidate = name;
   for (int count = 1; !names_.insert(candidate).second; ++count)
@@ -115,7 +109,7 @@ void TfCall::unsupported(const std::string& what) const {
                                node().name(), what, locate(node())));
 }
 
-TfNames add_calls(GraphDefBuilder& out, const FrozenGraph& graph, std::unordered_map<Tensor, TfName> names) {
+TfNames add_calls(GraphDefBuilder& out, const Function& function, std::unordered_map<Tensor, TfName> names) {
   static const TfOps ops = [] {
     TfOps table;
     add_math_ops(table);
@@ -127,10 +121,8 @@ TfNames add_calls(GraphDefBuilder& out, const FrozenGraph& graph, std::unordered
     add_loss_ops(table);
     return table;
   }();
-  const std::function<TfName(const Tensor&)> name_of = [&](const Tensor& tensor) {
-    return names.at(graph.source(tensor));
-  };
-  for (const Node* node : graph.nodes) {
+  const std::function<TfName(const Tensor&)> name_of = [&](const Tensor& tensor) { return names.at(tensor); };
+  for (const Node* node : function.calls()) {
     out.enter(node->name());
     TfCall call(*node, out, name_of);
     auto found = ops.find(node->op_name());
@@ -139,8 +131,9 @@ TfNames add_calls(GraphDefBuilder& out, const FrozenGraph& graph, std::unordered
     for (size_t i = 0; i < results.size(); ++i) names[node->output(static_cast<int>(i))] = results[i];
   }
   TfNames outputs;
-  for (const Tensor& output : graph.outputs) {
-    outputs.push_back(out.add_named(tf_node_name(output), "Identity", {name_of(output)},
+  for (size_t i = 0; i < function.outputs.size(); ++i) {
+    const Tensor& output = function.outputs[i];
+    outputs.push_back(out.add_named(node_name(function.output_names[i]), "Identity", {name_of(output)},
                                     {{"T", tf_dtype(output.dtype())}}));
   }
   return outputs;

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "belfry/export/internal/arguments_of.h"
-#include "belfry/export/internal/frozen_graph.h"
 #include "belfry/formats/graph_def.h"
+#include "belfry/graph/function.h"
 
 namespace belfry::internal {
 
@@ -23,9 +23,6 @@ using TfNames = std::vector<TfName>;
 using TfAttributes = std::map<std::string, GraphDefAttribute>;
 
 DataType tf_dtype(DType dtype);
-/// public_name as a name that a node may have: "split.1" for "split:1".
-std::string tf_node_name(const Tensor& tensor);
-
 /// Puts a GraphDef together.
 class GraphDefBuilder {
  public:
@@ -117,8 +114,8 @@ TfName flatten(GraphDefBuilder& out, const TfName& x, DType dtype, int64_t rank,
 /// Transposes the axis to the end, which is where most of TensorFlow's operators work, and back.
 std::vector<int64_t> swap_with_last(int64_t axis, int64_t rank);
 
-/// Adds the calls of `graph`, and its outputs as nodes of their names, which are returned. `names` holds what
-/// stands for its inputs and values.
-TfNames add_calls(GraphDefBuilder& out, const FrozenGraph& graph, std::unordered_map<Tensor, TfName> names);
+/// Adds the calls of `function`, and its outputs as nodes of their names, which are returned. `names` holds
+/// what stands for its inputs and weights.
+TfNames add_calls(GraphDefBuilder& out, const Function& function, std::unordered_map<Tensor, TfName> names);
 
 }  // namespace belfry::internal

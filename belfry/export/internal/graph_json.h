@@ -7,8 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "belfry/export/internal/frozen_graph.h"
-#include "belfry/graph/graph.h"
+#include "belfry/graph/function.h"
 
 namespace belfry::internal {
 
@@ -17,20 +16,12 @@ inline constexpr int64_t kGraphVersion = 1;
 
 using NamedWeights = std::vector<std::pair<std::string, at::Tensor>>;
 
-/// The graph without its weights, which are returned beside it under the names by which it refers to them.
-/// Throws UsageError for an argument that JSON has no form for.
-struct WrittenGraph {
-  std::string json;
-  NamedWeights weights;
-};
-WrittenGraph write_graph_json(const FrozenGraph& graph);
+/// A frozen function as JSON, without its weights, which come back in `weights` under the names by which the
+/// text refers to them. Throws UsageError for an argument that JSON has no form for.
+std::string write_graph_json(const Function& function, NamedWeights& weights);
 
-struct ReadGraph {
-  std::unique_ptr<Graph> graph = std::make_unique<Graph>();
-  std::vector<Tensor> inputs, outputs;
-  std::vector<std::string> input_names, output_names;
-};
-/// The opposite. `where` names the text in messages. Throws DataError as load_inference_graph.
-ReadGraph read_graph_json(const std::string& where, const std::string& json, const NamedWeights& weights);
+/// The opposite; weights are constants of the function's graph. `where` names the text in messages. Throws
+/// DataError as load_inference_graph.
+Function read_graph_json(const std::string& where, const std::string& json, const NamedWeights& weights);
 
 }  // namespace belfry::internal

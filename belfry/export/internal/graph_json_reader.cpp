@@ -7,6 +7,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/export/internal/graph_json.h"
+#include "belfry/graph/special_nodes.h"
 
 namespace belfry::internal {
 namespace {
@@ -28,22 +29,17 @@ json parse(const std::string& where, const std::string& text) {
   }
 }
 
-/// The name of the node that stands for the tensor "split:1", whose own node is not in the file.
-std::string node_name(std::string name) {
-  std::replace(name.begin(), name.end(), ':', '.');
-  return name;
-}
-
 class Reader {
  public:
   Reader(const std::string& where, const NamedWeights& weights) : where_(where) {
     for (const auto& [name, value] : weights) weights_[name] = value;
   }
 
-  ReadGraph read(const json& root) {
+  Function read(const json& root) {
     const json& version = field(root, "version", json::value_t::number_unsigned);
     if (version != kGraphVersion)
       fail(fmt::format("expected a graph of version {}, got {}", kGraphVersion, version.dump()));
+    result_.graph = std::make_shared<Graph>();
     GraphScope as_default(*result_.graph);
     for (const json& input : field(root, "inputs", json::value_t::array)) add_input(input);
     for (const json& node : field(root, "nodes", json::value_t::array)) add_node(node);
@@ -94,21 +90,14 @@ class Reader {
     if (auto found = tensors_.find(name); found != tensors_.end()) return found->second;
     auto weight = weights_.find(name);
     if (weight == weights_.end()) fail(fmt::format("the graph uses the tensor '{}' before it has it", name));
-    const at::Tensor& value = weight->second;
-    return tensors_[name] = result_.graph
-                                ->add_special(NodeKind::kConstant, "belfry::constant", {}, {{"value", value}},
-                                              node_name(name), {{value.scalar_type(), value.sizes().vec()}})
-                                .output();
+    return tensors_[name] = add_constant(weight->second, node_name(name));
   }
 
   void add_input(const json& input) {
     const std::string name = text(input, "name");
     const DType type = dtype(field(input, "dtype", json::value_t::string));
     const Shape size = shape(input);
-    define(name, result_.graph
-                     ->add_special(NodeKind::kPlaceholder, "belfry::placeholder", {},
-                                   {{"dtype", type}, {"shape", size}}, node_name(name), {{type, size}})
-                     .output());
+    define(name, add_placeholder({.name = node_name(name), .shape = size, .dtype = type}));
     result_.inputs.push_back(tensors_[name]);
     result_.input_names.push_back(name);
   }
@@ -202,12 +191,12 @@ class Reader {
   const std::string& where_;
   std::unordered_map<std::string, at::Tensor> weights_;
   std::unordered_map<std::string, Tensor> tensors_;
-  ReadGraph result_;
+  Function result_;
 };
 
 }  // namespace
 
-ReadGraph read_graph_json(const std::string& where, const std::string& text, const NamedWeights& weights) {
+Function read_graph_json(const std::string& where, const std::string& text, const NamedWeights& weights) {
   const json root = parse(where, text);
   try {
     return Reader(where, weights).read(root);

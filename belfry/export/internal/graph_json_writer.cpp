@@ -32,28 +32,37 @@ json list(const Values& values) {
 
 class Writer {
  public:
-  explicit Writer(const FrozenGraph& graph) : graph_(graph) {}
+  Writer(const Function& function, NamedWeights& weights) : function_(function), weights_(weights) {}
 
-  WrittenGraph write() {
-    for (const auto& [tensor, value] : graph_.values)
-      result_.weights.emplace_back(public_name(tensor), value);
+  std::string write() {
+    for (const Weight& weight : function_.weights) {
+      weights_.emplace_back(weight.name, weight.value);
+      names_[weight.tensor] = weight.name;
+    }
     json root{{"version", kGraphVersion},
               {"inputs", json::array()},
               {"nodes", json::array()},
               {"outputs", json::array()}};
-    for (const Tensor& input : graph_.inputs) {
+    for (size_t i = 0; i < function_.inputs.size(); ++i) {
+      const Tensor& input = function_.inputs[i];
+      const std::string& name = function_.input_names[i];
+      names_[input] = name;
       root["inputs"].push_back(
-          {{"name", public_name(input)}, {"dtype", to_string(input.dtype())}, {"shape", input.shape()}});
+          {{"name", name}, {"dtype", to_string(input.dtype())}, {"shape", input.shape()}});
     }
-    for (const Node* node : graph_.nodes) root["nodes"].push_back(describe_node(*node));
-    for (const Tensor& output : graph_.outputs)
-      root["outputs"].push_back({{"name", public_name(output)}, {"tensor", reference(output)}});
-    result_.json = root.dump();
-    return std::move(result_);
+    for (const Node* node : function_.calls()) root["nodes"].push_back(describe_node(*node));
+    for (size_t i = 0; i < function_.outputs.size(); ++i) {
+      root["outputs"].push_back(
+          {{"name", function_.output_names[i]}, {"tensor", reference(function_.outputs[i])}});
+    }
+    return root.dump();
   }
 
  private:
-  std::string reference(const Tensor& tensor) const { return public_name(graph_.source(tensor)); }
+  std::string reference(const Tensor& tensor) const {
+    const auto end = names_.find(tensor);
+    return end == names_.end() ? public_name(tensor) : end->second;
+  }
 
   json describe_node(const Node& node) {
     json arguments = json::object();
@@ -103,19 +112,19 @@ class Writer {
   }
 
   std::string add_weight(const Node& node, const c10::Argument& declared, const at::Tensor& value) {
-    result_.weights.emplace_back(fmt::format("{}.{}", node.name(), declared.name()),
-                                 value.cpu().contiguous());
-    return result_.weights.back().first;
+    weights_.emplace_back(fmt::format("{}.{}", node.name(), declared.name()), value.cpu().contiguous());
+    return weights_.back().first;
   }
 
-  const FrozenGraph& graph_;
-  WrittenGraph result_;
+  const Function& function_;
+  NamedWeights& weights_;
+  std::unordered_map<Tensor, std::string> names_;  ///< of inputs and weights
 };
 
 }  // namespace
 
-WrittenGraph write_graph_json(const FrozenGraph& graph) {
-  return Writer(graph).write();
+std::string write_graph_json(const Function& function, NamedWeights& weights) {
+  return Writer(function, weights).write();
 }
 
 }  // namespace belfry::internal

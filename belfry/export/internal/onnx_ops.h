@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "belfry/export/internal/arguments_of.h"
-#include "belfry/export/internal/frozen_graph.h"
 #include "belfry/export/internal/onnx_builder.h"
+#include "belfry/graph/function.h"
 
 namespace belfry::internal {
 

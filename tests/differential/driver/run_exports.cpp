@@ -10,7 +10,7 @@ void run_reimported(const Job& job, const std::string& path, const Tensors& inpu
                     const std::vector<at::Tensor>& values) {
   Graph graph;
   GraphScope as_default(graph);
-  const OnnxGraph model = import_onnx(path);
+  const Function model = import_onnx(path);
   Feeds feeds;
   for (size_t k = 0; k < model.inputs.size(); ++k)
     for (size_t i = 0; i < inputs.size(); ++i)
