@@ -79,7 +79,7 @@ int main(int argc, char** argv) try {
   const sigset_t stop_signals = block_stop_signals();
   at::set_num_threads(threads);
   const auto predictor = std::make_shared<OfflinePredictor>(load(checkpoint));
-  const kserve::ModelInfo model{"digits", "1", "belfry", input_specs(*predictor), output_specs(*predictor)};
+  const kserve::ModelInfo model{"digits", "1", "belfry", predictor->inputs(), predictor->outputs()};
   batching.max_delay = std::chrono::microseconds(delay_us);
   batching.inputs = model.inputs;
   BatchingPredictor batching_predictor(predictor, batching);

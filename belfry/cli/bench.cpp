@@ -17,8 +17,7 @@
 #include "belfry/cli/model.h"
 #include "belfry/cli/number_checks.h"
 #include "belfry/cli/output.h"
-#include "belfry/compile/compiled_callable.h"
-#include "belfry/export/graph_file.h"
+#include "belfry/predict/graph_predictor.h"
 
 namespace belfry::cli {
 namespace {
@@ -40,7 +39,8 @@ Examples:
 constexpr int kWarmUps = 3, kLeastRuns = 10, kProfiledRuns = 10;
 
 struct Options {
-  std::string model, compute = "float32", trace;
+  std::string model, trace;
+  ComputeOption compute;
   std::vector<int64_t> batches = {1};
   InputShapes shapes;
   int threads = 0;  ///< 0: LibTorch's choice
@@ -69,7 +69,7 @@ using Values = std::vector<at::Tensor>;
 Values random_inputs(const GraphPredictor& model, const std::vector<Shape>& shapes) {
   Values values;
   for (size_t i = 0; i < shapes.size(); ++i) {
-    const DType dtype = model.function().inputs[i].dtype();
+    const DType dtype = model.inputs()[i].dtype;
     values.push_back(isFloatingType(dtype) ? at::randn(shapes[i]).to(dtype) : at::zeros(shapes[i], dtype));
   }
   return values;
@@ -102,12 +102,8 @@ std::vector<ProfiledStep> profile(const CompiledCallable& call, const Values& in
 }
 
 std::vector<Result> bench(const Options& options) {
-  const GraphPredictor model = load_inference_graph(options.model);
-  Session session(*model.function().graph);
-  const CompiledCallable call =
-      compile(session, {model.function().inputs.begin(), model.function().inputs.end()},
-              {model.function().outputs.begin(), model.function().outputs.end()},
-              {.compute = options.compute == "bfloat16" ? kBFloat16 : kFloat32});
+  const GraphPredictor model = load_inference_graph(options.model, options.compute.compile_options());
+  const CompiledCallable& call = model.callable();
   const bool with_steps = options.profile || !options.trace.empty();
   std::vector<Result> results;
   for (int64_t batch : options.batches) {
@@ -175,7 +171,7 @@ ordered_json to_json(const Options& options, const std::vector<Result>& results)
     batches.push_back(std::move(json));
   }
   return {{"model", options.model},
-          {"compute", options.compute},
+          {"compute", options.compute.name()},
           {"threads", at::get_num_threads()},
           {"batches", std::move(batches)}};
 }
@@ -234,9 +230,7 @@ Command add_bench(CLI::App& program) {
                   "How long to measure each batch size, at least; 3 unless given")
       ->type_name("S")
       ->check(number_from_zero());
-  app->add_option("--compute", options->compute, "float32, or bfloat16 for the large operators")
-      ->type_name("DTYPE")
-      ->check(CLI::IsMember({"float32", "bfloat16"}));
+  options->compute.add_options(*app);
   app->add_flag("--profile", options->profile, "Where the time goes");
   app->add_option("--trace", options->trace, "Write a trace of one call")->type_name("FILE");
   app->add_flag("--json", options->json, "Print JSON");

@@ -17,11 +17,10 @@
 #include "belfry/cli/number_checks.h"
 #include "belfry/cli/output.h"
 #include "belfry/cli/svg.h"
-#include "belfry/compile/compiled_callable.h"
-#include "belfry/export/graph_file.h"
 #include "belfry/formats/array_info.h"
 #include "belfry/graph/node.h"
 #include "belfry/graph/rewriter.h"
+#include "belfry/predict/graph_predictor.h"
 
 namespace belfry::cli {
 namespace {
@@ -132,9 +131,9 @@ std::string human_count(int64_t count) {
   return *unit == ' ' ? std::to_string(count) : fmt::format("{:.1f}{}", value, *unit);
 }
 
-void print_ends(const char* what, const std::vector<std::string>& names, const std::vector<Tensor>& tensors) {
-  for (size_t i = 0; i < names.size(); ++i)
-    fmt::print("{} {} {} {}\n", what, names[i], to_string(tensors[i].dtype()), compact(tensors[i].shape()));
+void print_ends(const char* what, const std::vector<TensorSpec>& specs) {
+  for (const TensorSpec& spec : specs)
+    fmt::print("{} {} {} {}\n", what, spec.name, to_string(spec.dtype), compact(spec.shape));
 }
 
 void print_table(const Description& description, int64_t batch) {
@@ -151,7 +150,7 @@ void print_table(const Description& description, int64_t batch) {
              human_count(description.flops), human_size(description.peak_bytes));
 }
 
-ordered_json to_json(const Function& model, const Description& description, int64_t batch) {
+ordered_json to_json(const GraphPredictor& model, const Description& description, int64_t batch) {
   ordered_json operators = ordered_json::array();
   for (const auto& [node, parameters, flops] : description.rows) {
     const NodeOutput& output = node->outputs()[0];
@@ -162,8 +161,8 @@ ordered_json to_json(const Function& model, const Description& description, int6
                          {"parameters", parameters},
                          {"flops", flops}});
   }
-  return {{"inputs", ends_to_json(model.input_names, model.inputs)},
-          {"outputs", ends_to_json(model.output_names, model.outputs)},
+  return {{"inputs", ends_to_json(model.inputs())},
+          {"outputs", ends_to_json(model.outputs())},
           {"operators", std::move(operators)},
           {"total",
            {{"batch", batch},
@@ -173,14 +172,12 @@ ordered_json to_json(const Function& model, const Description& description, int6
             {"value_bytes", description.peak_bytes}}}};
 }
 
-void print_compiled(const Function& model) {
-  Session session(*model.graph);
-  const CompiledCallable compiled = compile(session, {model.inputs.begin(), model.inputs.end()},
-                                            {model.outputs.begin(), model.outputs.end()});
+void print_compiled(Function function) {
+  const GraphPredictor predict(std::move(function));
   std::vector<at::Tensor> zeros;
-  for (const Tensor& input : model.inputs) zeros.push_back(at::zeros(input.shape(), input.dtype()));
-  compiled(zeros);  // makes the program
-  fmt::print("{}\n", compiled.describe());
+  for (const TensorSpec& input : predict.inputs()) zeros.push_back(at::zeros(input.shape, input.dtype));
+  predict(zeros);  // makes the program
+  fmt::print("{}\n", predict.describe());
 }
 
 void draw(const GraphPredictor& model, const std::string& path, bool force) {
@@ -201,10 +198,10 @@ int run(const Options& options) {
   if (options.compiled) {
     print_compiled(shaped);
   } else if (options.json) {
-    print_json(to_json(model.function(), description, options.batch));
+    print_json(to_json(model, description, options.batch));
   } else {
-    print_ends("input", model.input_names(), model.function().inputs);
-    print_ends("output", model.output_names(), model.function().outputs);
+    print_ends("input", model.inputs());
+    print_ends("output", model.outputs());
     print_table(description, options.batch);
   }
   return kFine;

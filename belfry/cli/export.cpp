@@ -12,6 +12,7 @@
 #include "belfry/export/graph_file.h"
 #include "belfry/export/onnx.h"
 #include "belfry/export/saved_model.h"
+#include "belfry/predict/graph_predictor.h"
 #include "belfry/runtime/session.h"
 
 namespace belfry::cli {
@@ -75,8 +76,8 @@ int run(const Options& options) {
   write(format, model.function(), options.output, options.force);
   if (options.json) {
     print_json({{"format", format},
-                {"inputs", ends_to_json(model.input_names(), model.function().inputs)},
-                {"outputs", ends_to_json(model.output_names(), model.function().outputs)},
+                {"inputs", ends_to_json(model.inputs())},
+                {"outputs", ends_to_json(model.outputs())},
                 {"files", files_to_json(options.output)}});
   }
   return kFine;

@@ -53,35 +53,42 @@ void InputShapes::add_options(CLI::App& app) {
 
 std::vector<Shape> InputShapes::of(const GraphPredictor& model, int64_t batch) const {
   std::vector<Shape> shapes;
-  for (const Tensor& input : model.function().inputs) {
-    shapes.push_back(input.shape());
-    if (input.rank() > 0 && input.dim(0) == kDynamic) shapes.back()[0] = batch;
+  for (const TensorSpec& input : model.inputs()) {
+    shapes.push_back(input.shape);
+    if (!input.shape.empty() && input.shape[0] == kDynamic) shapes.back()[0] = batch;
   }
   for (const std::string& argument : arguments_) {
     const auto [name, sizes] = split_name(argument);
     const size_t i = index_of(name, model.input_names(), "input");
     shapes[i] = parse_shape(sizes);
-    if (!compatible(model.function().inputs[i].shape(), shapes[i])) {
-      throw UsageError(fmt::format("[input {}] expected a shape that fits {}, got {}", model.input_names()[i],
-                                   to_string(model.function().inputs[i].shape()), to_string(shapes[i])));
+    if (!compatible(model.inputs()[i].shape, shapes[i])) {
+      throw UsageError(fmt::format("[input {}] expected a shape that fits {}, got {}", model.inputs()[i].name,
+                                   to_string(model.inputs()[i].shape), to_string(shapes[i])));
     }
   }
   for (size_t i = 0; i < shapes.size(); ++i) {
     if (std::find(shapes[i].begin(), shapes[i].end(), kDynamic) != shapes[i].end()) {
       throw UsageError(fmt::format("[input {}] expected --shape, as the model leaves sizes open: {}",
-                                   model.input_names()[i], to_string(shapes[i])));
+                                   model.inputs()[i].name, to_string(shapes[i])));
     }
   }
   return shapes;
 }
 
-nlohmann::ordered_json ends_to_json(const std::vector<std::string>& names,
-                                    const std::vector<Tensor>& tensors) {
+void ComputeOption::add_options(CLI::App& app) {
+  app.add_option("--compute", name_, "float32, or bfloat16 for the large operators")
+      ->type_name("DTYPE")
+      ->check(CLI::IsMember({"float32", "bfloat16"}));
+}
+
+CompileOptions ComputeOption::compile_options() const {
+  return {.compute = name_ == "bfloat16" ? kBFloat16 : kFloat32};
+}
+
+nlohmann::ordered_json ends_to_json(const std::vector<TensorSpec>& specs) {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
-  for (size_t i = 0; i < names.size(); ++i) {
-    json.push_back(
-        {{"name", names[i]}, {"dtype", to_string(tensors[i].dtype())}, {"shape", tensors[i].shape()}});
-  }
+  for (const TensorSpec& spec : specs)
+    json.push_back({{"name", spec.name}, {"dtype", to_string(spec.dtype)}, {"shape", spec.shape}});
   return json;
 }
 

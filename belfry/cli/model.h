@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "belfry/export/graph_file.h"
 #include "belfry/graph/tensor.h"
+#include "belfry/predict/graph_predictor.h"
 
 namespace CLI {
 class App;
@@ -35,8 +35,19 @@ class InputShapes {
   std::vector<std::string> arguments_;
 };
 
+/// In what dtype a model computes.
+class ComputeOption {
+ public:
+  /// The option --compute. The object must outlive the parsing.
+  void add_options(CLI::App& app);
+  const std::string& name() const { return name_; }
+  CompileOptions compile_options() const;
+
+ private:
+  std::string name_ = "float32";
+};
+
 /// Inputs or outputs as a list of objects with "name", "dtype" and "shape", where -1 is an open size.
-nlohmann::ordered_json ends_to_json(const std::vector<std::string>& names,
-                                    const std::vector<Tensor>& tensors);
+nlohmann::ordered_json ends_to_json(const std::vector<TensorSpec>& specs);
 
 }  // namespace belfry::cli

@@ -15,7 +15,7 @@
 #include "belfry/cli/npy_file.h"
 #include "belfry/cli/number_checks.h"
 #include "belfry/cli/output.h"
-#include "belfry/export/graph_file.h"
+#include "belfry/predict/graph_predictor.h"
 
 namespace belfry::cli {
 namespace {
@@ -34,6 +34,7 @@ struct Options {
   std::string model;
   std::vector<std::string> inputs, outputs;
   int64_t batch = 0;
+  ComputeOption compute;
   bool json = false;
 };
 
@@ -128,7 +129,7 @@ void print_written(const GraphPredictor& model, const Values& results, const Tar
 }
 
 int run(const Options& options) {
-  const GraphPredictor model = load_inference_graph(options.model);
+  const GraphPredictor model = load_inference_graph(options.model, options.compute.compile_options());
   const Targets targets = parse_outputs(model, options.outputs);
   const Values inputs = read_inputs(model, options.inputs);
   const bool in_batches = options.batch > 0 && !inputs.empty();
@@ -154,6 +155,7 @@ Command add_predict(CLI::App& program) {
   app->add_option("--batch", options->batch, "Run so many samples at a time, unless given all at once")
       ->type_name("N")
       ->check(positive_number());
+  options->compute.add_options(*app);
   app->add_flag("--json", options->json, "Print what was written as JSON");
   app->footer(kFooter);
   return {app, [options] { return run(*options); }};

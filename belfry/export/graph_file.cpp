@@ -3,11 +3,8 @@
 #include <ATen/ops/empty.h>
 #include <fmt/format.h>
 
-#include <optional>
-
 #include "belfry/base/error.h"
 #include "belfry/checkpoint/element_type.h"
-#include "belfry/compile/compiled_callable.h"
 #include "belfry/compile/freeze.h"
 #include "belfry/export/internal/graph_json.h"
 #include "belfry/formats/safetensors.h"
@@ -32,31 +29,6 @@ internal::NamedWeights read_weights(const std::string& path, const SafetensorsRe
 
 }  // namespace
 
-struct GraphPredictor::Engine {
-  explicit Engine(Function read) : source(std::move(read)), session(*source.graph) {
-    source.graph->finalize();
-    callable.emplace(compile(session, {source.inputs.begin(), source.inputs.end()},
-                             {source.outputs.begin(), source.outputs.end()}));
-  }
-
-  Function source;
-  Session session;
-  std::optional<CompiledCallable> callable;
-};
-
-std::vector<at::Tensor> GraphPredictor::operator()(const std::vector<at::Tensor>& inputs) const {
-  return (*engine_->callable)(inputs);
-}
-const std::vector<std::string>& GraphPredictor::input_names() const {
-  return engine_->source.input_names;
-}
-const std::vector<std::string>& GraphPredictor::output_names() const {
-  return engine_->source.output_names;
-}
-const Function& GraphPredictor::function() const {
-  return engine_->source;
-}
-
 void save_inference_graph(Session& session, const std::vector<Fetch>& inputs,
                           const std::vector<Fetch>& outputs, const std::string& path,
                           const GraphFileOptions& options) {
@@ -73,12 +45,11 @@ void save_inference_graph(Session& session, const std::vector<Fetch>& inputs,
   write_safetensors(path, std::move(items), {{kGraphKey, json}});
 }
 
-GraphPredictor load_inference_graph(const std::string& path, FileSystem& files) {
+Function read_inference_graph(const std::string& path, FileSystem& files) {
   const SafetensorsReader file(path, files);
   const auto graph = file.metadata().find(kGraphKey);
   if (graph == file.metadata().end()) throw DataError(path, "holds no inference graph");
-  return GraphPredictor(std::make_shared<const GraphPredictor::Engine>(
-      internal::read_graph_json(path, graph->second, read_weights(path, file))));
+  return internal::read_graph_json(path, graph->second, read_weights(path, file));
 }
 
 }  // namespace belfry

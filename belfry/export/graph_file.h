@@ -1,12 +1,10 @@
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "belfry/base/file_system.h"
 #include "belfry/graph/function.h"
-#include "belfry/runtime/predictor.h"
 #include "belfry/runtime/session.h"
 
 namespace belfry {
@@ -31,29 +29,10 @@ void save_inference_graph(Session& session, const std::vector<Fetch>& inputs,
                           const std::vector<Fetch>& outputs, const std::string& path,
                           const GraphFileOptions& options = {});
 
-/// Runs a graph read from a file, compiled for inference. Names are those of the tensors that were saved,
-/// without ":0". Copies share everything; calls are safe from any number of threads.
-class GraphPredictor : public Predictor {
- public:
-  using Predictor::operator();
-  std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& inputs) const override;
-  const std::vector<std::string>& input_names() const override;
-  const std::vector<std::string>& output_names() const override;
-
-  /// What the file holds, for looking at and for exports: the weights are constants of its graph.
-  const Function& function() const;
-
- private:
-  friend GraphPredictor load_inference_graph(const std::string&, FileSystem&);
-  struct Engine;
-  explicit GraphPredictor(std::shared_ptr<const Engine> engine) : engine_(std::move(engine)) {}
-  std::shared_ptr<const Engine> engine_;
-};
-
-/// Reads a file that save_inference_graph wrote. Operators of other libraries must be loaded before. Throws
-/// DataError, naming what is wrong, for a damaged file, a version or an operator that this program does not
-/// know, and a graph whose shapes are not those that it claims. No file can make this call anything but
-/// operators that compute a tensor from tensors.
-GraphPredictor load_inference_graph(const std::string& path, FileSystem& files = FileSystem::posix());
+/// Reads a file that save_inference_graph wrote; weights are constants of the function's graph. Operators of
+/// other libraries must be loaded before. Throws DataError, naming what is wrong, for a damaged file, a
+/// version or an operator that this program does not know, and a graph whose shapes are not those that it
+/// claims. No file can make this call anything but operators that compute a tensor from tensors.
+Function read_inference_graph(const std::string& path, FileSystem& files = FileSystem::posix());
 
 }  // namespace belfry

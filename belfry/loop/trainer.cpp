@@ -11,7 +11,6 @@
 #include "belfry/base/error.h"
 #include "belfry/base/error_context.h"
 #include "belfry/base/log.h"
-#include "belfry/compile/online_predictor.h"
 #include "belfry/graph/node.h"
 #include "belfry/graph/scope.h"
 #include "belfry/graph/variable.h"
@@ -315,7 +314,8 @@ void Trainer::read_global_step() {
 }
 
 std::shared_ptr<OnlinePredictor> Trainer::get_predictor(const std::vector<std::string>&,
-                                                        const std::vector<std::string>&, c10::Device) {
+                                                        const std::vector<std::string>&, c10::Device,
+                                                        const CompileOptions&) {
   throw UsageError("[get_predictor] expected a trainer that knows its tower function, got one that does not");
 }
 

@@ -12,6 +12,7 @@
 #include "belfry/graph/tower.h"
 #include "belfry/loop/callback.h"
 #include "belfry/loop/monitor.h"
+#include "belfry/runtime/compile_options.h"
 #include "belfry/runtime/session.h"
 #include "belfry/runtime/session_init.h"
 
@@ -155,7 +156,8 @@ class Trainer {
   /// Overridden by TowerTrainer; here an error, as there is no tower function.
   virtual std::shared_ptr<OnlinePredictor> get_predictor(const std::vector<std::string>& inputs,
                                                          const std::vector<std::string>& outputs,
-                                                         c10::Device device = c10::kCPU);
+                                                         c10::Device device = c10::kCPU,
+                                                         const CompileOptions& compile = {});
   /// The tower function, or null.
   virtual TowerFunc* tower_func() { return nullptr; }
 

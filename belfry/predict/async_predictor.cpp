@@ -1,27 +1,28 @@
 #include "belfry/predict/async_predictor.h"
 
-#include <ATen/ops/stack.h>
 #include <fmt/format.h>
 
 #include <mutex>
-#include <span>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include "belfry/base/bounded_queue.h"
 #include "belfry/base/error.h"
+#include "belfry/predict/batching_predictor.h"
 
 namespace belfry {
 
-struct MultiThreadAsyncPredictor::Worker {
+/// Runs tasks that are whole calls. Those that are samples go to a BatchingPredictor instead.
+struct MultiThreadAsyncPredictor::Calls {
   struct Task {
     std::vector<at::Tensor> inputs;
     std::promise<Result> promise;
   };
 
-  Worker(std::shared_ptr<const Predictor> p, const AsyncPredictorOptions& options)
-      : predictor(std::move(p)), batch_size(options.batch_size), queue(options.queue_size) {}
-  ~Worker() { stop(); }
+  Calls(std::shared_ptr<const Predictor> p, const AsyncPredictorOptions& options)
+      : predictor(std::move(p)), queue(options.queue_size) {}
+  ~Calls() { stop(); }
 
   void start(int count) {
     for (int i = 0; i < count; ++i) threads.emplace_back([this] { work(); });
@@ -35,79 +36,22 @@ struct MultiThreadAsyncPredictor::Worker {
 
   void work() {
     while (auto task = queue.pop()) {
-      if (batch_size == 0) {
-        answer(*task, [&] { return (*predictor)(task->inputs); });
-        continue;
-      }
-      std::vector<Task> batch;
-      batch.push_back(std::move(*task));
-      while (static_cast<int64_t>(batch.size()) < batch_size) {
-        auto more = queue.try_pop();
-        if (!more) break;
-        batch.push_back(std::move(*more));
-      }
-      predict(batch);
-    }
-  }
-
-  void predict(std::vector<Task>& batch) {
-    if (batch.size() > 1) {
       try {
-        const Result outputs = predict_stacked(batch);
-        for (size_t i = 0; i < batch.size(); ++i) batch[i].promise.set_value(part(outputs, i));
-        return;
-      } catch (const std::exception&) {
-        // One of the samples is bad, or they differ in number or shape: alone, each gets its own result or
-        // error.
+        task->promise.set_value((*predictor)(task->inputs));
+      } catch (...) {
+        task->promise.set_exception(std::current_exception());
       }
-    }
-    for (Task& task : batch) {
-      answer(task, [&] { return part(predict_stacked({&task, 1}), 0); });
     }
   }
 
-  Result predict_stacked(std::span<Task> batch) const {
-    const size_t count = batch[0].inputs.size();
-    for (const Task& task : batch) {
-      if (task.inputs.size() != count) {
-        throw UsageError(fmt::format("[MultiThreadAsyncPredictor] expected samples of {} inputs, got {}",
-                                     count, task.inputs.size()));
-      }
-    }
-    std::vector<at::Tensor> inputs;
-    for (size_t k = 0; k < count; ++k) {
-      std::vector<at::Tensor> samples;
-      for (const Task& task : batch) samples.push_back(task.inputs[k]);
-      inputs.push_back(at::stack(samples));
-    }
-    Result outputs = (*predictor)(inputs);
-    for (size_t k = 0; k < outputs.size(); ++k) {
-      if (outputs[k].dim() == 0 || outputs[k].size(0) != static_cast<int64_t>(batch.size())) {
-        throw UsageError(
-            fmt::format("[MultiThreadAsyncPredictor] expected a row for each of {} samples in '{}'",
-                        batch.size(), predictor->output_names()[k]));
-      }
-    }
-    return outputs;
-  }
-
-  static Result part(const Result& outputs, size_t i) {
-    Result mine;
-    for (const at::Tensor& output : outputs) mine.push_back(output.select(0, static_cast<int64_t>(i)));
-    return mine;
-  }
-
-  template <typename Predict>
-  static void answer(Task& task, Predict predict) {
-    try {
-      task.promise.set_value(predict());
-    } catch (...) {
-      task.promise.set_exception(std::current_exception());
-    }
+  std::optional<std::future<Result>> put(std::vector<at::Tensor> inputs) {
+    Task task{std::move(inputs), {}};
+    std::future<Result> result = task.promise.get_future();
+    if (!queue.push(std::move(task))) return std::nullopt;
+    return result;
   }
 
   std::shared_ptr<const Predictor> predictor;
-  int64_t batch_size;
   BoundedQueue<Task> queue;
   std::mutex mutex;                   ///< held by who stops: others wait until the threads have ended
   std::vector<std::jthread> threads;  ///< changed under the mutex once started
@@ -121,23 +65,43 @@ MultiThreadAsyncPredictor::MultiThreadAsyncPredictor(std::shared_ptr<const Predi
         fmt::format("[MultiThreadAsyncPredictor] expected threads >= 1 and batch_size >= 0, got {} and {}",
                     options.threads, options.batch_size));
   }
-  worker_ = std::make_unique<Worker>(std::move(predictor), options);
-  worker_->start(options.threads);
+  if (options.batch_size == 0) {
+    calls_ = std::make_unique<Calls>(std::move(predictor), options);
+    calls_->start(options.threads);
+    return;
+  }
+  const int64_t waiting = std::max(static_cast<int64_t>(options.queue_size), options.batch_size);
+  samples_ = std::make_unique<BatchingPredictor>(std::move(predictor),
+                                                 BatchingOptions{.max_batch = options.batch_size,
+                                                                 .few_sizes = false,
+                                                                 .workers = options.threads,
+                                                                 .max_queue = waiting});
 }
 MultiThreadAsyncPredictor::~MultiThreadAsyncPredictor() = default;
 
 std::future<MultiThreadAsyncPredictor::Result> MultiThreadAsyncPredictor::put(
     std::vector<at::Tensor> inputs) {
-  Worker::Task task{std::move(inputs), {}};
-  std::future<Result> result = task.promise.get_future();
-  if (!worker_->queue.push(std::move(task))) {
-    throw UsageError("[MultiThreadAsyncPredictor] expected to be running, got a task after stop()");
+  const auto stopped = [] {
+    return UsageError("[MultiThreadAsyncPredictor] expected to be running, got a task after stop()");
+  };
+  if (samples_) {
+    try {
+      return samples_->submit(std::move(inputs));
+    } catch (const CancelledError&) {
+      throw stopped();
+    } catch (...) {  // a bad sample is its own future's business
+      std::promise<Result> refused;
+      refused.set_exception(std::current_exception());
+      return refused.get_future();
+    }
   }
-  return result;
+  auto result = calls_->put(std::move(inputs));
+  if (!result) throw stopped();
+  return std::move(*result);
 }
 
 void MultiThreadAsyncPredictor::stop() {
-  worker_->stop();
+  samples_ ? samples_->stop() : calls_->stop();
 }
 
 }  // namespace belfry

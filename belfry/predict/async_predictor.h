@@ -6,9 +6,11 @@
 #include <memory>
 #include <vector>
 
-#include "belfry/runtime/predictor.h"
+#include "belfry/predict/predictor.h"
 
 namespace belfry {
+
+class BatchingPredictor;
 
 struct AsyncPredictorOptions {
   int threads = 1;
@@ -39,8 +41,9 @@ class MultiThreadAsyncPredictor {
   void stop();
 
  private:
-  struct Worker;
-  std::unique_ptr<Worker> worker_;
+  struct Calls;
+  std::unique_ptr<Calls> calls_;  ///< one of the two
+  std::unique_ptr<BatchingPredictor> samples_;
 };
 
 }  // namespace belfry

@@ -248,15 +248,6 @@ void check_options(const Predictor* predictor, const BatchingOptions& options) {
   }
 }
 
-std::vector<TensorSpec> specs(const Graph& graph, const std::vector<std::string>& names) {
-  std::vector<TensorSpec> specs;
-  for (const std::string& name : names) {
-    const Tensor tensor = graph.tensor(name);
-    specs.push_back({name, tensor.shape(), tensor.dtype()});
-  }
-  return specs;
-}
-
 }  // namespace
 
 /// Completes a request: samples get their batch dimension, and its rows are counted.
@@ -325,13 +316,6 @@ BatchingStats BatchingPredictor::stats() const {
   BatchingStats stats = engine_->stats;
   stats.queued = engine_->former.rows();
   return stats;
-}
-
-std::vector<TensorSpec> input_specs(const OfflinePredictor& predictor) {
-  return specs(predictor.graph(), predictor.input_names());
-}
-std::vector<TensorSpec> output_specs(const OfflinePredictor& predictor) {
-  return specs(predictor.graph(), predictor.output_names());
 }
 
 }  // namespace belfry

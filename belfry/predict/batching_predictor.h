@@ -14,8 +14,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/graph/types.h"
-#include "belfry/predict/offline_predictor.h"
-#include "belfry/runtime/predictor.h"
+#include "belfry/predict/predictor.h"
 
 namespace belfry {
 
@@ -40,7 +39,8 @@ struct BatchingOptions {
   /// Samples that wait, at most; not less than max_batch.
   int64_t max_queue = 1024;
   /// What the predictor takes, its batch dimension first: requests are checked against it when they are
-  /// submitted. Empty: only the predictor itself checks them.
+  /// submitted. Empty: only the predictor itself checks them. `predictor.inputs()` is that of a predictor of
+  /// batches.
   std::vector<TensorSpec> inputs = {};
 };
 
@@ -125,10 +125,5 @@ class BatchingPredictor {
   struct Engine;
   std::unique_ptr<Engine> engine_;
 };
-
-/// The names, shapes and dtypes of what a predictor takes and gives, in its order; for
-/// BatchingOptions::inputs and for a server's metadata.
-std::vector<TensorSpec> input_specs(const OfflinePredictor& predictor);
-std::vector<TensorSpec> output_specs(const OfflinePredictor& predictor);
 
 }  // namespace belfry

@@ -8,7 +8,7 @@
 
 #include "belfry/dataflow/dataflow.h"
 #include "belfry/predict/offline_predictor.h"
-#include "belfry/runtime/predictor.h"
+#include "belfry/predict/predictor.h"
 
 namespace belfry {
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "belfry/compile/options.h"
 #include "belfry/graph/model_desc.h"
-#include "belfry/runtime/predictor.h"
+#include "belfry/predict/compiled_predictor.h"
+#include "belfry/runtime/compile_options.h"
 #include "belfry/runtime/session_init.h"
 
 namespace belfry {
@@ -37,7 +37,7 @@ struct PredictConfig {
 /// input of its signature; only those that the outputs need must be listed in `inputs`.
 ///
 /// Copies share graph and variables. Calls are safe from any number of threads.
-class OfflinePredictor : public Predictor {
+class OfflinePredictor : public CompiledPredictor {
  public:
   /// Builds the graph and initialises its session. Throws UsageError when the config is incomplete, names an
   /// unknown tensor, or leaves out an input that an output needs, or when
@@ -45,22 +45,13 @@ class OfflinePredictor : public Predictor {
   /// not used afterwards.
   explicit OfflinePredictor(const PredictConfig& config);
 
-  using Predictor::operator();
-  std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& inputs) const override;
-  const std::vector<std::string>& input_names() const override;
-  const std::vector<std::string>& output_names() const override;
-
-  /// As a call, but writes the results into the caller's dense tensors of the right dtypes and shapes.
-  void predict_into(const std::vector<at::Tensor>& inputs, const std::vector<at::Tensor>& results) const;
-  /// What compilation made of the graph.
-  std::string describe() const;
-
   const Graph& graph() const;
   Session& session() const;
 
  private:
-  struct Engine;
-  std::shared_ptr<Engine> engine_;
+  struct Model;
+  OfflinePredictor(std::shared_ptr<Model> model, const PredictConfig& config);
+  std::shared_ptr<Model> model_;
 };
 
 }  // namespace belfry

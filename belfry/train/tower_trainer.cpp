@@ -6,9 +6,9 @@
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
-#include "belfry/compile/online_predictor.h"
 #include "belfry/graph/scope.h"
 #include "belfry/layers/describe_model.h"
+#include "belfry/predict/online_predictor.h"
 
 namespace belfry {
 namespace {
@@ -100,13 +100,15 @@ bool TowerTrainer::resume_data(const DataProgress& progress) {
 
 std::shared_ptr<OnlinePredictor> TowerTrainer::get_predictor(const std::vector<std::string>& inputs,
                                                              const std::vector<std::string>& outputs,
-                                                             c10::Device device) {
+                                                             c10::Device device,
+                                                             const CompileOptions& compile) {
   if (!tower_func_) throw UsageError("[get_predictor] expected set_tower_func to be called before");
   const TowerTensorHandle& tower = prediction_tower(device);
   std::vector<Tensor> input_tensors, output_tensors;
   for (const std::string& name : inputs) input_tensors.push_back(tower.tensor(name));
   for (const std::string& name : outputs) output_tensors.push_back(tower.tensor(name));
-  return std::make_shared<OnlinePredictor>(session(), input_tensors, output_tensors, inputs, outputs);
+  return std::make_shared<OnlinePredictor>(session(), input_tensors, output_tensors, inputs, outputs,
+                                           compile);
 }
 
 const TowerTensorHandle& TowerTrainer::prediction_tower(c10::Device device) {

@@ -9,7 +9,6 @@
 #include <memory>
 
 #include "belfry/base/error.h"
-#include "belfry/compile/online_predictor.h"
 #include "belfry/graph/gradients.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/model_desc.h"
@@ -23,6 +22,7 @@
 #include "belfry/ops/operators.h"
 #include "belfry/ops/reduce.h"
 #include "belfry/ops/state.h"
+#include "belfry/predict/online_predictor.h"
 #include "belfry/runtime/session.h"
 
 namespace belfry {

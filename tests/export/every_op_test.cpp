@@ -14,6 +14,7 @@
 #include "belfry/export/graph_file.h"
 #include "belfry/export/onnx.h"
 #include "belfry/export/saved_model.h"
+#include "belfry/predict/graph_predictor.h"
 #include "tests/support/close.h"
 #include "tests/support/export_cases.h"
 #include "tests/support/op_cases.h"

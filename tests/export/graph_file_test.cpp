@@ -1,5 +1,6 @@
 #include "belfry/export/graph_file.h"
 #include "belfry/compile/freeze.h"
+#include "belfry/predict/graph_predictor.h"
 
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
@@ -142,7 +143,7 @@ TEST_F(SmallGraphTest, TruncatedAndAlteredFilesAreDataErrorsOrGraphs) {
   const auto load = [](std::string bytes) {
     test::FaultFileSystem files;
     files.put("graph", std::move(bytes));
-    load_inference_graph("graph", files);
+    read_inference_graph("graph", files);
   };
   for (size_t size = 0; size < whole.size(); size += 13) EXPECT_THROW(load(whole.substr(0, size)), DataError);
   std::mt19937 random(5);
@@ -165,7 +166,7 @@ TEST(GraphFileTest, WhatTheFuzzTargetMutatesIsAGraph) {
 TEST(GraphFileTest, ASafetensorsFileWithoutAGraphIsADataError) {
   test::FaultFileSystem files;
   files.put("weights", std::string("\x08\0\0\0\0\0\0\0{}      ", 16));
-  EXPECT_THAT(message_of<DataError>([&] { load_inference_graph("weights", files); }),
+  EXPECT_THAT(message_of<DataError>([&] { read_inference_graph("weights", files); }),
               HasSubstr("holds no inference graph"));
 }
 

@@ -22,6 +22,7 @@
 #include "belfry/formats/tf_example.h"
 #include "belfry/formats/tfrecord.h"
 #include "belfry/graph/graph.h"
+#include "belfry/predict/graph_predictor.h"
 #include "tests/support/fault_file_system.h"
 
 namespace belfry::test {
@@ -193,7 +194,7 @@ void run_graph_file(std::string_view input) {
   } catch (const UsageError&) {
     return;  // no UTF-8
   }
-  expect_only_data_errors([&] { load_inference_graph("x", files); });
+  expect_only_data_errors([&] { read_inference_graph("x", files); });
 }
 
 struct Handle {

@@ -18,6 +18,7 @@
 #include "belfry/graph/graph.h"
 #include "belfry/graph/node.h"
 #include "belfry/predict/internal/batch_former.h"
+#include "belfry/predict/offline_predictor.h"
 #include "tests/support/message_of.h"
 
 namespace belfry {
@@ -53,8 +54,10 @@ class Doubler : public Predictor {
     if (inputs[0].min().item<float>() < 0) throw UsageError("[Doubler] expected no negative number");
     return {inputs[0] * 2};
   }
-  const std::vector<std::string>& input_names() const override { return input_names_; }
-  const std::vector<std::string>& output_names() const override { return output_names_; }
+  void run_into(const std::vector<at::Tensor>&, const std::vector<at::Tensor>&) const override {}
+  std::string describe() const override { return "doubles"; }
+  const std::vector<TensorSpec>& inputs() const override { return inputs_; }
+  const std::vector<TensorSpec>& outputs() const override { return outputs_; }
 
   void hold(bool held = true) {
     std::lock_guard lock(mutex_);
@@ -71,7 +74,7 @@ class Doubler : public Predictor {
   }
 
  private:
-  const std::vector<std::string> input_names_ = {"x"}, output_names_ = {"y"};
+  const std::vector<TensorSpec> inputs_ = {{"x", {kDynamic, 3}}}, outputs_ = {{"y", {kDynamic, 3}}};
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   mutable std::vector<int64_t> batches_;
@@ -285,9 +288,9 @@ TEST(SpecsTest, TellWhatAModelTakesAndGives) {
       },
       kSpecs);
   const OfflinePredictor predictor({.model = twice, .outputs = {"twice"}});
-  EXPECT_EQ(input_specs(predictor)[0].name, "x");
-  EXPECT_EQ(output_specs(predictor)[0].shape, kSpecs[0].shape);
-  EXPECT_EQ(output_specs(predictor)[0].dtype, kFloat32);
+  EXPECT_EQ(predictor.inputs()[0].name, "x");
+  EXPECT_EQ(predictor.outputs()[0].shape, kSpecs[0].shape);
+  EXPECT_EQ(predictor.outputs()[0].dtype, kFloat32);
 }
 
 TEST(LatencyHistogramTest, CountsUpToAndIncludingEachBound) {

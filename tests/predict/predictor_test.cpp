@@ -67,9 +67,9 @@ class PredictorTest : public testing::Test {
 TEST_F(PredictorTest, WritesIntoTheCallersTensors) {
   const OfflinePredictor predict(config());
   const at::Tensor score = at::zeros({13, 2});
-  predict.predict_into({batch(1)}, {score});
+  predict.run_into({batch(1)}, {score});
   EXPECT_TRUE(at::equal(score, predict(batch(1))[0]));
-  EXPECT_THROW(predict.predict_into({batch(1)}, {at::zeros({12, 2})}), UsageError);
+  EXPECT_THROW(predict.run_into({batch(1)}, {at::zeros({12, 2})}), UsageError);
 }
 
 TEST_F(PredictorTest, PassesOfTheCompilerCanBeTurnedOff) {

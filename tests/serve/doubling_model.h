@@ -25,8 +25,10 @@ class DoublingModel : public belfry::Predictor {
     if (inputs[0].sum().item<float>() > 1000) throw std::runtime_error("too much");
     return {inputs[0] * 2};
   }
-  const std::vector<std::string>& input_names() const override { return inputs_; }
-  const std::vector<std::string>& output_names() const override { return outputs_; }
+  void run_into(const std::vector<at::Tensor>&, const std::vector<at::Tensor>&) const override {}
+  std::string describe() const override { return "doubles"; }
+  const std::vector<belfry::TensorSpec>& inputs() const override { return inputs_; }
+  const std::vector<belfry::TensorSpec>& outputs() const override { return outputs_; }
 
   void hold(bool held = true) {
     std::lock_guard lock(mutex_);
@@ -47,7 +49,8 @@ class DoublingModel : public belfry::Predictor {
   }
 
  private:
-  const std::vector<std::string> inputs_ = {"x"}, outputs_ = {"y"};
+  const std::vector<belfry::TensorSpec> inputs_ = {{"x", {belfry::kDynamic, 2}}},
+                                        outputs_ = {{"y", {belfry::kDynamic, 2}}};
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   mutable int calls_ = 0;

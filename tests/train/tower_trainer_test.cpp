@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "belfry/base/error.h"
-#include "belfry/compile/online_predictor.h"
 #include "belfry/input/tensor_input.h"
 #include "belfry/ops/ops.h"
 #include "belfry/optim/gradient_descent.h"
+#include "belfry/predict/online_predictor.h"
 #include "tests/support/tiny_trainer.h"
 
 namespace belfry {

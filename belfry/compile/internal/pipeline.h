@@ -4,8 +4,8 @@
 #include <string>
 
 #include "belfry/compile/internal/batch_split.h"
-#include "belfry/compile/options.h"
 #include "belfry/graph/function.h"
+#include "belfry/runtime/compile_options.h"
 
 namespace belfry {
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "belfry/compile/internal/prepared.h"
-#include "belfry/compile/options.h"
 #include "belfry/compile/profiled_step.h"
 #include "belfry/graph/function.h"
+#include "belfry/runtime/compile_options.h"
 
 namespace belfry {
 
