@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <unordered_map>
+
 #include "belfry/base/error.h"
 #include "belfry/graph/function.h"
 #include "belfry/ops/call.h"
@@ -53,24 +55,60 @@ std::optional<OpParts> fused_op(const Node& node) {
   return OpParts(node);
 }
 
+namespace {
+
+double number(const Node& node, const char* name) {
+  return node.attribute(name).toScalar().toDouble();
+}
+
+using ReadActivation = std::optional<ActivationSpec> (*)(const Node&);
+
+const std::unordered_map<std::string_view, ReadActivation>& activations() {
+  using Spec = ActivationSpec;
+  using Result = std::optional<ActivationSpec>;
+  static const std::unordered_map<std::string_view, ReadActivation> table = {
+      {"aten::relu", [](const Node&) -> Result { return Spec{"relu"}; }},
+      {"aten::relu6",
+       [](const Node&) -> Result {
+         return Spec{"clamp", 0, 6};
+       }},
+      {"aten::sigmoid", [](const Node&) -> Result { return Spec{"sigmoid"}; }},
+      {"aten::tanh", [](const Node&) -> Result { return Spec{"tanh"}; }},
+      {"aten::silu", [](const Node&) -> Result { return Spec{"silu"}; }},
+      {"aten::hardswish", [](const Node&) -> Result { return Spec{"hardswish"}; }},
+      {"aten::gelu",
+       [](const Node& node) -> Result {
+         return Spec{node.attribute("approximate").toStringRef() == "tanh" ? "gelu_tanh" : "gelu"};
+       }},
+      {"aten::leaky_relu",
+       [](const Node& node) -> Result {
+         return Spec{"leaky_relu", number(node, "negative_slope")};
+       }},
+      {"aten::elu",
+       [](const Node& node) -> Result {
+         if (number(node, "scale") != 1 || number(node, "input_scale") != 1) return std::nullopt;
+         return Spec{"elu", number(node, "alpha")};
+       }},
+      {"aten::clamp",
+       [](const Node& node) -> Result {
+         if (!node.attribute("min").isScalar() || !node.attribute("max").isScalar()) return std::nullopt;
+         return Spec{"clamp", number(node, "min"), number(node, "max")};
+       }},
+  };
+  return table;
+}
+
+}  // namespace
+
 std::optional<ActivationSpec> activation_of(const Node& node) {
-  const std::string op = node.op_name();
-  auto number = [&](const char* name) { return node.attribute(name).toScalar().toDouble(); };
-  if (op == "aten::relu") return ActivationSpec{"relu"};
-  if (op == "aten::relu6") return ActivationSpec{"clamp", 0, 6};
-  if (op == "aten::sigmoid") return ActivationSpec{"sigmoid"};
-  if (op == "aten::tanh") return ActivationSpec{"tanh"};
-  if (op == "aten::silu") return ActivationSpec{"silu"};
-  if (op == "aten::hardswish") return ActivationSpec{"hardswish"};
-  if (op == "aten::gelu") {
-    return ActivationSpec{node.attribute("approximate").toStringRef() == "tanh" ? "gelu_tanh" : "gelu"};
-  }
-  if (op == "aten::leaky_relu") return ActivationSpec{"leaky_relu", number("negative_slope")};
-  if (op == "aten::elu" && number("scale") == 1 && number("input_scale") == 1)
-    return ActivationSpec{"elu", number("alpha")};
-  if (op == "aten::clamp" && node.attribute("min").isScalar() && node.attribute("max").isScalar())
-    return ActivationSpec{"clamp", number("min"), number("max")};
-  return std::nullopt;
+  const auto found = activations().find(node.op_name());
+  return found == activations().end() ? std::nullopt : found->second(node);
+}
+
+std::vector<std::string_view> activation_operators() {
+  std::vector<std::string_view> names;
+  for (const auto& [name, read] : activations()) names.push_back(name);
+  return names;
 }
 
 }  // namespace belfry

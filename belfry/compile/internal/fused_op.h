@@ -50,5 +50,7 @@ struct ActivationSpec {
   double alpha = 0, beta = 0;
 };
 std::optional<ActivationSpec> activation_of(const Node& node);
+/// The operators that activation_of knows.
+std::vector<std::string_view> activation_operators();
 
 }  // namespace belfry

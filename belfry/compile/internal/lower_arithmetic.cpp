@@ -4,7 +4,7 @@
 
 #include "belfry/compile/internal/in_parallel.h"
 #include "belfry/compile/internal/lanes.h"
-#include "belfry/compile/internal/program.h"
+#include "belfry/compile/internal/lowerings.h"
 
 namespace belfry {
 namespace {
@@ -53,15 +53,6 @@ void calculate_widest(const Operands& o, int64_t begin, int64_t end) {
   run_widest([o, begin, end] { calculate_range<op>(o, begin, end); });
 }
 
-/// Null for the name of another operator.
-Calculate find_calculate(const std::string& op) {
-  if (op == "add") return calculate_widest<Arithmetic::kAdd>;
-  if (op == "sub") return calculate_widest<Arithmetic::kSubtract>;
-  if (op == "mul") return calculate_widest<Arithmetic::kMultiply>;
-  if (op == "div") return calculate_widest<Arithmetic::kDivide>;
-  return nullptr;
-}
-
 /// On a few numbers a twentieth of the time of an ATen operator, which is all overhead there.
 class ArithmeticInstruction : public Instruction {
  public:
@@ -88,19 +79,11 @@ class ArithmeticInstruction : public Instruction {
   at::Tensor a_, b_, y_;
 };
 
-}  // namespace
-
-/// Sums, differences, products and quotients of two dense tensors, or of one and a number.
+/// Sums, differences, products and quotients of two dense tensors, or of one and a number, which comes first
+/// where they are `swapped`.
+template <Arithmetic op, bool with_number, bool swapped = false>
 bool lower_arithmetic(ProgramBuilder& builder, const Node& node) {
-  std::string name = node.op_name();
-  if (!name.starts_with("aten::")) return false;
-  const size_t dot = name.find('.');
-  const std::string overload = dot == name.npos ? "" : name.substr(dot + 1);
-  name = name.substr(6, dot - 6);
-  const bool with_number = overload == "Scalar", swapped = with_number && name == "rsub";
-  const Calculate calculate = find_calculate(swapped ? "sub" : name);
-  if (!calculate || !(with_number || overload == "Tensor")) return false;
-  const bool scaled = name != "mul" && name != "div";
+  constexpr bool scaled = op == Arithmetic::kAdd || op == Arithmetic::kSubtract;
   if (scaled && node.attribute("alpha").toScalar().toDouble() != 1) return false;
   const Tensor &x = node.inputs()[0], &other = with_number ? x : node.inputs()[1];
   const Shape& shape = node.outputs()[0].shape;
@@ -119,9 +102,25 @@ bool lower_arithmetic(ProgramBuilder& builder, const Node& node) {
   if (!fits(a) || !fits(b)) return false;
   if (c10::multiply_integers(shape) != std::max(a.numel(), b.numel())) return false;
   const at::Tensor y = builder.make_output_in_place(node, node.output());
-  builder.emit(node, std::make_unique<ArithmeticInstruction>(calculate, a, b, y), {a, b}, {y});
+  builder.emit(node, std::make_unique<ArithmeticInstruction>(calculate_widest<op>, a, b, y), {a, b}, {y});
   builder.define(node.output(), y);
   return true;
+}
+
+template <Arithmetic op>
+void add(Lowerings& table, std::string_view with_tensor, std::string_view with_scalar) {
+  table[with_tensor].push_back(lower_arithmetic<op, false>);
+  table[with_scalar].push_back(lower_arithmetic<op, true>);
+}
+
+}  // namespace
+
+void add_arithmetic_lowerings(Lowerings& table) {
+  add<Arithmetic::kAdd>(table, "aten::add.Tensor", "aten::add.Scalar");
+  add<Arithmetic::kSubtract>(table, "aten::sub.Tensor", "aten::sub.Scalar");
+  add<Arithmetic::kMultiply>(table, "aten::mul.Tensor", "aten::mul.Scalar");
+  add<Arithmetic::kDivide>(table, "aten::div.Tensor", "aten::div.Scalar");
+  table["aten::rsub.Scalar"].push_back(lower_arithmetic<Arithmetic::kSubtract, true, true>);
 }
 
 }  // namespace belfry

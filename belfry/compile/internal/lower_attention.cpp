@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "belfry/compile/internal/fused_op.h"
+#include "belfry/compile/internal/lowerings.h"
 #include "belfry/compile/internal/primitive.h"
 
 namespace belfry {
@@ -12,16 +13,8 @@ using dnnl::memory;
 /// better.
 constexpr int64_t kMaxScores = 16 << 20;
 
-template <typename Forward, typename Description>
-std::unique_ptr<Primitive> make_primitive(const Description& description) {
-  return std::make_unique<Primitive>(Forward(description), description);
-}
-
-}  // namespace
-
 /// As two batched products with a softmax in between: queries, keys, values are [..., heads, time, size].
 bool lower_attention(ProgramBuilder& builder, const Node& node) {
-  if (node.op_name() != "aten::scaled_dot_product_attention") return false;
   const Tensor query = input_named(node, "query"), key = input_named(node, "key"),
                value = input_named(node, "value"), mask = input_named(node, "attn_mask");
   const Shape &q = query.shape(), &k = key.shape(), &v = value.shape();
@@ -93,6 +86,12 @@ bool lower_attention(ProgramBuilder& builder, const Node& node) {
   emit(builder, node, std::move(third), result);
   builder.define(node.output(), result.transpose(1, 2));
   return true;
+}
+
+}  // namespace
+
+void add_attention_lowerings(Lowerings& table) {
+  table["aten::scaled_dot_product_attention"].push_back(lower_attention);
 }
 
 }  // namespace belfry

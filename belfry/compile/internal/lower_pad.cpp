@@ -1,4 +1,4 @@
-#include "belfry/compile/internal/program.h"
+#include "belfry/compile/internal/lowerings.h"
 
 namespace belfry {
 namespace {
@@ -19,10 +19,8 @@ class PadInstruction : public Instruction {
   double value_;
 };
 
-}  // namespace
-
 bool lower_pad(ProgramBuilder& builder, const Node& node) {
-  if (node.op_name() != "belfry::pad" || node.attribute("mode").toStringRef() != "constant") return false;
+  if (node.attribute("mode").toStringRef() != "constant") return false;
   const auto pads = node.attribute("paddings").toIntVector();
   const at::Tensor x = builder.value(node.inputs()[0]), y = builder.make_output(node.output());
   at::Tensor inside = y;
@@ -32,6 +30,12 @@ bool lower_pad(ProgramBuilder& builder, const Node& node) {
                {y});
   builder.define(node.output(), y);
   return true;
+}
+
+}  // namespace
+
+void add_pad_lowerings(Lowerings& table) {
+  table["belfry::pad"].push_back(lower_pad);
 }
 
 }  // namespace belfry

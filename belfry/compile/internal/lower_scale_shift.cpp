@@ -4,7 +4,8 @@
 #include "belfry/compile/internal/fused_op.h"
 #include "belfry/compile/internal/in_parallel.h"
 #include "belfry/compile/internal/lanes.h"
-#include "belfry/compile/internal/program.h"
+#include "belfry/compile/internal/lowerings.h"
+#include "belfry/compile/internal/primitive.h"
 
 namespace belfry {
 namespace {
@@ -85,10 +86,7 @@ class ScaleShiftInstruction : public Instruction {
   float low_, high_;
 };
 
-}  // namespace
-
 bool lower_scale_shift(ProgramBuilder& builder, const Node& node) {
-  if (node.op_name() != "belfry::fused_scale_shift") return false;
   const OpParts op(node);
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   float low = -kInfinity, high = kInfinity;
@@ -119,6 +117,41 @@ bool lower_scale_shift(ProgramBuilder& builder, const Node& node) {
   builder.emit(node, std::move(instruction), {x, scale, shift}, {y});
   builder.define(node.output(), y);
   return true;
+}
+
+/// Per channel of an image.
+dnnl::memory::desc channels_desc(const at::Tensor& tensor) {
+  return {{1, tensor.numel()}, *data_type(tensor.scalar_type()), dnnl::memory::format_tag::ab};
+}
+
+/// The same with any activation.
+bool lower_scale_shift_primitive(ProgramBuilder& builder, const Node& node) {
+  const OpParts op(node);
+  const at::Tensor scale = builder.value(op.inputs[1]), shift = builder.value(op.inputs[2]);
+  if (!supported({builder.value(op.inputs[0]), scale, shift}) || scale.dim() != 1 || shift.dim() != 1)
+    return false;
+  const at::Tensor input = as_matrix(builder.dense(op.inputs[0]));
+  const at::Tensor output = builder.make_output_in_place(node, node.output());
+  const dnnl::memory::desc channels = channels_desc(scale);
+  dnnl::post_ops ops;
+  ops.append_binary(dnnl::algorithm::binary_add, channels);
+  append_activation(ops, op);
+  const dnnl::binary::desc desc(dnnl::algorithm::binary_mul, desc_of(input), channels,
+                                desc_of(as_matrix(output)));
+  const dnnl::binary::primitive_desc description(desc, attributes(ops), cpu_engine());
+  if (!is_usable(description)) return false;
+  auto primitive = make_primitive<dnnl::binary>(description);
+  primitive->add(DNNL_ARG_SRC_0, desc_of(input), input);
+  primitive->add(DNNL_ARG_SRC_1, channels, scale);
+  primitive->add(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, channels, shift);
+  primitive->add(DNNL_ARG_DST, desc_of(as_matrix(output)), output);
+  return emit_output(builder, node, std::move(primitive), output);
+}
+
+}  // namespace
+
+void add_scale_shift_lowerings(Lowerings& table) {
+  table["belfry::fused_scale_shift"] = {lower_scale_shift, lower_scale_shift_primitive};
 }
 
 }  // namespace belfry

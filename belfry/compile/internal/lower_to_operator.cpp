@@ -7,7 +7,7 @@
 #include <mutex>
 
 #include "belfry/base/error.h"
-#include "belfry/compile/internal/program.h"
+#include "belfry/compile/internal/lowerings.h"
 #include "belfry/graph/kernel.h"
 
 namespace belfry {

@@ -1,6 +1,10 @@
 #include "belfry/compile/internal/primitive.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "belfry/base/error.h"
 
 namespace belfry {
 
@@ -67,6 +71,48 @@ dnnl::primitive_attr attributes(const dnnl::post_ops& ops) {
   attr.set_post_ops(ops);
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   return attr;
+}
+
+bool emit_output(ProgramBuilder& builder, const Node& node, std::unique_ptr<Primitive> primitive,
+                 const at::Tensor& output) {
+  emit(builder, node, std::move(primitive), output);
+  builder.define(node.output(), output);
+  return true;
+}
+
+dnnl::memory::desc image_desc(const NodeOutput& output) {
+  const Shape& s = output.shape;
+  return {{s[0], s[3], s[1], s[2]}, *data_type(output.dtype), dnnl::memory::format_tag::nhwc};
+}
+dnnl::memory::desc image_desc(const at::Tensor& tensor) {
+  return desc_of(tensor, {0, 3, 1, 2});
+}
+
+at::Tensor as_matrix(const at::Tensor& x) {
+  return x.dim() == 2 ? x : x.view({-1, x.size(-1)});
+}
+
+Eltwise eltwise(const ActivationSpec& activation) {
+  using dnnl::algorithm;
+  const float alpha = static_cast<float>(activation.alpha), beta = static_cast<float>(activation.beta);
+  if (activation.name == "relu") return {algorithm::eltwise_relu, 0, 0};
+  if (activation.name == "clamp") return {algorithm::eltwise_clip, alpha, beta};
+  if (activation.name == "sigmoid") return {algorithm::eltwise_logistic, 0, 0};
+  if (activation.name == "tanh") return {algorithm::eltwise_tanh, 0, 0};
+  if (activation.name == "gelu") return {algorithm::eltwise_gelu_erf, 0, 0};
+  if (activation.name == "gelu_tanh") return {algorithm::eltwise_gelu_tanh, 0, 0};
+  if (activation.name == "silu") return {algorithm::eltwise_swish, 1, 0};
+  if (activation.name == "leaky_relu") return {algorithm::eltwise_relu, alpha, 0};
+  if (activation.name == "hardswish") return {algorithm::eltwise_hardswish, 0, 0};
+  if (activation.name == "elu") return {algorithm::eltwise_elu, alpha, 0};
+  throw InternalError(fmt::format("[compile] unknown activation '{}'", activation.name));
+}
+
+void append_activation(dnnl::post_ops& ops, const OpParts& op) {
+  if (!op.has_activation()) return;
+  const auto [algorithm, alpha, beta] =
+      eltwise({op.get<std::string>("activation"), op.get<double>("alpha"), op.get<double>("beta")});
+  ops.append_eltwise(1.f, algorithm, alpha, beta);
 }
 
 }  // namespace belfry

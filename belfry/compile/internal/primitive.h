@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "belfry/compile/internal/fused_op.h"
 #include "belfry/compile/internal/program.h"
 
 namespace belfry {
@@ -44,9 +45,17 @@ class Primitive : public Instruction {
   std::vector<dnnl_exec_arg_t> arguments_;
 };
 
+template <typename Forward>
+std::unique_ptr<Primitive> make_primitive(const typename Forward::primitive_desc& description) {
+  return std::make_unique<Primitive>(Forward(description), description);
+}
+
 /// Adds scratch memory and appends the instruction, which is part of `node` and writes `output`.
 void emit(ProgramBuilder& builder, const Node& node, std::unique_ptr<Primitive> primitive,
           const at::Tensor& output);
+/// The same for the last one of a node, whose output that is. Returns true, as lowerings do.
+bool emit_output(ProgramBuilder& builder, const Node& node, std::unique_ptr<Primitive> primitive,
+                 const at::Tensor& output);
 
 // Descriptions:
 
@@ -56,6 +65,21 @@ std::optional<dnnl::memory::data_type> data_type(DType dtype);
 bool supported(std::initializer_list<at::Tensor> tensors);
 /// As it lies in memory, dimensions in the order given by `order`.
 dnnl::memory::desc desc_of(const at::Tensor& tensor, const std::vector<int64_t>& order = {});
+/// NHWC images, in oneDNN's logical order.
+dnnl::memory::desc image_desc(const NodeOutput& output);
+dnnl::memory::desc image_desc(const at::Tensor& tensor);
+/// The last dimension against all others.
+at::Tensor as_matrix(const at::Tensor& x);
+
+/// An activation in oneDNN's words.
+struct Eltwise {
+  dnnl::algorithm algorithm;
+  float alpha, beta;
+};
+Eltwise eltwise(const ActivationSpec& activation);
+/// Appends the activation that a fused operator ends in.
+void append_activation(dnnl::post_ops& ops, const OpParts& op);
+
 /// To be executed with the program's memory as scratch memory.
 dnnl::primitive_attr attributes(const dnnl::post_ops& ops);
 

@@ -10,6 +10,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/compile/internal/invalid_operation.h"
+#include "belfry/compile/internal/lowerings.h"
 #include "belfry/graph/kernel_error.h"
 
 namespace belfry {
@@ -220,10 +221,10 @@ void ProgramBuilder::add(const Node& node) {
     }
   }
   if (add_views(node)) return;
-  constexpr decltype(&lower_pad) kLowerings[] = {lower_scale_shift, lower_arithmetic, lower_pad,
-                                                 lower_attention, lower_to_primitive};
-  for (const auto lower : kLowerings) {
-    if (options_.primitives && lower(*this, node)) return;
+  if (options_.primitives) {
+    for (const Lowering lower : lowerings_of(node.op_name())) {
+      if (lower(*this, node)) return;
+    }
   }
   lower_to_operator(*this, node);
 }

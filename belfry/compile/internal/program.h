@@ -131,17 +131,4 @@ class ProgramBuilder {
   std::unordered_map<const c10::StorageImpl*, size_t> buffer_of_;
 };
 
-// Each makes instructions of `node` and defines its outputs, or returns false where it has none for it.
-
-/// With a kernel of our own: scale and shift of channels, arithmetic, constant padding.
-bool lower_scale_shift(ProgramBuilder& builder, const Node& node);
-bool lower_arithmetic(ProgramBuilder& builder, const Node& node);
-bool lower_pad(ProgramBuilder& builder, const Node& node);
-/// With several of oneDNN's primitives.
-bool lower_attention(ProgramBuilder& builder, const Node& node);
-/// With one.
-bool lower_to_primitive(ProgramBuilder& builder, const Node& node);
-/// With its ATen operator, written into planned memory where that has a way. Takes every node.
-bool lower_to_operator(ProgramBuilder& builder, const Node& node);
-
 }  // namespace belfry
