@@ -14,6 +14,15 @@ void add_unary(OnnxOps& ops, const std::string& aten, const std::string& onnx) {
   };
 }
 
+/// ATen's sign of NaN is 0.
+OnnxNames sign(OnnxCall& call) {
+  const DType dtype = call.result().dtype;
+  const OnnxName x = call.value("self", dtype), sign = call.out.elementwise("Sign", {x});
+  if (!c10::isFloatingType(dtype)) return {sign};
+  return {
+      call.out.elementwise("Where", {call.out.elementwise("IsNaN", {x}), call.out.constant(0, dtype), sign})};
+}
+
 /// Of integers ONNX has no such operator; each is whole already.
 void add_rounding(OnnxOps& ops, const std::string& aten, const std::string& onnx) {
   ops[aten] = [onnx](OnnxCall& call) -> OnnxNames {
@@ -318,11 +327,11 @@ void add_limits(OnnxOps& ops) {
 
 void add_math_ops(OnnxOps& ops) {
   for (const auto& [aten, onnx] :
-       {std::pair("abs", "Abs"), std::pair("neg", "Neg"), std::pair("sign", "Sign"), std::pair("exp", "Exp"),
-        std::pair("log", "Log"), std::pair("sqrt", "Sqrt"), std::pair("sin", "Sin"), std::pair("cos", "Cos"),
-        std::pair("erf", "Erf"), std::pair("tan", "Tan"), std::pair("asin", "Asin"),
-        std::pair("acos", "Acos"), std::pair("atan", "Atan"), std::pair("sinh", "Sinh"),
-        std::pair("cosh", "Cosh"), std::pair("reciprocal", "Reciprocal")})
+       {std::pair("abs", "Abs"), std::pair("neg", "Neg"), std::pair("exp", "Exp"), std::pair("log", "Log"),
+        std::pair("sqrt", "Sqrt"), std::pair("sin", "Sin"), std::pair("cos", "Cos"), std::pair("erf", "Erf"),
+        std::pair("tan", "Tan"), std::pair("asin", "Asin"), std::pair("acos", "Acos"),
+        std::pair("atan", "Atan"), std::pair("sinh", "Sinh"), std::pair("cosh", "Cosh"),
+        std::pair("reciprocal", "Reciprocal")})
     add_unary(ops, std::string("aten::") + aten, onnx);
   for (const auto& [aten, onnx] :
        {std::pair("floor", "Floor"), std::pair("ceil", "Ceil"), std::pair("round", "Round")})
@@ -334,6 +343,7 @@ void add_math_ops(OnnxOps& ops) {
   }
   add_binary(ops, "aten::maximum", "Max");
   add_binary(ops, "aten::minimum", "Min");
+  ops["aten::sign"] = sign;
   ops["aten::atan2"] = atan2;
   add_divisions(ops);
   add_powers(ops);

@@ -30,13 +30,21 @@ void add_reduction(OnnxOps& ops, const std::string& name, const std::string& onn
   };
 }
 
-/// any and all: the largest and smallest of 0 and 1.
-void add_logical(OnnxOps& ops, const std::string& name, const std::string& onnx) {
-  ops[name] = [onnx](OnnxCall& call) -> OnnxNames {
-    const OnnxName bits = call.out.cast(call.value("self", kBool), kBool, kInt32);
-    return {
-        call.out.cast(reduce(call.out, onnx, bits, call.axes("dim", call.rank("self")), call.flag("keepdim")),
-                      kInt32, kBool)};
+/// True where there is one: their number is not 0. The largest of 0 and 1 would have no value for nothing.
+OnnxName any_of(OnnxCall& call, const OnnxName& bools) {
+  const OnnxName bits = call.out.cast(bools, kBool, kInt64);
+  const OnnxName count =
+      reduce(call.out, "ReduceSum", bits, call.axes("dim", call.rank("self")), call.flag("keepdim"));
+  return call.out.cast(count, kInt64, kBool);
+}
+
+void add_logical(OnnxOps& ops) {
+  ops["aten::any.dims"] = [](OnnxCall& call) -> OnnxNames {
+    return {any_of(call, call.value("self", kBool))};
+  };
+  ops["aten::all.dims"] = [](OnnxCall& call) -> OnnxNames {
+    const OnnxName missing = call.out.elementwise("Not", {call.value("self", kBool)});
+    return {call.out.add("Not", {any_of(call, missing)})};
   };
 }
 
@@ -154,8 +162,7 @@ void add_reduce_ops(OnnxOps& ops) {
     return {reduce(call.out, "ReduceProd", call.value("x", call.result().dtype),
                    call.axes("axes", call.rank("x")), call.flag("keep_dims"))};
   };
-  add_logical(ops, "aten::any.dims", "ReduceMax");
-  add_logical(ops, "aten::all.dims", "ReduceMin");
+  add_logical(ops);
   add_index(ops, "aten::argmax", "ArgMax");
   add_index(ops, "aten::argmin", "ArgMin");
   add_moments(ops);

@@ -15,6 +15,13 @@ void add_unary(TfOps& ops, const std::string& aten, const std::string& tf) {
   };
 }
 
+/// ATen's sign of NaN is 0.
+TfNames sign(TfCall& call) {
+  const TfName x = call.value("self", call.dtype()), sign = call.apply("Sign", {x});
+  if (!c10::isFloatingType(call.dtype())) return {sign};
+  return {call.apply("SelectV2", {call.apply("IsNan", {x}), call.literal(0), sign})};
+}
+
 /// Of integers TensorFlow has no such operator; each is whole already.
 void add_rounding(TfOps& ops, const std::string& aten, const std::string& tf) {
   ops[aten] = [tf](TfCall& call) -> TfNames {
@@ -167,7 +174,6 @@ void add_limits(TfOps& ops) {
 void add_math_ops(TfOps& ops) {
   for (const auto& [aten, tf] : Pairs{{"abs", "Abs"},
                                       {"neg", "Neg"},
-                                      {"sign", "Sign"},
                                       {"exp", "Exp"},
                                       {"expm1", "Expm1"},
                                       {"log", "Log"},
@@ -188,6 +194,7 @@ void add_math_ops(TfOps& ops) {
     add_unary(ops, std::string("aten::") + aten, tf);
   for (const auto& [aten, tf] : Pairs{{"floor", "Floor"}, {"ceil", "Ceil"}, {"round", "Round"}})
     add_rounding(ops, std::string("aten::") + aten, tf);
+  ops["aten::sign"] = sign;
   add_arithmetic(ops);
   for (const auto& [aten, tf] : Pairs{{"aten::eq", "Equal"},
                                       {"aten::ne", "NotEqual"},
