@@ -95,9 +95,16 @@ OnnxName padded_input(OnnxCall& call, const Ints& kernel, const Ints& strides, c
   return x;
 }
 
+/// ONNX has convolutions and means of windows of floating point alone.
+void check_floating(const OnnxCall& call, const std::string& what) {
+  if (!c10::isFloatingType(call.result().dtype))
+    call.unsupported(what + " of " + to_string(call.result().dtype));
+}
+
 OnnxName convolve(OnnxCall& call, const OnnxName& filter, const Ints& kernel, int64_t groups,
                   const OnnxName& bias) {
   OnnxBuilder& out = call.out;
+  check_floating(call, "a convolution");
   OnnxAttributes attributes{{"kernel_shape", kernel},
                             {"strides", call.integers("strides")},
                             {"dilations", call.integers("dilations")},
@@ -129,6 +136,7 @@ OnnxNames depthwise_conv2d(OnnxCall& call) {
 }
 
 OnnxNames conv2d_transpose(OnnxCall& call) {
+  check_floating(call, "a convolution");
   const Ints filter = static_filter(call), strides = call.integers("strides");
   Ints before, after, added;
   for (size_t i = 0; i < 2; ++i) {
@@ -218,8 +226,13 @@ void add_image_ops(OnnxOps& ops) {
   ops["belfry::conv2d"] = conv2d;
   ops["belfry::depthwise_conv2d"] = depthwise_conv2d;
   ops["belfry::conv2d_transpose"] = conv2d_transpose;
-  ops["belfry::max_pool2d"] = [](OnnxCall& call) -> OnnxNames { return {pool(call, "MaxPool", {})}; };
+  ops["belfry::max_pool2d"] = [](OnnxCall& call) -> OnnxNames {
+    const DType dtype = call.result().dtype;
+    if (dtype != kInt8 && dtype != kUInt8) check_floating(call, "a pool");
+    return {pool(call, "MaxPool", {})};
+  };
   ops["belfry::avg_pool2d"] = [](OnnxCall& call) -> OnnxNames {
+    check_floating(call, "a pool");
     return {pool(call, "AveragePool", {{"count_include_pad", int64_t{0}}})};
   };
   ops["belfry::resize"] = resize;

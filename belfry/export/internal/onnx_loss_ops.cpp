@@ -84,9 +84,11 @@ OnnxName in_top_k(OnnxCall& call) {
       out.add("GatherElements", {scores, out.unsqueeze(inside, {1})}, {{"axis", int64_t{1}}});
   const OnnxName rank = sum_last(out, out.cast(out.add("Greater", {scores, score}), kBool, kInt64));
   const OnnxName within = out.add("Less", {rank, out.constant(call.scalar("k"), kInt64)});
+  const OnnxName valid = out.add("Equal", {inside, labels});
+  if (!c10::isFloatingType(call.dtype("predictions"))) return out.add("And", {within, valid});
   const OnnxName difference = out.add("Sub", {scores, scores});
   const OnnxName broken = sum_last(out, out.cast(out.add("IsNaN", {difference}), kBool, kInt64));
-  const OnnxName finite = out.add("Equal", {broken, zero}), valid = out.add("Equal", {inside, labels});
+  const OnnxName finite = out.add("Equal", {broken, zero});
   return out.add("And", {out.add("And", {within, finite}), valid});
 }
 
@@ -101,7 +103,8 @@ void add_loss_ops(OnnxOps& ops) {
   ops["belfry::l1_loss"] =
       ops["aten::l1_loss"] = [](OnnxCall& call) { return difference_loss(call, /*squared=*/false); };
   ops["belfry::l2_loss"] = [](OnnxCall& call) -> OnnxNames {
-    const OnnxName sum = call.out.add("ReduceSumSquare", {call.value("x")}, {{"keepdims", int64_t{0}}});
+    const OnnxName sum =
+        call.out.add("ReduceSumSquare", {call.value("x", call.result().dtype)}, {{"keepdims", int64_t{0}}});
     return {call.out.add("Mul", {sum, call.out.constant(0.5, call.result().dtype)})};
   };
   ops["belfry::in_top_k"] = [](OnnxCall& call) -> OnnxNames { return {in_top_k(call)}; };

@@ -180,7 +180,7 @@ OnnxNames local_response_normalization(OnnxCall& call) {
                                   {"alpha", to_float(call.number("alpha") * static_cast<double>(size))},
                                   {"beta", to_float(call.number("beta"))},
                                   {"bias", to_float(call.number("bias"))}};
-  const OnnxName x = call.value("x");
+  const OnnxName x = call.value("x", call.result().dtype);
   if (rank == 4)
     return {channels_last(out, out.add("LRN", {channels_second(out, x, rank)}, attributes), rank)};
   const OnnxName pixels =
@@ -236,7 +236,7 @@ OnnxNames group_norm(OnnxCall& call) {
 
 OnnxNames l2_normalize(OnnxCall& call) {
   OnnxBuilder& out = call.out;
-  const OnnxName x = call.value("x");
+  const OnnxName x = call.value("x", call.result().dtype);
   const OnnxName sum =
       out.add("ReduceSum", {out.add("Mul", {x, x}), out.constant(Ints{call.integer("axis")})});
   const OnnxName bounded = out.add("Max", {sum, out.constant(call.number("epsilon"), call.result().dtype)});
@@ -258,7 +258,8 @@ void add_norms(OnnxOps& ops) {
   ops["belfry::l2_normalize"] = l2_normalize;
   ops["belfry::clip_by_norm"] = [](OnnxCall& call) -> OnnxNames {
     OnnxBuilder& out = call.out;
-    const OnnxName x = call.value("x"), most = out.constant(call.number("max_norm"), call.result().dtype);
+    const OnnxName x = call.value("x", call.result().dtype),
+                   most = out.constant(call.number("max_norm"), call.result().dtype);
     return {out.add("Mul", {x, out.add("Div", {most, out.add("Max", {norm(out, x), most})})})};
   };
   ops["belfry::global_norm"] = [](OnnxCall& call) -> OnnxNames {

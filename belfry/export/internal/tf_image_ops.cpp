@@ -21,7 +21,15 @@ Ints around(const Ints& two) {
   return {1, two[0], two[1], 1};
 }
 
+/// Whether TensorFlow has an operator of the dtype: of integers it has few.
+void check(const TfCall& call, const std::string& what, bool has_int32 = false) {
+  const DType dtype = call.dtype();
+  if (!c10::isFloatingType(dtype) && !(has_int32 && dtype == kInt32))
+    call.unsupported(what + " of " + to_string(dtype));
+}
+
 TfName convolve(TfCall& call, const std::string& op, const TfName& filter) {
+  check(call, "a convolution", /*has_int32=*/op == "Conv2D");
   Ints strides = around(call.integers("strides"));
   return call.out.add(op, {as_nhwc(call, "input"), filter}, call.dtype(),
                       {{"strides", strides},
@@ -47,6 +55,7 @@ TfNames depthwise_conv2d(TfCall& call) {
 
 TfNames conv2d_transpose(TfCall& call) {
   GraphDefBuilder& out = call.out;
+  check(call, "a convolution", /*has_int32=*/true);
   const Shape& filter = call.shape("filter");
   const Ints strides = call.integers("strides");
   if (filter[0] == kDynamic || filter[1] == kDynamic || filter[2] == kDynamic)
@@ -65,6 +74,7 @@ TfNames conv2d_transpose(TfCall& call) {
 
 void add_pool(TfOps& ops, const std::string& ours, const std::string& tf) {
   ops[ours] = [tf](TfCall& call) -> TfNames {
+    if (tf == "AvgPool") check(call, "a pool");
     return {from_nhwc(call, call.out.add(tf, {as_nhwc(call, "input")}, call.dtype(),
                                          {{"ksize", around(call.integers("kernel"))},
                                           {"strides", around(call.integers("strides"))},

@@ -79,7 +79,9 @@ void add_loss_ops(TfOps& ops) {
   ops["aten::huber_loss"] = huber_loss;
   ops["aten::mse_loss"] = [](TfCall& call) { return difference_loss(call, "Square"); };
   ops["belfry::l1_loss"] = ops["aten::l1_loss"] = [](TfCall& call) { return difference_loss(call, "Abs"); };
-  ops["belfry::l2_loss"] = [](TfCall& call) -> TfNames { return {call.apply("L2Loss", {call.value("x")})}; };
+  ops["belfry::l2_loss"] = [](TfCall& call) -> TfNames {
+    return {call.apply("L2Loss", {call.value("x", call.dtype())})};
+  };
   ops["belfry::in_top_k"] = [](TfCall& call) -> TfNames { return {in_top_k(call)}; };
   ops["belfry::not_in_top_k"] = [](TfCall& call) -> TfNames {
     return {call.out.cast(call.out.add("LogicalNot", {in_top_k(call)}), kBool, kFloat32)};

@@ -268,7 +268,7 @@ TfNames local_response_normalization(TfCall& call) {
   GraphDefBuilder& out = call.out;
   const DType dtype = call.dtype();
   const int64_t rank = call.rank("x");
-  const TfName x = call.value("x");
+  const TfName x = call.value("x", dtype);
   TfName image = x;
   if (rank != 4) {
     const TfName channels = out.sizes(x, dtype, rank - 1, rank);
@@ -328,7 +328,7 @@ void add_norms(TfOps& ops) {
     return {call.apply("AddV2", {call.value("x", call.dtype()), bias})};
   };
   ops["belfry::l2_normalize"] = [](TfCall& call) -> TfNames {
-    const TfName x = call.value("x");
+    const TfName x = call.value("x", call.dtype());
     const TfName sum =
         call.out.add("Sum", {call.apply("Square", {x}), call.out.constant(Ints{call.integer("axis")})},
                      call.dtype(), {{"keep_dims", true}});
@@ -336,7 +336,7 @@ void add_norms(TfOps& ops) {
     return {call.apply("Mul", {x, call.apply("Rsqrt", {bounded})})};
   };
   ops["belfry::clip_by_norm"] = [](TfCall& call) -> TfNames {
-    const TfName x = call.value("x"), most = call.literal(call.number("max_norm"));
+    const TfName x = call.value("x", call.dtype()), most = call.literal(call.number("max_norm"));
     const TfName norm = call.apply("Maximum", {call.apply("Sqrt", {square_sum(call, x)}), most});
     return {call.apply("Mul", {x, call.apply("RealDiv", {most, norm})})};
   };
