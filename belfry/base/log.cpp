@@ -4,9 +4,11 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <mutex>
 
 #include "belfry/base/error.h"
+#include "belfry/base/printable.h"
 
 namespace belfry {
 namespace {
@@ -48,6 +50,17 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
   return spdlog::level::err;
 }
 
+std::string as_lines(std::string_view message) {
+  std::string lines;
+  for (size_t begin = 0; begin <= message.size();) {
+    const size_t end = std::min(message.find('\n', begin), message.size());
+    if (begin > 0) lines += "\n  ";
+    lines += printable(message.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return lines;
+}
+
 }  // namespace
 
 void log_message(LogLevel level, std::string_view message) {
@@ -62,14 +75,14 @@ void log_message(LogLevel level, std::string_view message) {
     ~Done() { is_logging = false; }
   } done;
   if (log.file) {
-    log.file->log(to_spdlog(level), message);
+    log.file->log(to_spdlog(level), as_lines(message));
     log.file->flush();
   }
   if (log.overlay.clear) log.overlay.clear();
   if (log.sink) {
     log.sink(level, message);
   } else {
-    log.screen->log(to_spdlog(level), message);
+    log.screen->log(to_spdlog(level), as_lines(message));
   }
   if (log.overlay.redraw) log.overlay.redraw();
 }

@@ -10,8 +10,9 @@ namespace belfry {
 
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
-/// Writes one line to the log: time, level, message. Goes to stderr, and to the file given to `log_to_file`.
-/// Safe to call from any thread.
+/// Writes to the log: time, level, message. Goes to stderr, and to the file given to `log_to_file`; there,
+/// each line of the message is made printable(), and those after the first are indented, so that a name from
+/// a file cannot pass for a line of the log. Safe to call from any thread.
 void log_message(LogLevel level, std::string_view message);
 
 /// Messages below `level` are dropped. Default: kInfo.
@@ -23,7 +24,7 @@ void log_to_file(const std::string& path);
 
 /// Sends every message to `sink` instead of stderr; an empty function restores stderr. For programs that have
 /// their own log, for tests, and for the progress bar, which must clear its line first. `sink` is called by
-/// one thread at a time; what it logs itself is dropped.
+/// one thread at a time, with messages as they are; what it logs itself is dropped.
 void set_log_sink(std::function<void(LogLevel, std::string_view)> sink);
 
 /// Something that keeps the terminal's last line to itself, like a progress bar.
