@@ -139,7 +139,8 @@ double total_of(const std::vector<ProfiledStep>& steps) {
 }
 
 void print_profile(const Result& result) {
-  fmt::print("\nprofile of batch {}:\n", result.batch);
+  print_line("");
+  print_line("profile of batch {}:", result.batch);
   auto steps = result.steps;
   std::stable_sort(steps.begin(), steps.end(),
                    [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
@@ -193,7 +194,9 @@ void write_trace(const std::string& path, const std::vector<Result>& results) {
     }
   }
   const ordered_json document = {{"traceEvents", std::move(events)}, {"displayTimeUnit", "ms"}};
-  write_file_atomically(FileSystem::posix(), path, as_byte_span(document.dump()));
+  write_file_atomically(
+      FileSystem::posix(), path,
+      as_byte_span(document.dump(-1, ' ', /*ensure_ascii=*/true, nlohmann::json::error_handler_t::replace)));
 }
 
 int run(const Options& options) {

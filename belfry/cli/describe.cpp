@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -133,7 +134,7 @@ std::string human_count(int64_t count) {
 
 void print_ends(const char* what, const std::vector<TensorSpec>& specs) {
   for (const TensorSpec& spec : specs)
-    fmt::print("{} {} {} {}\n", what, spec.name, to_string(spec.dtype), compact(spec.shape));
+    print_line("{} {} {} {}", what, spec.name, to_string(spec.dtype), compact(spec.shape));
 }
 
 void print_table(const Description& description, int64_t batch) {
@@ -145,7 +146,7 @@ void print_table(const Description& description, int64_t batch) {
                parameters ? std::to_string(parameters) : "", flops ? human_count(flops) : ""});
   }
   table.print();
-  fmt::print("total: {} operators, {} parameters, {} of weights; at batch {} {} FLOPs, {} of values\n",
+  print_line("total: {} operators, {} parameters, {} of weights; at batch {} {} FLOPs, {} of values",
              description.rows.size(), description.parameters, human_size(description.weight_bytes), batch,
              human_count(description.flops), human_size(description.peak_bytes));
 }
@@ -177,7 +178,8 @@ void print_compiled(Function function) {
   std::vector<at::Tensor> zeros;
   for (const TensorSpec& input : predict.inputs()) zeros.push_back(at::zeros(input.shape, input.dtype));
   predict(zeros);  // makes the program
-  fmt::print("{}\n", predict.describe());
+  std::istringstream description(predict.describe());
+  for (std::string line; std::getline(description, line);) print_line(line);
 }
 
 void draw(const GraphPredictor& model, const std::string& path, bool force) {

@@ -99,23 +99,22 @@ std::string type_of(const CheckpointEntry& entry) {
 }
 
 void print_lines(const Report& report) {
-  for (const auto& entry : report.only_in_a) fmt::print("only-in-a {} {}\n", entry.name, type_of(entry));
-  for (const auto& entry : report.only_in_b) fmt::print("only-in-b {} {}\n", entry.name, type_of(entry));
+  for (const auto& entry : report.only_in_a) print_line("only-in-a {} {}", entry.name, type_of(entry));
+  for (const auto& entry : report.only_in_b) print_line("only-in-b {} {}", entry.name, type_of(entry));
   for (const auto& [a, b] : report.type_differs) {
-    fmt::print("type-differs {} {} and {}\n", a.name, type_of(a), type_of(b));
+    print_line("type-differs {} {} and {}", a.name, type_of(a), type_of(b));
   }
   for (const auto& [entry, elements, difference] : report.value_differs) {
-    fmt::print("value-differs {} {} {} of {} elements, max abs {:.3g}, max rel {:.3g}\n", entry.name,
+    print_line("value-differs {} {} {} of {} elements, max abs {:.3g}, max rel {:.3g}", entry.name,
                type_of(entry), difference.differing, elements, difference.max_absolute,
                difference.max_relative);
   }
-  for (const auto& entry : report.not_compared)
-    fmt::print("not-compared {} {}\n", entry.name, type_of(entry));
-  fmt::print("total: {} same, {} only in a, {} only in b, {} of another type, {} of other values",
+  for (const auto& entry : report.not_compared) print_line("not-compared {} {}", entry.name, type_of(entry));
+  const std::string not_compared =
+      report.not_compared.empty() ? "" : fmt::format(", {} not compared", report.not_compared.size());
+  print_line("total: {} same, {} only in a, {} only in b, {} of another type, {} of other values{}",
              report.same, report.only_in_a.size(), report.only_in_b.size(), report.type_differs.size(),
-             report.value_differs.size());
-  if (!report.not_compared.empty()) fmt::print(", {} not compared", report.not_compared.size());
-  fmt::print("\n");
+             report.value_differs.size(), not_compared);
 }
 
 ordered_json type_to_json(const CheckpointEntry& entry) {

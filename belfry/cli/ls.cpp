@@ -91,7 +91,7 @@ void print_table(const Listing& listing, bool with_stats) {
     table.add(std::move(words));
   }
   table.print();
-  fmt::print("total: {} tensors, {} elements, {}\n", listing.rows.size(), listing.elements,
+  print_line("total: {} tensors, {} elements, {}", listing.rows.size(), listing.elements,
              human_size(listing.bytes));
 }
 

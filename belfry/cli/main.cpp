@@ -6,11 +6,14 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <functional>
+#include <iostream>
 #include <string>
 #include <vector>
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
+#include "belfry/base/printable.h"
 #include "belfry/cli/commands.h"
 
 namespace belfry::cli {
@@ -41,13 +44,16 @@ std::string name_of(const CLI::App& program) {
 /// One line on stderr, whatever the message holds.
 void complain(const std::string& who, std::string message) {
   std::replace(message.begin(), message.end(), '\n', ' ');
-  fmt::print(stderr, "{}: {}\n", who, message);
+  fmt::print(stderr, "{}: {}\n", who, printable(message));
 }
 
-int run(const Command& command, const std::string& who) {
+/// Does `work`, which prints to stdout and gives the exit code.
+int run(const std::function<int()>& work, const std::string& who) {
   try {
-    const int code = command.run();
-    if (std::fflush(stdout) != 0) throw DataError("cannot write to the standard output");
+    const int code = work();
+    std::cout.flush();
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) || !std::cout)
+      throw DataError("cannot write to the standard output");
     return code;
   } catch (const NotFound& error) {
     complain(who, error.what());
@@ -76,7 +82,7 @@ int main(int argc, char** argv) {
     program.parse(argc, argv);
     if (program.get_subcommands().empty()) throw CLI::RequiredError("A command");
   } catch (const CLI::Success& help_or_version) {
-    return program.exit(help_or_version);
+    return run([&] { return program.exit(help_or_version); }, name_of(program));
   } catch (const CLI::ParseError& error) {
     const std::string who = name_of(program);
     complain(who, fmt::format("{} (see {} --help)", error.what(), who));
@@ -88,7 +94,7 @@ int main(int argc, char** argv) {
   });
   const auto chosen = std::find_if(commands.begin(), commands.end(),
                                    [](const Command& command) { return command.app->parsed(); });
-  return run(*chosen, who);
+  return run(chosen->run, who);
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "belfry/base/printable.h"
+
 namespace belfry::cli {
 
 std::string human_size(uint64_t bytes) {
@@ -22,6 +24,16 @@ std::string compact(const Shape& shape) {
   return text;
 }
 
+void print_line(const std::string& line) {
+  fmt::print("{}\n", printable(line));
+}
+
+// Escaped here, as the widths of columns depend on it.
+void Table::add(std::vector<std::string> words) {
+  for (std::string& word : words) word = printable(word);
+  rows_.push_back(std::move(words));
+}
+
 void Table::print() const {
   std::vector<size_t> widths(columns_.size());
   for (const auto& row : rows_) {
@@ -35,12 +47,12 @@ void Table::print() const {
                                    : fmt::format("{:>{}}", row[i], widths[i]);
     }
     line.erase(line.find_last_not_of(' ') + 1);
-    fmt::print("{}\n", line);
+    print_line(line);
   }
 }
 
 void print_json(const nlohmann::ordered_json& document) {
-  fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  fmt::print("{}\n", document.dump(2, ' ', /*ensure_ascii=*/true, nlohmann::json::error_handler_t::replace));
 }
 
 }  // namespace belfry::cli

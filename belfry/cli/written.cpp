@@ -31,7 +31,7 @@ void Written::save(const std::string& path, bool json) const {
   if (json) {
     print_json({{"path", path}, {"tensors", tensors.size()}, {"bytes", bytes}, {"left_out", left_out}});
   } else {
-    fmt::print("{}: {} tensors, {}\n", path, tensors.size(), human_size(bytes));
+    print_line("{}: {} tensors, {}", path, tensors.size(), human_size(bytes));
   }
 }
 

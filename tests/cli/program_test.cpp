@@ -49,9 +49,22 @@ TEST_F(Program, AWrongCommandLineIsOneLineAndCode2) {
 TEST_F(Program, OutputThatCannotBeWrittenIsAnError) {
   if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no /dev/full";
   save("a.npz", {{"W", at::ones({2})}});
-  const auto result = shell(command({"ls", "a.npz"}) + " >/dev/full");
-  EXPECT_EQ(result.code, 3);
-  EXPECT_THAT(result.err, test::one_line("belfry ls", "output"));
+  const std::vector<std::vector<std::string>> lines = {{"ls", "a.npz"},
+                                                       {"ls", "a.npz", "--json"},
+                                                       {"diff", "a.npz", "a.npz"},
+                                                       {"completion", "bash"},
+                                                       {"convert", "a.npz", "b.npz"},
+                                                       {"ls", "--help"},
+                                                       {"--help"},
+                                                       {"--version"}};
+  for (const auto& words : lines) {
+    for (const char* where : {" >/dev/full", " >&-"}) {
+      const auto result = shell(command(words) + where);
+      EXPECT_EQ(result.code, 3) << words[0] << where;
+      const bool has_command = !words[0].starts_with("--");
+      EXPECT_THAT(result.err, test::one_line(has_command ? "belfry " + words[0] : "belfry", "output"));
+    }
+  }
 }
 
 TEST_F(Program, WarningsSayTheyAre) {
