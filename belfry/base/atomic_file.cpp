@@ -45,6 +45,10 @@ TemporaryPath::~TemporaryPath() {
   }
 }
 
+std::unique_ptr<WritableFile> TemporaryPath::create() {
+  return files_.exists(target_) ? files_.create_private(temporary_) : files_.create(temporary_);
+}
+
 void TemporaryPath::publish() {
   if (files_.exists(target_)) files_.copy_mode(target_, temporary_);
   files_.sync_file(temporary_);
@@ -54,7 +58,7 @@ void TemporaryPath::publish() {
 }
 
 AtomicFile::AtomicFile(FileSystem& files, const std::string& path)
-    : temporary_(files, path), file_(files.create(temporary_.path())) {}
+    : temporary_(files, path), file_(temporary_.create()) {}
 
 void AtomicFile::append(ByteSpan bytes) {
   file_->append(bytes);

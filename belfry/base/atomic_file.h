@@ -22,6 +22,8 @@ class TemporaryPath {
 
   /// Where to write.
   const std::string& path() const { return temporary_; }
+  /// Makes a file there. What replaces a file, which may be private, is for this user alone until publish().
+  std::unique_ptr<WritableFile> create();
   /// Syncs what is there, gives it the permissions of the file that it replaces, renames it and syncs the
   /// folder. Throws DataError; then nothing was replaced, except when only the last step, syncing the folder,
   /// failed. Requires: whoever wrote has closed it; of a folder, the files in it are synced.

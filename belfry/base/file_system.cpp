@@ -30,16 +30,19 @@ auto retry(Call call) {
   return result;
 }
 
-int open_or_fail(const std::string& path, int flags, const std::string& action) {
-  int fd = retry([&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0666); });
+constexpr mode_t kAsTheUmaskSays = 0666, kThisUserOnly = 0600;
+
+int open_or_fail(const std::string& path, int flags, const std::string& action,
+                 mode_t mode = kAsTheUmaskSays) {
+  int fd = retry([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); });
   if (fd < 0) fail(path, action, errno);
   return fd;
 }
 
 class PosixWritableFile : public WritableFile {
  public:
-  explicit PosixWritableFile(const std::string& path)
-      : path_(path), fd_(open_or_fail(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, "create")) {}
+  PosixWritableFile(const std::string& path, mode_t mode)
+      : path_(path), fd_(open_or_fail(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, "create", mode)) {}
   ~PosixWritableFile() override {
     if (fd_ >= 0) ::close(fd_);
   }
@@ -110,7 +113,11 @@ class PosixReadableFile : public ReadableFile {
 class PosixFileSystem : public FileSystem {
  public:
   std::unique_ptr<WritableFile> create(const std::string& path) override {
-    return std::make_unique<PosixWritableFile>(path);
+    return std::make_unique<PosixWritableFile>(path, kAsTheUmaskSays);
+  }
+
+  std::unique_ptr<WritableFile> create_private(const std::string& path) override {
+    return std::make_unique<PosixWritableFile>(path, kThisUserOnly);
   }
 
   std::unique_ptr<ReadableFile> open(const std::string& path) override {

@@ -72,6 +72,9 @@ class FileSystem {
   /// Makes the names in `folder` (created, renamed, removed) survive a loss of power.
   virtual void sync_dir(const std::string& folder) = 0;
 
+  /// As create(), but nobody except this user may open the file until copy_mode() says otherwise.
+  virtual std::unique_ptr<WritableFile> create_private(const std::string& path) = 0;
+
   /// The real one.
   static FileSystem& posix();
 };

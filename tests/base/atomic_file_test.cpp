@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <set>
 
 #include "belfry/base/error.h"
 #include "tests/support/temp_dir.h"
@@ -21,6 +22,12 @@ class AtomicFileTest : public testing::Test {
     write_file_atomically(FileSystem::posix(), path, as_byte_span(content));
   }
   std::string read(const std::string& path) { return read_file(FileSystem::posix(), path, 1 << 20); }
+  std::string temporary_of(const std::string& name) {
+    for (const std::string& file : FileSystem::posix().list(dir.path())) {
+      if (file.starts_with(name + ".tempstate")) return dir / file;
+    }
+    return "none";
+  }
   size_t files() { return FileSystem::posix().list(dir.path()).size(); }
 
   test::TempDir dir;
@@ -32,6 +39,26 @@ TEST_F(AtomicFileTest, ReplacingAFileKeepsItsPermissions) {
   write(dir / "file", "new");
   EXPECT_EQ(read(dir / "file"), "new");
   EXPECT_EQ(fs::status(dir / "file").permissions(), fs::perms::owner_read | fs::perms::owner_write);
+}
+
+TEST_F(AtomicFileTest, WhatReplacesAPrivateFileIsNeverReadableByOthers) {
+  constexpr fs::perms kPrivate = fs::perms::owner_read | fs::perms::owner_write;
+  write(dir / "file", "old");
+  for (const fs::perms mode : {kPrivate, kPrivate | fs::perms::group_read}) {
+    fs::permissions(dir / "file", mode);
+    AtomicFile file(FileSystem::posix(), dir / "file");
+    file.append(as_byte_span("secret"));
+    EXPECT_EQ(fs::status(temporary_of("file")).permissions(), kPrivate);
+    file.publish();
+    EXPECT_EQ(fs::status(dir / "file").permissions(), mode);
+  }
+}
+
+TEST_F(AtomicFileTest, ANewFileHasTheModeOfTheUmask) {
+  const mode_t before = ::umask(026);
+  write(dir / "file", "x");
+  ::umask(before);
+  EXPECT_EQ(fs::status(dir / "file").permissions(), fs::perms(0640));
 }
 
 TEST_F(AtomicFileTest, ASymbolicLinkStaysAndItsTargetIsReplaced) {
@@ -99,6 +126,12 @@ TEST_F(AtomicFileTest, NothingIsCreatedOverWhatIsThere) {
   fs::create_symlink("nowhere", dir / "link");
   for (const char* name : {"file", "link"}) EXPECT_THROW(FileSystem::posix().create(dir / name), DataError);
   EXPECT_EQ(read(dir / "file"), "x");
+}
+
+TEST_F(AtomicFileTest, EveryTemporaryHasANameOfItsOwn) {
+  std::set<std::string> names;
+  for (int i = 0; i < 100; ++i) names.insert(TemporaryPath(FileSystem::posix(), dir / "file").path());
+  EXPECT_EQ(names.size(), 100u);
 }
 
 }  // namespace

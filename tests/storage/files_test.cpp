@@ -230,5 +230,23 @@ TEST_F(Files, Hdf5DatasetsOfDifferentLengthsAreAnError) {
               HasSubstr("[dataset b]: cannot open it"));
 }
 
+TEST_F(Files, EveryWriterKeepsTheModeOfWhatItReplacesAndLeavesNoTemporary) {
+  namespace fs = std::filesystem;
+  constexpr fs::perms kPrivate = fs::perms::owner_read | fs::perms::owner_write;
+  const std::pair<const char*, std::function<void(const std::string&)>> writers[] = {
+      {"x.h5", [](const auto& path) { HDF5Serializer::save(counting(3), path, {"i"}); }},
+      {"x.npz", [](const auto& path) { NumpySerializer::save(counting(3), path); }},
+      {"x.tfrecord", [](const auto& path) { TFRecordSerializer::save(counting(3), path); }}};
+  for (const auto& [name, save] : writers) {
+    save(file(name));
+    EXPECT_NE(fs::status(file(name)).permissions(), kPrivate) << name;
+    fs::permissions(file(name), kPrivate);
+    save(file(name));
+    EXPECT_EQ(fs::status(file(name)).permissions(), kPrivate) << name;
+  }
+  EXPECT_EQ(values(HDF5Serializer::load(file("x.h5"), {"i"}, {.shuffle = false})), range(3));
+  EXPECT_EQ(files(), std::size(writers));
+}
+
 }  // namespace
 }  // namespace belfry

@@ -39,6 +39,7 @@ class FaultFileSystem : public FileSystem {
   void make_dirs(const std::string& folder) override;
   void sync_file(const std::string& path) override;
   void sync_dir(const std::string& folder) override;
+  std::unique_ptr<WritableFile> create_private(const std::string& path) override { return create(path); }
 
  private:
   struct Inode {

@@ -88,6 +88,9 @@ class RaisesInRename : public FileSystem {
     posix().rename(from, to);
   }
   std::unique_ptr<WritableFile> create(const std::string& path) override { return posix().create(path); }
+  std::unique_ptr<WritableFile> create_private(const std::string& path) override {
+    return posix().create_private(path);
+  }
   std::unique_ptr<ReadableFile> open(const std::string& path) override { return posix().open(path); }
   bool exists(const std::string& path) override { return posix().exists(path); }
   std::filesystem::file_time_type modified(const std::string& path) override {

@@ -218,7 +218,7 @@ void write_dataset(hid_t file, const std::string& name, const at::Tensor& column
 void write(const std::string& path, const std::vector<std::string>& data_paths,
            const std::vector<at::Tensor>& columns) {
   const Hdf5Lock lock;
-  Handle file(H5Fcreate(path.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, H5P_DEFAULT), H5Fclose, path, "create it");
+  Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose, path, "create it");
   for (size_t i = 0; i < columns.size(); ++i) write_dataset(file, data_paths[i], columns[i], path);
   if (H5Fflush(file, H5F_SCOPE_GLOBAL) < 0 || file.close() < 0)
     throw DataError(path, "cannot write it: " + last_error());
@@ -238,6 +238,7 @@ void HDF5Serializer::save(AnyDataFlow flow, const std::string& path,
                                  columns.size(), data_paths.size()));
   }
   TemporaryPath temporary(FileSystem::posix(), path);
+  temporary.create()->close();  // the library would make one that others may read
   write(temporary.path(), data_paths, columns);
   temporary.publish();
 }
