@@ -89,7 +89,9 @@ class BatchingPredictor {
 
   /// Throws UsageError when there is no predictor, or for options out of range.
   explicit BatchingPredictor(std::shared_ptr<const Predictor> predictor, BatchingOptions options = {});
-  /// As stop().
+  /// As stop(), so that every future of the past is ready. Requires: no thread is in another method, nor
+  /// enters one; where others submit, call stop() or cancel() and join them first, as it wakes those who wait
+  /// for room with a CancelledError. Not by a worker. Futures may outlive the predictor.
   ~BatchingPredictor();
   BatchingPredictor(const BatchingPredictor&) = delete;
   BatchingPredictor& operator=(const BatchingPredictor&) = delete;
