@@ -15,6 +15,9 @@ struct HDF5DataOptions {
 /// Produces the rows of datasets of an HDF5 file that share their first dimension: component i of datapoint n
 /// is row n of data_paths[i]. The datasets are read into memory. Numbers of any size and byte order, and
 /// h5py's bool, are read.
+///
+/// For trusted files only: a damaged file is nearly always an error, but the HDF5 library can crash or hang
+/// on one that was made to do so. No other files are read, whatever this one says.
 class HDF5Data : public ProxyDataFlow {
  public:
   /// Throws UsageError when `data_paths` is empty, and DataError when the file is missing or damaged, has no
