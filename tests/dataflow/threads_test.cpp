@@ -16,6 +16,7 @@
 #include "belfry/dataflow/repeated_data.h"
 #include "belfry/dataflow/shuffle_data.h"
 #include "tests/dataflow/flows.h"
+#include "tests/support/thread_limit.h"
 
 namespace belfry {
 namespace {
@@ -312,6 +313,12 @@ TEST(ThreadedData, StartingAndStoppingManyTimesNeverHangs) {
     DataIterator pass = flow.iterator();
     for (int k = i % 4; k > 0; --k) pass.next();
   }
+}
+
+TEST(ThreadedData, ASystemWithoutThreadsIsAnErrorAtTheFirstDatapoint) {
+  test::expect_throws_without_threads(1, [] { PrefetchData(endless(), 2).iterator().next(); });
+  test::expect_throws_without_threads(4, [] { MultiThreadMapData(endless(), 4, same).iterator().next(); });
+  test::expect_throws_without_threads(3, [] { MultiThreadRunner(endless(), 3).iterator().next(); });
 }
 
 }  // namespace

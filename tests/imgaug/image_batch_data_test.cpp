@@ -16,6 +16,7 @@
 #include "tests/imgaug/pictures.h"
 #include "tests/support/close.h"
 #include "tests/support/message_of.h"
+#include "tests/support/thread_limit.h"
 
 namespace belfry {
 namespace {
@@ -149,6 +150,11 @@ TEST(ImageBatchData, RefusesWhatMakesNoSense) {
   EXPECT_THAT(message({.index = -2}), HasSubstr("got -2"));
   EXPECT_THAT(message_of<UsageError>([&] { ImageBatchData(source, 0, CenterCrop(20)); }),
               HasSubstr("batch_size > 0"));
+}
+
+TEST(ImageBatchData, ASystemWithoutThreadsIsAnErrorAtTheFirstBatch) {
+  ImageBatchData flow(DataFromList(jpegs(4)), 4, CenterCrop(20), {.num_thread = 3});
+  test::expect_throws_without_threads(3, [&] { flow.iterator().next(); });
 }
 
 }  // namespace

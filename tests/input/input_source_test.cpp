@@ -18,6 +18,7 @@
 #include "belfry/input/tensor_input.h"
 #include "belfry/loop/trainer.h"
 #include "tests/support/stalled_flow.h"
+#include "tests/support/thread_limit.h"
 
 namespace belfry {
 namespace {
@@ -291,6 +292,17 @@ TEST_P(DataFlowInputTest, WhatIsGoneHasNoPosition) {
   EXPECT_EQ(input->position(), std::nullopt);
   EXPECT_FALSE(input->resume_at({0, 1}));
   queue->cancel();
+}
+
+TEST(QueueInputTest, ASystemWithoutThreadsIsAnError) {
+  test::expect_throws_without_threads(1, [] {
+    Graph graph;
+    GraphScope as_default(graph);
+    QueueInput input(Numbers(3));
+    input.setup(kNumber);
+    input.reset_state();
+    input.next();
+  });
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/loop/trainer.h"
+#include "tests/support/thread_limit.h"
 
 namespace belfry {
 namespace {
@@ -73,6 +74,11 @@ TEST(StopOnSignalTest, EndsWithoutASignal) {
   TestTrainer trainer;
   for (int i = 0; i < 100; ++i) StopOnSignal guard(trainer);
   EXPECT_FALSE(trainer.stop_requested());
+}
+
+TEST(StopOnSignalTest, ASystemWithoutThreadsIsAnErrorAndDoesNotKeepLaterGuardsOut) {
+  TestTrainer trainer;
+  test::expect_throws_without_threads(1, [&] { StopOnSignal guard(trainer); });
 }
 
 }  // namespace

@@ -17,9 +17,11 @@
 
 #include "belfry/graph/graph.h"
 #include "belfry/graph/node.h"
+#include "belfry/predict/async_predictor.h"
 #include "belfry/predict/internal/batch_former.h"
 #include "belfry/predict/offline_predictor.h"
 #include "tests/support/message_of.h"
+#include "tests/support/thread_limit.h"
 
 namespace belfry {
 namespace {
@@ -390,6 +392,12 @@ TEST_F(BatchFormerTest, CancelledRequestsTakeNoPlaceInABatch) {
   const auto batch = former.take(at_ms(0));
   EXPECT_EQ(batch->run.size(), 1u);
   EXPECT_EQ(batch->cancelled.size(), 1u);
+}
+
+TEST_F(BatchingPredictorTest, ASystemWithoutThreadsIsAnError) {
+  const auto doubler = std::make_shared<Doubler>();
+  test::expect_throws_without_threads(3, [&] { BatchingPredictor(doubler, {.workers = 3}); });
+  test::expect_throws_without_threads(3, [&] { MultiThreadAsyncPredictor(doubler, {.threads = 3}); });
 }
 
 }  // namespace

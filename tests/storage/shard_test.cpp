@@ -10,6 +10,7 @@
 #include "tests/dataflow/flows.h"
 #include "tests/formats/arrays.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/thread_limit.h"
 
 namespace belfry {
 namespace {
@@ -200,6 +201,11 @@ TEST_F(Shards, OptionsAreChecked) {
   EXPECT_THROW(ShardData(folder_, {.num_thread = 0}), UsageError);
   EXPECT_THROW(ShardData(folder_, {.shuffle_window = 0}), UsageError);
   EXPECT_THROW(ShardSerializer::save(counting(1), parent_ / "other", {.shard_size = 0}), UsageError);
+}
+
+TEST_F(Shards, ASystemWithoutThreadsIsAnErrorAtTheFirstDatapoint) {
+  save(8);
+  test::expect_throws_without_threads(3, [&] { load(0, 3).iterator().next(); });
 }
 
 }  // namespace
