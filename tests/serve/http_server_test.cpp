@@ -239,5 +239,34 @@ TEST_F(HttpServerTest, TellsWhyItCannotListen) {
   EXPECT_THROW(HttpServer(service, {.port = server.port()}), belfry::UsageError);
 }
 
+/// A request of 4 MiB, the most that is taken by default, of `piece` again and again.
+std::string of_4_mib(const std::string& begin, const std::string& piece, const std::string& end) {
+  std::string body = begin;
+  while (body.size() + piece.size() + end.size() < (4 << 20)) body += piece;
+  return post(body + end);
+}
+
+TEST_F(HttpServerTest, LargeRequestsThatAskForTooMuchKeepNobodyOut) {
+  InferenceService with_defaults(DoublingModel::info(), predictor, {});
+  HttpServer server(with_defaults, {});
+  const std::string bad[] = {of_4_mib(R"({"x": [{})", ",{}", "]}"),
+                             of_4_mib(R"({"inputs": [], "outputs": [{"name": "y"})", R"(,{"name": "y"})", "]}"),
+                             of_4_mib("", "[", ""), of_4_mib(R"({"id": ")", "\\u0001", R"("})")};
+  std::atomic<int> refused = 0;
+  std::vector<std::jthread> attackers;
+  for (const std::string& request : bad) {
+    attackers.emplace_back([&] {
+      Connection connection(server.port());
+      connection.send(request);
+      refused += connection.receive().starts_with("HTTP/1.1 400");
+    });
+  }
+  do {
+    Connection honest(server.port());
+    honest.send(post(row(3, 1)));
+    ASSERT_THAT(honest.receive(), HasSubstr("[6.0,2.0]"));
+  } while (refused < static_cast<int>(std::size(bad)));
+}
+
 }  // namespace
 }  // namespace kserve
