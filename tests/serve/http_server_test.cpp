@@ -249,9 +249,10 @@ std::string of_4_mib(const std::string& begin, const std::string& piece, const s
 TEST_F(HttpServerTest, LargeRequestsThatAskForTooMuchKeepNobodyOut) {
   InferenceService with_defaults(DoublingModel::info(), predictor, {});
   HttpServer server(with_defaults, {});
-  const std::string bad[] = {of_4_mib(R"({"x": [{})", ",{}", "]}"),
-                             of_4_mib(R"({"inputs": [], "outputs": [{"name": "y"})", R"(,{"name": "y"})", "]}"),
-                             of_4_mib("", "[", ""), of_4_mib(R"({"id": ")", "\\u0001", R"("})")};
+  const std::string bad[] = {
+      of_4_mib(R"({"x": [{})", ",{}", "]}"),
+      of_4_mib(R"({"inputs": [], "outputs": [{"name": "y"})", R"(,{"name": "y"})", "]}"),
+      of_4_mib("", "[", ""), of_4_mib(R"({"id": ")", "\\u0001", R"("})")};
   std::atomic<int> refused = 0;
   std::vector<std::jthread> attackers;
   for (const std::string& request : bad) {

@@ -8,8 +8,8 @@ namespace belfry {
 
 // Data sets that come in MATLAB's files.
 
-// MATLAB files are for trusted sources only: what they claim is checked, but libmatio can crash on a file that was
-// made to do so.
+// MATLAB files are for trusted sources only: what they claim is checked, but libmatio can crash on a file
+// that was made to do so.
 
 /// The cropped digits of Street View House Numbers, in the order of the file. Datapoint: {image uint8 [32,
 /// 32, 3] RGB, label int64 scalar in [0, 10)}.
