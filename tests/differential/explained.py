@@ -3,8 +3,11 @@
 Each is a pattern of the operator, one of the kind of difference, the reason, and a condition on the comparison and the
 text of the difference. Who finds one that is not true any more takes it out.
 """
+import math
 import re
 import typing
+
+import numpy as np
 
 
 class Explained(typing.NamedTuple):
@@ -34,6 +37,42 @@ def mixed_dtypes(c, text):
     return len({array.dtype for name, array in c.inputs.items() if name[0] == "v"}) > 1
 
 
+def has_nan(c, text):
+    return any(np.isnan(np.asarray(array, float)).any() for array in c.inputs.values())
+
+
+def has_infinity(c, text):
+    return any(np.isinf(np.asarray(array, float)).any() for array in c.inputs.values())
+
+
+def of_whole_numbers(c, text):
+    return c.inputs["x0"].dtype.kind in "iu"
+
+
+def attributes(c):
+    return c.spec["nodes"][0]["attributes"]
+
+
+def elements_to_a_mean(c):
+    """Of a normalisation."""
+    shape, channels_first = list(c.inputs["x0"].shape), attributes(c).get("data_format") == "NCHW"
+    channels = shape[1 if channels_first else -1]
+    if c.spec["operator"] == "layer_norm":
+        return math.prod(c.inputs["x1"].shape) if len(c.inputs) > 1 else shape[-1]
+    if c.spec["operator"] == "group_norm":
+        return math.prod(shape[1:]) // attributes(c)["groups"]
+    return math.prod(shape) // channels
+
+
+def few_to_a_mean(c, text):
+    return elements_to_a_mean(c) <= 2
+
+
+def far_from_zero(c, text):
+    x = c.inputs["x0"].astype(float)
+    return x.size > 0 and abs(x.mean()) > 5 * x.std()
+
+
 def clips(c):
     return any(p[0] in ("MapGradient", "GlobalNormClip") for p in c.spec["processors"])
 
@@ -55,6 +94,23 @@ EXPLAINED = [
               lambda c, text: "out of DATA bounds" in text and empty_input(c, text)),
     Explained("clip_by_norm", "gradient", "the norm is the limit itself: the gradient is one of either side",
               lambda c, text: c.inputs["x0"].size == 1 and abs(c.inputs["x0"]).item() == c.spec["nodes"][0]["attributes"]["max"]),
+    Explained("selu", "gradient", "TensorFlow's selu of a number below 0 is 0 where exp(x) is 1, and has the gradient of the other side",
+              lambda c, text: ((c.inputs["x0"] < 0) & (c.inputs["x0"] > -1e-7)).any()),
+    Explained("split_sizes", "accepted", "TensorFlow does not work out the only size", says("If there is only one output")),
+    # ATen's own.
+    Explained("sign", "value|onnx|frozen|saved_model", "ATen's sign of NaN is 0", has_nan),
+    Explained("gelu", "value|gradient|onnx|frozen|saved_model", "oneDNN's gelu of an infinity is NaN", has_infinity),
+    Explained("pow|pow_number", "value|onnx|frozen|saved_model", "ATen's power of 0.5 is a square root, also of -inf", has_infinity),
+    Explained("moments", "value|onnx|frozen|saved_model|reimported", "ATen's mean beside a variance subtracts: inf - inf", has_infinity),
+    Explained("reduce_logsumexp", "gradient", "ATen's gradient is exp(x - result), and 1 for each of several numbers so large that adding log(n) leaves them",
+              lambda c, text: (abs(c.inputs["x0"]) > 1e8).any()),
+    Explained("batch_norm_training|layer_norm|group_norm", "value|gradient|onnx|frozen|saved_model|reimported",
+              "of one or two elements nothing is left but the rounding of x * a + b, a up to 1/sqrt(epsilon)", few_to_a_mean),
+    Explained("layer_norm|group_norm", "gradient", "ATen's gradient takes x * a + b apart, far from 0", far_from_zero),
+    Explained("batch_norm_training", "value", "ATen sums a channel in float32, one element after the other", far_from_zero),
+    Explained("reduce_stddev", "gradient", "ATen's gradient takes the mean rounded to float32", far_from_zero),
+    Explained("l2_normalize", "gradient", "of one element the gradient is what is left of 1/x - x * x / x^3",
+              lambda c, text: c.inputs["x0"].shape[attributes(c)["axis"]] == 1),
     # Chosen to be otherwise, and documented.
     Explained("shape|size|topk|argsort|range|range_of_tensor", "value dtype", "indices and sizes are int64; TensorFlow's default is int32",
               says("int64", "int32")),
@@ -67,15 +123,23 @@ EXPLAINED = [
               says("IndexedSlices")),
     Explained("gather_nd|scatter_nd|reshape_to_tensor", "refused", "a graph knows the rank of each tensor",
               lambda c, text: "whose rank depends on a dynamic dimension" in text or "got [" in text and "?]" in text),
-    # Limits that an export says.
+    # Limits that a message says.
+    Explained("layer_norm", "refused", "the sizes that are normalised over are known", says("expected known sizes to normalise over")),
+    Explained("batch_norm.*|group_norm", "(onnx|frozen|saved_model) error", "the number of channels is a constant in the format",
+              says("got a dynamic number of channels")),
     Explained(".*conv.*|graph", "(onnx|frozen|saved_model) error", "both formats need the filter's sizes", says("a filter of dynamic sizes")),
     Explained("attention", "(onnx|frozen|saved_model) error", "the scale is a constant in both formats", says("dynamic head size")),
     # ONNX Runtime's own.
     Explained("cast", "onnx error", "numpy has no bfloat16", says("No corresponding Numpy type")),
     Explained("(not_)?in_top_k", "onnx|onnx error", "ONNX Runtime keeps the reduced axis of a batch of 0", empty_input),
     Explained("matmul|tensordot|einsum", "onnx", "ONNX Runtime leaves the memory of a sum of no products as it was", empty_input),
-    Explained("reduce_(max|min)", "onnx error", "ONNX Runtime has no maximum of nothing", empty_input),
-    Explained("bias_add", "onnx error", "ONNX Runtime's optimizer fails on a constant without elements", says("graph_utils.cc")),
+    Explained("reduce_(max|min)", "onnx|onnx error", "ONNX Runtime has no maximum of nothing", empty_input),
+    Explained("reduce_(mean|variance|stddev)|moments", "onnx", "ONNX Runtime's mean of nothing is 0", empty_input),
+    Explained("argmax|argmin", "onnx", "ONNX Runtime keeps the reduced axis where there are no elements", empty_input),
+    Explained("reduce_(max|min)|erf", "onnx", "ONNX Runtime drops NaN", has_nan),
+    Explained("sqrt", "onnx", "ONNX Runtime's square root of an infinity is NaN", has_infinity),
+    Explained("pow", "onnx", "ONNX Runtime's power of integers is one of float64, which has other digits beyond their range", of_whole_numbers),
+    Explained(".*", "onnx error", "ONNX Runtime's optimizer fails on a constant without elements", says("graph_utils.cc")),
     Explained(".*", "onnx error", "ONNX Runtime divides by a size of 0", lambda c, text: "died" in text and empty_input(c, text)),
 ]
 
