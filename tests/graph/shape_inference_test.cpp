@@ -137,6 +137,18 @@ TEST_F(ShapeInferenceTest, ADynamicSizeMeetsAStaticZero) {
   EXPECT_THAT(where(input({kDynamic}, kBool), x, input({0})).shape(), ElementsAre(0));
 }
 
+TEST_F(ShapeInferenceTest, ADynamicSizeMayBeSplitIntoNothing) {
+  const Tensor x = input({kDynamic, 1});
+  EXPECT_THAT(split(x, std::vector<int64_t>{0}, 0)[0].shape(), ElementsAre(0, 1));
+  EXPECT_THAT(broadcast_to(input({kDynamic, kDynamic, 2}), {0, 5, 2}).shape(), ElementsAre(0, 5, 2));
+}
+
+TEST_F(ShapeInferenceTest, ManyDimensionsMeetStaticOnes) {
+  const Tensor x = input({1, 0, kDynamic, 3}), y = input({kDynamic, 0, 3, 3});
+  const Tensor z = input({kDynamic, 0, kDynamic, kDynamic});
+  EXPECT_THAT(stack({x, y, z}, 2).shape(), ElementsAre(1, 0, 3, 3, 3));
+}
+
 TEST_F(ShapeInferenceTest, ManyDimensionsMeetStaticSizes) {
   const Tensor mask = input({kDynamic, kDynamic, kDynamic}, kBool), x = input({kDynamic, kDynamic, 7});
   EXPECT_THAT(where(mask, x, input({3, 5, 7})).shape(), ElementsAre(3, 5, 7));

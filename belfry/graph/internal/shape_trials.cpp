@@ -96,6 +96,13 @@ std::set<int64_t> numbers_in(const std::vector<Argument>& arguments) {
   return numbers;
 }
 
+bool lists_a_zero(const std::vector<Argument>& arguments) {
+  return std::ranges::any_of(arguments, [](const Argument& argument) {
+    const c10::IValue& value = argument.constant;
+    return value.isIntList() && std::ranges::count(value.toIntVector(), 0) > 0;
+  });
+}
+
 /// Cuts the digits, or what is no digit, off the front of a text.
 std::string_view cut(std::string_view& text, bool digits) {
   constexpr std::string_view kDigits = "0123456789";
@@ -124,7 +131,11 @@ class Trials {
  public:
   Trials(const std::vector<Tensor>& inputs, const std::vector<Argument>& arguments, const TestSize& test,
          const Evaluate& evaluate)
-      : inputs_(inputs), test_(test), evaluate_(evaluate), numbers_(numbers_in(arguments)) {
+      : inputs_(inputs),
+        test_(test),
+        evaluate_(evaluate),
+        numbers_(numbers_in(arguments)),
+        has_zero_(lists_a_zero(arguments)) {
     find_unknowns();
     bound_.assign(unknowns_.size(), kDynamic);
     size_ = large_size();
@@ -311,10 +322,22 @@ class Trials {
     test_sizes_ = {size_};
     if (divisible != size_ && fits(Sizes(unknowns_.size(), 2 * divisible))) test_sizes_.push_back(divisible);
     for (size_t count = 0; count <= unknowns_.size(); ++count) {
-      if (count == 2 && (bind_as_broadcast() || bind_to_a_product())) return true;
+      if (count == 2 && (bind_to_the_others(false) || bind_to_a_product() || bind_to_the_others(true)))
+        return true;
       if (search(0, count)) return true;
     }
-    return unknowns_.size() < 2 && bind_to_a_product();
+    return (unknowns_.size() < 2 && bind_to_a_product()) || bind_to_nothing();
+  }
+
+  /// Binds to 0 or 1 where a list has a 0: what is split into nothing, or repeated no time. These sizes
+  /// please operators that would take others, so they come last.
+  bool bind_to_nothing() {
+    if (!has_zero_) return false;
+    candidates_.insert({0, 1});
+    for (size_t count = 1; count <= unknowns_.size(); ++count) {
+      if (search(0, count)) return true;
+    }
+    return false;
   }
 
   /// Binds one dimension to the product of a number and a static size: channels of a convolution in groups.
@@ -344,16 +367,16 @@ class Trials {
     return false;
   }
 
-  /// Binds as an operator does that broadcasts its inputs, however many dimensions that are, but leaves those
-  /// free that can be.
-  bool bind_as_broadcast() {
+  /// Binds, however many dimensions that are, to the sizes that the others have at the same place from the
+  /// end; but leaves those free that can be. A size of 1 counts where the operator does not broadcast.
+  bool bind_to_the_others(bool ones) {
     for (size_t i = 0; i < unknowns_.size(); ++i) {
       const Unknown& u = unknowns_[i];
       const size_t from_end = u.tensor.shape().size() - u.dimension;
       for (const Shape& shape : shapes_) {
         if (shape.size() < from_end) continue;
         const int64_t size = shape[shape.size() - from_end];
-        if (size != kDynamic && size != 1) bound_[i] = size;
+        if (size != kDynamic && (ones || size != 1)) bound_[i] = size;
       }
     }
     bool found = works();
@@ -387,6 +410,7 @@ class Trials {
   const TestSize& test_;
   const Evaluate& evaluate_;
   const std::set<int64_t> numbers_;  ///< among the arguments
+  const bool has_zero_;              ///< whether a list among the arguments has one
   Shapes shapes_;                    ///< of the inputs, as declared
   std::set<int64_t> statics_;        ///< sizes in them
   std::vector<Unknown> unknowns_;
