@@ -226,6 +226,11 @@ void NpzWriter::add(const std::string& name, DataType dtype, const std::vector<i
 }
 
 void NpzWriter::finish() {
+  // libzip makes no file of no members. numpy's is the end of a directory, in zip.
+  if (archive_->contents.empty()) {
+    const std::string end = std::string("PK\5\6") + std::string(18, '\0');
+    return write_file_atomically(files_, path_, as_byte_span(end));
+  }
   archive_->check(zip_close(archive_->zip) == 0);
   archive_->zip = nullptr;
   zip_source_t* target = archive_->target;

@@ -91,6 +91,11 @@ TEST_P(EveryFormat, AMissingTensorIsAnErrorNamingFileAndTensor) {
   EXPECT_THROW_WITH(reader->tensor("b"), DataError, path);
 }
 
+TEST_P(EveryFormat, MayHoldNothing) {
+  save_checkpoint(path, {});
+  EXPECT_TRUE(load_checkpoint(path).empty());
+}
+
 TEST_P(EveryFormat, RefusesTwoNamesThatMeanTheSame) {
   EXPECT_THROW_WITH(save_checkpoint(path, {{"W", at::ones({})}, {"W:0", at::ones({})}}), UsageError, "W");
 }
