@@ -276,6 +276,21 @@ std::vector<HardCase> empties() {
            {at::zeros({0, 0, 5, 6}, kFloat32)},
            [](const Tensors& t) -> Tensors { return {batch_flatten(t[0])}; },
            false},
+          {"argmax_of_none",
+           {at::zeros({0, 3}, kFloat32)},
+           [](const Tensors& t) -> Tensors {
+             return {argmax(t[0], -1), argmin(t[0], -1)};
+           }},
+          {"losses_of_none",
+           {at::zeros({0, 3}, kFloat32), at::zeros({0}, kInt64)},
+           [](const Tensors& t) -> Tensors {
+             return {softmax_cross_entropy(t[0], t[0]), in_top_k(t[0], t[1], 2)};
+           }},
+          {"any_and_all",
+           {at::zeros({0, 3}, kBool)},
+           [](const Tensors& t) -> Tensors {
+             return {any(t[0], {0}), any(t[0]), all(t[0], {0}, {.keep_dims = true}), all(t[0])};
+           }},
           {"sum", {at::zeros({0, 3}, kFloat32)}, [](const Tensors& t) -> Tensors {
              return {sum(t[0], {0}), sum(t[0], {1})};
            }}};

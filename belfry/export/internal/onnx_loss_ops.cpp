@@ -7,8 +7,9 @@ namespace {
 
 using Ints = std::vector<int64_t>;
 
-OnnxName sum_last(OnnxBuilder& out, const OnnxName& x) {
-  return out.add("ReduceSum", {x, out.constant(Ints{-1})}, {{"keepdims", int64_t{0}}});
+/// Along the last of `rank` axes. ONNX Runtime keeps an axis of -1 where there are no elements.
+OnnxName sum_last(OnnxBuilder& out, const OnnxName& x, int64_t rank) {
+  return out.add("ReduceSum", {x, out.constant(Ints{rank - 1})}, {{"keepdims", int64_t{0}}});
 }
 
 /// x[..., labels]
@@ -28,7 +29,8 @@ OnnxNames softmax_cross_entropy(OnnxCall& call) {
   OnnxBuilder& out = call.out;
   const DType dtype = call.result().dtype;
   const OnnxName log_prob = out.add("LogSoftmax", {call.value("logits", dtype)}, {{"axis", int64_t{-1}}});
-  return {out.add("Neg", {sum_last(out, out.add("Mul", {call.value("labels", dtype), log_prob}))})};
+  return {out.add(
+      "Neg", {sum_last(out, out.add("Mul", {call.value("labels", dtype), log_prob}), call.rank("logits"))})};
 }
 
 /// ATen's reductions: none, the mean, the sum.
@@ -82,12 +84,12 @@ OnnxName in_top_k(OnnxCall& call) {
   const OnnxName inside = out.add("Min", {out.add("Max", {labels, zero}), last});
   const OnnxName score =
       out.add("GatherElements", {scores, out.unsqueeze(inside, {1})}, {{"axis", int64_t{1}}});
-  const OnnxName rank = sum_last(out, out.cast(out.add("Greater", {scores, score}), kBool, kInt64));
+  const OnnxName rank = sum_last(out, out.cast(out.add("Greater", {scores, score}), kBool, kInt64), 2);
   const OnnxName within = out.add("Less", {rank, out.constant(call.scalar("k"), kInt64)});
   const OnnxName valid = out.add("Equal", {inside, labels});
   if (!c10::isFloatingType(call.dtype("predictions"))) return out.add("And", {within, valid});
   const OnnxName difference = out.add("Sub", {scores, scores});
-  const OnnxName broken = sum_last(out, out.cast(out.add("IsNaN", {difference}), kBool, kInt64));
+  const OnnxName broken = sum_last(out, out.cast(out.add("IsNaN", {difference}), kBool, kInt64), 2);
   const OnnxName finite = out.add("Equal", {broken, zero});
   return out.add("And", {out.add("And", {within, finite}), valid});
 }

@@ -56,8 +56,9 @@ void add_index(OnnxOps& ops, const std::string& name, const std::string& onnx) {
       return {
           call.out.add(onnx, {call.out.reshape(x, {-1})}, {{"axis", int64_t{0}}, {"keepdims", int64_t{0}}})};
     }
-    return {call.out.add(onnx, {x},
-                         {{"axis", call.integer("dim")}, {"keepdims", int64_t{call.flag("keepdim")}}})};
+    // ONNX Runtime keeps an axis that is counted from the end where there are no elements.
+    const int64_t axis = call.axis("dim", call.rank("self"));
+    return {call.out.add(onnx, {x}, {{"axis", axis}, {"keepdims", int64_t{call.flag("keepdim")}}})};
   };
 }
 
