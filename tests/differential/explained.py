@@ -96,6 +96,9 @@ EXPLAINED = [
               lambda c, text: c.inputs["x0"].size == 1 and abs(c.inputs["x0"]).item() == c.spec["nodes"][0]["attributes"]["max"]),
     Explained("selu", "gradient", "TensorFlow's selu of a number below 0 is 0 where exp(x) is 1, and has the gradient of the other side",
               lambda c, text: ((c.inputs["x0"] < 0) & (c.inputs["x0"] > -1e-7)).any()),
+    Explained("softmax", "value|frozen|saved_model", "TensorFlow gives 0 to what stands beside a NaN, by which the formula divides", has_nan),
+    Explained("gather_nd|scatter_nd", "accepted|frozen error", "TensorFlow refuses parts, themselves empty, of what is empty",
+              lambda c, text: empty_input(c, text) and re.search("params is empty|for empty (output|input)|Graph execution error", text)),
     Explained("split_sizes", "accepted", "TensorFlow does not work out the only size", says("If there is only one output")),
     # ATen's own.
     Explained("sign", "value|onnx|frozen|saved_model", "ATen's sign of NaN is 0", has_nan),
@@ -129,6 +132,7 @@ EXPLAINED = [
               says("got a dynamic number of channels")),
     Explained(".*conv.*|graph", "(onnx|frozen|saved_model) error", "both formats need the filter's sizes", says("a filter of dynamic sizes")),
     Explained("attention", "(onnx|frozen|saved_model) error", "the scale is a constant in both formats", says("dynamic head size")),
+    Explained("gather_nd|scatter_nd", "reimported error", "the import needs to know how many dimensions are indexed", says("expected indices of 1 to")),
     # ONNX Runtime's own.
     Explained("cast", "onnx error", "numpy has no bfloat16", says("No corresponding Numpy type")),
     Explained("(not_)?in_top_k", "onnx|onnx error", "ONNX Runtime keeps the reduced axis of a batch of 0", empty_input),
@@ -137,8 +141,11 @@ EXPLAINED = [
     Explained("reduce_(mean|variance|stddev)|moments", "onnx", "ONNX Runtime's mean of nothing is 0", empty_input),
     Explained("argmax|argmin", "onnx", "ONNX Runtime keeps the reduced axis where there are no elements", empty_input),
     Explained("reduce_(max|min)|erf", "onnx", "ONNX Runtime drops NaN", has_nan),
+    Explained("matmul", "onnx error", "ONNX Runtime broadcasts no batch of 0", lambda c, text: empty_input(c, text) and "cannot broadcast" in text),
+    Explained("sigmoid_cross_entropy", "onnx|onnx dtype", "ONNX Runtime's optimizer drops what is without elements",
+              lambda c, text: empty_input(c, text) and any(i["constant"] for i in c.spec["inputs"]) and ("object" in text or "shape []" in text)),
     Explained("sqrt", "onnx", "ONNX Runtime's square root of an infinity is NaN", has_infinity),
-    Explained("pow", "onnx", "ONNX Runtime's power of integers is one of float64, which has other digits beyond their range", of_whole_numbers),
+    Explained("pow|pow_number", "onnx", "ONNX Runtime's power of integers is one of float64, which has other digits beyond their range", of_whole_numbers),
     Explained(".*", "onnx error", "ONNX Runtime's optimizer fails on a constant without elements", says("graph_utils.cc")),
     Explained(".*", "onnx error", "ONNX Runtime divides by a size of 0", lambda c, text: "died" in text and empty_input(c, text)),
 ]
