@@ -139,7 +139,6 @@ EXPLAINED = [
     Explained("matmul|tensordot|einsum", "onnx", "ONNX Runtime leaves the memory of a sum of no products as it was", empty_input),
     Explained("reduce_(max|min)", "onnx|onnx error", "ONNX Runtime has no maximum of nothing", empty_input),
     Explained("reduce_(mean|variance|stddev)|moments", "onnx", "ONNX Runtime's mean of nothing is 0", empty_input),
-    Explained("argmax|argmin", "onnx", "ONNX Runtime keeps the reduced axis where there are no elements", empty_input),
     Explained("reduce_(max|min)|erf", "onnx", "ONNX Runtime drops NaN", has_nan),
     Explained("matmul", "onnx error", "ONNX Runtime broadcasts no batch of 0", lambda c, text: empty_input(c, text) and "cannot broadcast" in text),
     Explained("sigmoid_cross_entropy", "onnx|onnx dtype", "ONNX Runtime's optimizer drops what is without elements",
