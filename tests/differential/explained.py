@@ -137,6 +137,8 @@ EXPLAINED = [
     Explained("cast", "onnx error", "numpy has no bfloat16", says("No corresponding Numpy type")),
     Explained("(not_)?in_top_k", "onnx|onnx error", "ONNX Runtime keeps the reduced axis of a batch of 0", empty_input),
     Explained("matmul|tensordot|einsum", "onnx", "ONNX Runtime leaves the memory of a sum of no products as it was", empty_input),
+    Explained("einsum", "onnx error", "ONNX Runtime's einsum sums no elements",
+              lambda c, text: empty_input(c, text) and "einsum_utils" in text),
     Explained("reduce_(max|min)", "onnx|onnx error", "ONNX Runtime has no maximum of nothing", empty_input),
     Explained("reduce_(mean|variance|stddev)|moments", "onnx", "ONNX Runtime's mean of nothing is 0", empty_input),
     Explained("reduce_(max|min)|erf", "onnx", "ONNX Runtime drops NaN", has_nan),
