@@ -73,6 +73,13 @@ def far_from_zero(c, text):
     return x.size > 0 and abs(x.mean()) > 5 * x.std()
 
 
+def what_normalisations_leave(c, text):
+    """True of numbers near 0 in a stack of layers of which one normalises what another has."""
+    normalising = sum("Norm" in layer["layer"] or "BN" in str(layer) for layer in c.spec["layers"])
+    numbers = re.search(r"at .*\] (\S+), expected (\S+)$", text)
+    return normalising > 1 and numbers and max(abs(float(n)) for n in numbers.groups()) < 0.01
+
+
 def clips(c):
     return any(p[0] in ("MapGradient", "GlobalNormClip") for p in c.spec["processors"])
 
@@ -88,7 +95,7 @@ EXPLAINED = [
               lambda c, text: c.spec["nodes"][0]["attributes"]["padding"] == "SAME"),
     Explained("GradientDescent|Momentum|Adam", "accepted", "TensorFlow's global norm packs the norms, which must be of one dtype",
               lambda c, text: mixed_dtypes(c, text) and "Pack" in text),
-    Explained("resize", "gradient|value|frozen", "TensorFlow resizes in float32 whatever the dtype",
+    Explained("resize", "gradient|value|frozen|saved_model", "TensorFlow resizes in float32 whatever the dtype",
               lambda c, text: c.spec["inputs"][0]["dtype"] == "float64"),
     Explained("gather|embedding_lookup", "refused", "TensorFlow looks at no index where no element is asked for",
               lambda c, text: "out of DATA bounds" in text and empty_input(c, text)),
@@ -100,7 +107,14 @@ EXPLAINED = [
     Explained("gather_nd|scatter_nd", "accepted|frozen error", "TensorFlow refuses parts, themselves empty, of what is empty",
               lambda c, text: empty_input(c, text) and re.search("params is empty|for empty (output|input)|Graph execution error", text)),
     Explained("split_sizes", "accepted", "TensorFlow does not work out the only size", says("If there is only one output")),
+    Explained("conv2d|depthwise_conv2d|graph", "frozen|saved_model", "TensorFlow gives a convolution of no images the shape of its input",
+              lambda c, text: empty_input(c, text) and text.startswith("shape")),
+    Explained("Conv2D|stacks", "accepted", "Keras cannot dilate an input of dimensions of the first version", says("unary -: 'Dimension'")),
+    Explained("InstanceNorm|LayerNorm|PReLU|stacks", "accepted", "tensorpack's layer has float32 constants or variables", says("does not match type float")),
+    Explained("stacks", "gradient/.*", "a normalisation takes out what the one before brought: rounding is left", what_normalisations_leave),
     # ATen's own.
+    Explained("resize", "value|onnx|frozen|saved_model|reimported", "ATen's bilinear kernel of bytes has weights of 16 bits",
+              lambda c, text: c.inputs["x0"].dtype == np.uint8 and text.startswith(tuple("0123456789"))),
     Explained("sign", "value|onnx|frozen|saved_model", "ATen's sign of NaN is 0", has_nan),
     Explained("gelu", "value|gradient|onnx|frozen|saved_model", "oneDNN's gelu of an infinity is NaN", has_infinity),
     Explained("pow|pow_number", "value|onnx|frozen|saved_model", "ATen's power of 0.5 is a square root, also of -inf", has_infinity),
@@ -137,7 +151,7 @@ EXPLAINED = [
     Explained("cast", "onnx error", "numpy has no bfloat16", says("No corresponding Numpy type")),
     Explained("(not_)?in_top_k", "onnx|onnx error", "ONNX Runtime keeps the reduced axis of a batch of 0", empty_input),
     Explained("matmul|tensordot|einsum", "onnx", "ONNX Runtime leaves the memory of a sum of no products as it was", empty_input),
-    Explained("einsum", "onnx error", "ONNX Runtime's einsum sums no elements",
+    Explained("einsum|tensordot|tensordot_lists", "onnx error", "ONNX Runtime's einsum takes no empty tensor",
               lambda c, text: empty_input(c, text) and "einsum_utils" in text),
     Explained("reduce_(max|min)", "onnx|onnx error", "ONNX Runtime has no maximum of nothing", empty_input),
     Explained("reduce_(mean|variance|stddev)|moments", "onnx", "ONNX Runtime's mean of nothing is 0", empty_input),

@@ -135,15 +135,15 @@ Values train(const Job& job) {
   GraphScope as_default(graph);
   const at::Tensor& steps = job.input("x");
   Tensor x = placeholder("x", input_shape(job), steps.scalar_type()), y, penalty;
-  Tensors updates;
   {
     TowerContext tower("", {.is_training = job.asks_for("is_training")});
     y = build(job.spec, x);
     penalty = regularize_cost_from_collection();
     if (job.spec.contains("regularized"))
       penalty = penalty + regularize_cost(job.spec["regularized"], regularizer_of(job.spec["regularizer"]));
-    updates = graph.collection(kUpdateOps);
   }
+  // After the tower, which keeps none where it does not train.
+  const Tensors updates = graph.collection(kUpdateOps);
   job.status["shape"] = y.shape();
   Tensor loss = sum(y * constant(job.input("w"))) + cast(penalty, y.dtype());
   Tensors targets{x};
