@@ -143,6 +143,11 @@ TEST_F(ShapeInferenceTest, ADynamicSizeMayBeSplitIntoNothing) {
   EXPECT_THAT(broadcast_to(input({kDynamic, kDynamic, 2}), {0, 5, 2}).shape(), ElementsAre(0, 5, 2));
 }
 
+TEST_F(ShapeInferenceTest, AFilterOfUnknownHeightGivesUnknownRows) {
+  const Tensor x = input({2, 12, 10, 8}), filter = input({kDynamic, 3, 8, 3});
+  EXPECT_THAT(conv2d(x, filter, {.strides = 3, .padding = "VALID"}).shape(), ElementsAre(2, kDynamic, 3, 3));
+}
+
 TEST_F(ShapeInferenceTest, ManyDimensionsMeetStaticOnes) {
   const Tensor x = input({1, 0, kDynamic, 3}), y = input({kDynamic, 0, 3, 3});
   const Tensor z = input({kDynamic, 0, kDynamic, kDynamic});

@@ -302,7 +302,9 @@ class Trials {
 
   void refine_bound(Agreement& agreement, size_t i, int64_t size) {
     Sizes sizes = sizes_of(size);
-    for (int64_t other : {size, int64_t{0}, int64_t{1}, int64_t{2}, int64_t{3}, bound_[i] + 1}) {
+    std::set<int64_t> others = candidates_;  // the largest of which are the limits of windows
+    others.insert({size, 0, 1, 2, 3, bound_[i] + 1});
+    for (int64_t other : others) {
       if (other == bound_[i]) continue;
       sizes[i] = other;
       add_trial(agreement, sizes);
