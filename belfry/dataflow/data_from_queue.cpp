@@ -8,7 +8,7 @@ DataFromQueue::DataFromQueue(std::shared_ptr<BoundedQueue<Datapoint>> queue) : q
   if (!queue_) throw UsageError("[DataFromQueue] expected a queue, got a null pointer");
 }
 
-DataIterator DataFromQueue::iterator() {
+DataIterator DataFromQueue::start_pass(int64_t) {
   return DataIterator([queue = queue_] { return queue->pop(); });
 }
 

@@ -14,7 +14,7 @@ class DataFromQueue : public DataFlow {
  public:
   /// Throws UsageError when `queue` is null.
   explicit DataFromQueue(std::shared_ptr<BoundedQueue<Datapoint>> queue);
-  DataIterator iterator() override;
+  DataIterator start_pass(int64_t pass) override;
   bool can_resume() const override { return false; }
 
  private:

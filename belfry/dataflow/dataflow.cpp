@@ -51,10 +51,6 @@ DataIterator DataFlow::iterator() {
   return iterator;
 }
 
-DataIterator DataFlow::start_pass(int64_t) {
-  return iterator();
-}
-
 DataIterator DataFlow::iterator_at(DataPosition position) {
   if (position.pass < 0 || position.index < 0) {
     throw UsageError(fmt::format("[DataFlow] expected a position of numbers >= 0, got pass {}, index {}",

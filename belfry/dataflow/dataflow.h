@@ -60,7 +60,7 @@ class DataIterator {
   int64_t skip(int64_t count);
 
   /// Where this pass stands: what to store so that `DataFlow::iterator_at` goes on from here. The pass number
-  /// is 0 for dataflows that implement only iterator().
+  /// is 0 for passes that `DataFlow::start_pass` started.
   const DataPosition& position() const { return position_; }
 
   class Cursor;
@@ -127,9 +127,9 @@ inline DataIterator::Cursor DataIterator::begin() {
 /// Passes are numbered. What is random in one depends on the seeds and on that number alone, so a pass can be
 /// had again, from its beginning or from the middle: `iterator_at`.
 ///
-/// To write one: derive and implement one of `iterator()` and `start_pass()`, and `size()` where it is known.
-/// The simplest implementation is `return DataIterator([...]() mutable { ... });` with a lambda that holds
-/// the pass's state and does not refer to `this`.
+/// To write one: derive and implement `start_pass()`, and `size()` where it is known. The simplest
+/// implementation is `return DataIterator([...]() mutable { ... });` with a lambda that holds the pass's
+/// state and does not refer to `this`.
 ///
 /// Threads: the methods of a dataflow, of its copies and of those that share its source are called by one
 /// thread at a time. The passes themselves are independent of each other, unless the class says otherwise.
@@ -137,14 +137,13 @@ class DataFlow {
  public:
   virtual ~DataFlow() = default;
 
-  /// Starts the next pass, from its beginning: number 0 at first, then 1, and so on. To be implemented by
-  /// dataflows whose passes are all alike; the default calls `start_pass`.
-  virtual DataIterator iterator();
+  /// Starts the next pass, from its beginning: number 0 at first, then 1, and so on.
+  DataIterator iterator();
 
   /// Starts pass number `pass`, from its beginning, whatever was started before. This is what decorators call
-  /// on their source, and what a dataflow with random numbers implements, drawing them from
-  /// `Rng(seed, pass)`. The default calls `iterator()`, which is right where all passes are alike.
-  virtual DataIterator start_pass(int64_t pass);
+  /// on their source, and what a dataflow implements: one with random numbers draws them from
+  /// `Rng(seed, pass)`, one whose passes are all alike ignores the number.
+  virtual DataIterator start_pass(int64_t pass) = 0;
 
   /// Starts a pass in the middle, so that exactly those datapoints follow which would have followed in an
   /// uninterrupted pass: how training goes on after a restart. `iterator()` then starts the pass after it.

@@ -132,7 +132,7 @@ TEST_F(InferenceRunnerTest, ParallelEvaluationWithoutPrefetchingIsTheSame) {
 TEST_F(InferenceRunnerTest, AnInputThatEndsIsRunToItsEndWhateverItsSizeSays) {
   struct SaysThree : ProxyDataFlow {
     explicit SaysThree(AnyDataFlow source) : ProxyDataFlow(std::move(source)) {}
-    DataIterator iterator() override { return source_->iterator(); }
+    DataIterator start_pass(int64_t pass) override { return source_->start_pass(pass); }
     std::optional<int64_t> size() const override { return 3; }
   };
   test::LogLines log;

@@ -70,6 +70,18 @@ TEST(DataFromGenerator, AsksForARangeInEachPassAndForOneDatapointAtATime) {
   EXPECT_EQ(value(*flow.iterator().next()), 1);
 }
 
+TEST(DataFromQueue, NumbersItsPasses) {
+  auto queue = std::make_shared<BoundedQueue<Datapoint>>(3);
+  for (int64_t i = 0; i < 3; ++i) queue->push(scalar(i));
+  DataFromQueue flow(queue);
+  EXPECT_TRUE(flow.iterator().next());
+  DataIterator second = flow.iterator();
+  EXPECT_EQ(value(*second.next()), 1);
+  EXPECT_EQ(second.position(), (DataPosition{.pass = 1, .index = 1}));
+  flow.reset_state();
+  EXPECT_EQ(flow.iterator().position(), (DataPosition{.pass = 0, .index = 0}));
+}
+
 TEST(DataFromQueue, ProducesUntilTheQueueIsClosed) {
   auto queue = std::make_shared<BoundedQueue<Datapoint>>(3);
   DataFromQueue flow(queue);

@@ -32,7 +32,7 @@ const std::vector<TensorSpec> kNumber = {{"x", {}, kInt64}};
 class Numbers : public DataFlow {
  public:
   explicit Numbers(int64_t size, int64_t throw_at = -1) : size_(size), throw_at_(throw_at) {}
-  DataIterator iterator() override {
+  DataIterator start_pass(int64_t) override {
     return DataIterator(
         [i = int64_t{0}, size = size_, throw_at = throw_at_]() mutable -> std::optional<Datapoint> {
           if (i == throw_at) throw DataError("numbers.bin", "broken");

@@ -163,6 +163,7 @@ TEST(RemoteData, APassFreesItsAddress) {
     DataIterator pass = flow.iterator();
     auto sent = send(counting(3), address);
     EXPECT_EQ(value(*pass.next()), 0);
+    EXPECT_EQ(pass.position(), (DataPosition{.pass = i, .index = 1}));
     sent.get();
   }
   DataIterator pass = flow.iterator();

@@ -16,7 +16,7 @@ class StalledFlow : public DataFlow {
   explicit StalledFlow(Datapoint datapoint, int64_t before = 0)
       : datapoint_(std::move(datapoint)), before_(before) {}
 
-  DataIterator iterator() override {
+  DataIterator start_pass(int64_t) override {
     return DataIterator([this, i = int64_t{0}]() mutable -> std::optional<Datapoint> {
       if (i++ < before_) return datapoint_;
       std::unique_lock lock(mutex_);

@@ -88,7 +88,7 @@ RemoteDataZMQ::RemoteDataZMQ(std::string addr, RemoteDataZMQOptions options)
   }
 }
 
-DataIterator RemoteDataZMQ::iterator() {
+DataIterator RemoteDataZMQ::start_pass(int64_t) {
   auto receiver = std::make_unique<Receiver>(addresses_, options_);
   return DataIterator(
       [receiver = std::move(receiver), counts = counts_]() mutable -> std::optional<Datapoint> {

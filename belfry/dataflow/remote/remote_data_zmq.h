@@ -34,7 +34,7 @@ struct RemoteDataZMQOptions {
 /// what a sender had sent when it went is received. Nothing tells a sender that is slow from one that is
 /// gone: that is what `timeout` is for.
 ///
-/// A pass owns its sockets: they open in `iterator()` and are free again when it is destroyed. So with `bind`
+/// A pass owns its sockets: they open when it starts and are free again when it is destroyed. So with `bind`
 /// there is one pass at a time. What was received is gone: no position in the data can be returned to.
 ///
 /// A message that is no datapoint is a DataError, which names the address and counts the message.
@@ -48,7 +48,7 @@ class RemoteDataZMQ : public DataFlow {
   explicit RemoteDataZMQ(std::string addr, RemoteDataZMQOptions options = {});
 
   /// Throws UsageError when an address is not valid or cannot be bound.
-  DataIterator iterator() override;
+  DataIterator start_pass(int64_t pass) override;
   bool can_resume() const override { return false; }
   /// Also sets `received()` to zero.
   void reset_state() override;
