@@ -5,7 +5,7 @@
 #include <condition_variable>
 #include <mutex>
 
-namespace belfry::internal {
+namespace belfry {
 
 /// Lets threads sleep until a condition on atomics becomes true; costs one load when nobody sleeps.
 ///
@@ -49,4 +49,4 @@ class WakeUp {
   std::condition_variable changed_;
 };
 
-}  // namespace belfry::internal
+}  // namespace belfry
