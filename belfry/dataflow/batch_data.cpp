@@ -2,11 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <limits>
-
 #include "belfry/base/error.h"
 #include "belfry/dataflow/internal/batch_builder.h"
+#include "belfry/dataflow/internal/batching.h"
 
 namespace belfry {
 namespace {
@@ -18,20 +16,15 @@ struct BatchPass {
       if (!datapoint) break;
       batch.add(*datapoint);
     }
-    if (batch.count() == 0 || (!batch.is_full() && !remainder)) return std::nullopt;
+    if (batch.count() == 0 || (!batch.is_full() && !batching.remainder)) return std::nullopt;
     return batch.finish();
   }
 
-  int64_t skip(int64_t count) {
-    const int64_t most = std::numeric_limits<int64_t>::max() / batch_size;
-    const int64_t skipped = source.skip(std::min(count, most) * batch_size);
-    return skipped / batch_size + (remainder && skipped % batch_size != 0);
-  }
+  int64_t skip(int64_t count) { return batching.skip(source, count); }
 
   DataIterator source;
   internal::BatchBuilder batch;
-  int64_t batch_size;
-  bool remainder;
+  internal::Batching batching;
 };
 
 }  // namespace
@@ -52,15 +45,13 @@ BatchData::BatchData(AnyDataFlow source, int64_t batch_size, BatchDataOptions op
 }
 
 std::optional<int64_t> BatchData::size() const {
-  std::optional<int64_t> n = source_->size();
-  if (!n) return std::nullopt;
-  return *n / batch_size_ + (options_.remainder && *n % batch_size_ != 0);
+  return internal::Batching{batch_size_, options_.remainder}.batches_in(source_->size());
 }
 
 DataIterator BatchData::start_pass(int64_t pass) {
   return DataIterator(BatchPass{source_->start_pass(pass),
                                 internal::BatchBuilder("BatchData", batch_size_, options_.pinned),
-                                batch_size_, options_.remainder});
+                                {batch_size_, options_.remainder}});
 }
 
 }  // namespace belfry

@@ -2,21 +2,21 @@
 
 #include <ATen/ops/aminmax.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
+#include "belfry/dataflow/internal/describe.h"
 
 namespace belfry {
 namespace {
 
-std::string describe(const at::Tensor& tensor) {
-  if (!tensor.defined()) return "undefined";
-  const std::string dtype = c10::toString(tensor.scalar_type());
-  const bool is_ordered = tensor.numel() > 0 && !tensor.is_complex();
-  if (tensor.dim() == 0 && is_ordered)
-    return fmt::format("{} with value {}", dtype, tensor.to(at::kDouble).item<double>());
-  std::string text = fmt::format("{} [{}]", dtype, fmt::join(tensor.sizes(), ", "));
+std::string describe_values(const at::Tensor& tensor) {
+  const bool is_ordered = tensor.defined() && tensor.numel() > 0 && !tensor.is_complex();
+  if (is_ordered && tensor.dim() == 0) {
+    return fmt::format("{} with value {}", c10::toString(tensor.scalar_type()),
+                       tensor.to(at::kDouble).item<double>());
+  }
+  std::string text = internal::describe(tensor);
   if (is_ordered) {
     const auto [low, high] = at::aminmax(tensor.to(at::kDouble));
     text += fmt::format(" in range [{}, {}]", low.item<double>(), high.item<double>());
@@ -28,7 +28,8 @@ std::string describe(const Datapoint& datapoint, int64_t index, const PrintDataO
   const std::string label = options.name.empty() ? "" : fmt::format(" ({})", options.name);
   std::string text = fmt::format("Contents of DataFlow{}: datapoint {}/{} with {} components consists of",
                                  label, index, options.num, datapoint.size());
-  for (size_t i = 0; i < datapoint.size(); ++i) text += fmt::format("\n  {}: {}", i, describe(datapoint[i]));
+  for (size_t i = 0; i < datapoint.size(); ++i)
+    text += fmt::format("\n  {}: {}", i, describe_values(datapoint[i]));
   return text;
 }
 

@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <iterator>
-#include <limits>
 
 #include "belfry/base/error.h"
 #include "belfry/dataflow/internal/batch_builder.h"
+#include "belfry/dataflow/internal/batching.h"
 #include "belfry/dataflow/internal/ordered_map.h"
 
 namespace belfry {
@@ -70,27 +70,23 @@ struct MapAndBatchPass {
   std::optional<Datapoint> next() {
     Datapoint batch;
     int64_t count = 0;
-    for (; count < batch_size; ++count) {
+    for (; count < batching.batch_size; ++count) {
       std::optional<Datapoint> row = rows.next();
       if (!row) break;
       if (count == 0) batch = std::move(*row);
     }
-    if (count == 0 || (count < batch_size && !remainder)) return std::nullopt;
-    if (count < batch_size) {
+    const bool is_full = count == batching.batch_size;
+    if (count == 0 || (!is_full && !batching.remainder)) return std::nullopt;
+    if (!is_full) {
       for (at::Tensor& values : batch) values = values.narrow(0, 0, count);
     }
     return batch;
   }
 
-  int64_t skip(int64_t count) {
-    const int64_t most = std::numeric_limits<int64_t>::max() / batch_size;
-    const int64_t skipped = rows.skip(std::min(count, most) * batch_size);
-    return skipped / batch_size + (remainder && skipped % batch_size != 0);
-  }
+  int64_t skip(int64_t count) { return batching.skip(rows, count); }
 
   internal::OrderedMapPass rows;
-  int64_t batch_size;
-  bool remainder;
+  internal::Batching batching;
 };
 
 }  // namespace
@@ -128,13 +124,11 @@ DataIterator MultiThreadMapAndBatchData::start_pass(int64_t pass) {
       internal::OrderedMapPass(DataIterator(std::move(rows)), std::move(function),
                                {.stage = kStage, .seed = options_.seed, .pass = pass, .index = 0},
                                options_.num_thread, options_.buffer_size),
-      options_.batch_size, options_.remainder});
+      {options_.batch_size, options_.remainder}});
 }
 
 std::optional<int64_t> MultiThreadMapAndBatchData::size() const {
-  const std::optional<int64_t> n = source_->size();
-  if (!n) return std::nullopt;
-  return *n / options_.batch_size + (options_.remainder && *n % options_.batch_size != 0);
+  return internal::Batching{options_.batch_size, options_.remainder}.batches_in(source_->size());
 }
 
 }  // namespace belfry

@@ -3,20 +3,13 @@
 #include <ATen/Context.h>
 #include <ATen/ops/empty.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <cstring>
 
 #include "belfry/base/error.h"
+#include "belfry/dataflow/internal/describe.h"
 
 namespace belfry::internal {
-namespace {
-
-std::string describe(at::ScalarType dtype, at::IntArrayRef sizes) {
-  return fmt::format("{} [{}]", c10::toString(dtype), fmt::join(sizes, ", "));
-}
-
-}  // namespace
 
 void check_pinned(bool pinned, std::string_view stage) {
   if (pinned && !at::hasCUDA())

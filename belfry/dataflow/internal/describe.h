@@ -1,0 +1,14 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+
+namespace belfry::internal {
+
+/// Dtype and shape as messages show them: "Float [3, 4]".
+std::string describe(at::ScalarType dtype, at::IntArrayRef sizes);
+/// The same of a tensor; "undefined" of one that is not.
+std::string describe(const at::Tensor& tensor);
+
+}  // namespace belfry::internal
