@@ -5,12 +5,14 @@
 #include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <set>
 
 #include "belfry/base/error.h"
 #include "belfry/dataflow/batch_data.h"
 #include "belfry/dataflow/imgaug/image_flows.h"
 #include "belfry/dataflow/imgaug/imgaug.h"
+#include "belfry/dataflow/map_data.h"
 #include "belfry/dataflow/raw.h"
 #include "belfry/dataflow/repeated_data.h"
 #include "tests/imgaug/pictures.h"
@@ -119,6 +121,44 @@ TEST(ImageBatchData, AnErrorOfTheSourceArrivesUnchanged) {
   EXPECT_TRUE(pass.next());
   EXPECT_TRUE(pass.next());
   EXPECT_EQ(message_of<DataError>([&] { pass.next(); }), "disk: gone");
+}
+
+TEST(ImageBatchData, AnErrorOfTheSourceComesAfterThoseOfTheImagesOfItsBatch) {
+  auto start = [] {
+    return [i = 0]() mutable -> std::optional<Datapoint> {
+      if (i++ == 4) throw DataError("disk", "gone");
+      return Datapoint{at::tensor({1, 2, 3}, at::kByte)};
+    };
+  };
+  ImageBatchData flow(DataFromFunction(start), 13, CenterCrop(20), {.num_thread = 2});
+  DataIterator pass = flow.iterator();
+  EXPECT_THAT(message_of<DataError>([&] { pass.next(); }), HasSubstr("[ImageBatchData] datapoint 0: "));
+}
+
+TEST(ImageBatchData, AnErrorInWhatIsLeftOverMattersOnlyIfThatIsWanted) {
+  std::vector<Datapoint> list = jpegs(5);
+  list[4][0] = at::tensor({1, 2, 3}, at::kByte);
+  const DataFromList source(list);
+  EXPECT_EQ(all(ImageBatchData(source, 2, CenterCrop(20), {.num_thread = 2}).iterator()).size(), 2u);
+  ImageBatchData wanted(source, 2, CenterCrop(20), {.num_thread = 2, .remainder = true});
+  EXPECT_THAT(message_of<DataError>([&] { all(wanted.iterator()); }), HasSubstr("datapoint 4: "));
+}
+
+TEST(ImageBatchData, NoMoreBatchesThanTheBufferHoldsAreAhead) {
+  std::atomic<int64_t> made = 0;
+  MapData source(RepeatedData(DataFromList(jpegs(5)), -1), [&](Datapoint datapoint) {
+    ++made;
+    return datapoint;
+  });
+  for (int64_t buffer : {1, 3}) {
+    made = 0;
+    ImageBatchData flow(source, 4, augmentors(), {.num_thread = 3, .buffer_size = buffer});
+    DataIterator pass = flow.iterator();
+    for (int64_t i = 1; i <= 13; ++i) {
+      pass.next();
+      EXPECT_LE(made, 4 * (i + buffer));
+    }
+  }
 }
 
 TEST(ImageBatchData, StopsEarly) {
