@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <numeric>
 
 #include "belfry/base/error.h"
+#include "belfry/base/ordered_workers.h"
 #include "belfry/dataflow/serialize.h"
-#include "belfry/dataflow/storage/internal/read_ahead.h"
 #include "belfry/dataflow/storage/internal/shard_index.h"
 #include "belfry/formats/tfrecord.h"
 
@@ -122,6 +123,56 @@ SharedPiece read_piece(const ShardContents& contents, const Piece& piece) {
   return shared;
 }
 
+// Reads a pass's pieces in threads, in the pass's order, ahead of what uses them in any order within a
+// window.
+class PieceReader {
+ public:
+  // `order`: of the pieces. `begin`: the first one that is wanted.
+  PieceReader(const std::shared_ptr<const ShardContents>& contents, const std::vector<size_t>& order,
+              int64_t begin, size_t ahead)
+      : wanted_(begin),
+        reads_([this, order, i = begin](const std::stop_token&) mutable { return take(order, i); },
+               [contents](Wanted piece, Reads::Turn) { return read(*contents, piece); },
+               {.num_thread = static_cast<size_t>(contents->options.num_thread), .window = ahead}) {}
+
+  // Pieces before this one are not wanted any more.
+  void want_from(int64_t begin) { wanted_ = begin; }
+
+  struct Read {
+    int64_t i;  // in the pass's order
+    SharedPiece piece;
+    std::exception_ptr error;  // if it failed
+  };
+  // The next one. Requires: there is one.
+  Read next() { return *reads_.next(); }
+
+ private:
+  struct Wanted {
+    int64_t i;
+    size_t piece;
+  };
+  using Reads = OrderedWorkers<Wanted, Read>;
+
+  std::optional<Wanted> take(const std::vector<size_t>& order, int64_t& i) const {
+    const int64_t taken = std::max<int64_t>(i, wanted_);
+    i = taken + 1;
+    if (taken >= static_cast<int64_t>(order.size())) return std::nullopt;
+    return Wanted{taken, order[static_cast<size_t>(taken)]};
+  }
+
+  // An error waits for the use of its piece, which may come after that of later ones.
+  static Read read(const ShardContents& contents, const Wanted& wanted) {
+    try {
+      return {wanted.i, read_piece(contents, contents.pieces[wanted.piece]), nullptr};
+    } catch (...) {
+      return {wanted.i, nullptr, std::current_exception()};
+    }
+  }
+
+  std::atomic<int64_t> wanted_;
+  Reads reads_;
+};
+
 class ShardPass {
  public:
   ShardPass(std::shared_ptr<const ShardContents> contents, int64_t pass)
@@ -136,8 +187,7 @@ class ShardPass {
     if (at_ == window_.size() && !next_window()) return std::nullopt;
     if (!ahead_) start_reading();
     const Place place = window_[at_++];
-    SharedPiece& read = read_[static_cast<size_t>(place.piece)];
-    if (!read) read = ahead_->take(begin_ + place.piece);
+    const SharedPiece& read = wait_for(static_cast<size_t>(place.piece));
     const Piece& from = piece(begin_ + place.piece);
     return loads(as_byte_span(read->payloads[static_cast<size_t>(place.record)]),
                  fmt::format("{}: record at byte {}", contents_->path(from),
@@ -184,23 +234,24 @@ class ShardPass {
     }
     if (contents_->options.shuffle) rng_.shuffle(window_);
     read_.clear();
-    read_.resize(static_cast<size_t>(end_ - begin_));
-    if (ahead_) want();
+    if (ahead_) ahead_->want_from(begin_);
     return begin_ < end_;
   }
 
+  // Ahead is the next window, and work for each thread where windows are small.
   void start_reading() {
-    ahead_ = std::make_unique<internal::ReadAhead<SharedPiece>>(
-        contents_->options.num_thread, [contents = contents_, order = order_](int64_t i) {
-          return read_piece(*contents, contents->pieces[order[static_cast<size_t>(i)]]);
-        });
-    want();
+    const int64_t ahead = std::max(window_pieces(), contents_->options.num_thread);
+    ahead_ = std::make_unique<PieceReader>(contents_, order_, begin_, static_cast<size_t>(ahead));
   }
 
-  // Ahead is the next window, and work for each thread where windows are small.
-  void want() {
-    const int64_t ahead = std::max(window_pieces(), contents_->options.num_thread);
-    ahead_->want(begin_, std::min(end_ + ahead, count()));
+  // A piece of the window, which counts from begin_ on.
+  const SharedPiece& wait_for(size_t piece) {
+    while (read_.size() <= piece) {
+      PieceReader::Read read = ahead_->next();
+      if (read.i >= begin_) read_.push_back(std::move(read));  // else it was skipped
+    }
+    if (read_[piece].error) std::rethrow_exception(read_[piece].error);
+    return read_[piece].piece;
   }
 
   std::shared_ptr<const ShardContents> contents_;
@@ -208,9 +259,9 @@ class ShardPass {
   std::vector<size_t> order_;    // of the pieces
   int64_t begin_ = 0, end_ = 0;  // the window, in order_
   std::vector<Place> window_;
-  size_t at_ = 0;                  // in window_
-  std::vector<SharedPiece> read_;  // the pieces of the window; empty until needed
-  std::unique_ptr<internal::ReadAhead<SharedPiece>> ahead_;
+  size_t at_ = 0;                        // in window_
+  std::vector<PieceReader::Read> read_;  // the window's first pieces: as many as were needed
+  std::unique_ptr<PieceReader> ahead_;
 };
 
 }  // namespace
