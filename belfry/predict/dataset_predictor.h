@@ -24,6 +24,7 @@ class DatasetPredictor {
  public:
   using Result = std::vector<at::Tensor>;
 
+  /// Throws UsageError when `predictor` is null or `options.threads` is not positive.
   DatasetPredictor(const PredictConfig& config, AnyDataFlow data, DatasetPredictorOptions options = {});
   DatasetPredictor(std::shared_ptr<const Predictor> predictor, AnyDataFlow data,
                    DatasetPredictorOptions options = {});

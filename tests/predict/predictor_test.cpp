@@ -14,6 +14,7 @@
 #include "belfry/base/error.h"
 #include "belfry/checkpoint/restore.h"
 #include "belfry/dataflow/data_from_tensors.h"
+#include "belfry/dataflow/raw.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/node.h"
 #include "belfry/predict/async_predictor.h"
@@ -209,6 +210,20 @@ TEST_F(PredictorTest, ADatasetsErrorsEndThePass) {
   DatasetPredictor stopped(predictor(), DataFromTensors({at::ones({5, 2, 3})}),
                            {.threads = 2, .progress_bar = false});
   EXPECT_THROW(stopped.for_each([](auto) { throw std::runtime_error("enough"); }), std::runtime_error);
+}
+
+TEST_F(PredictorTest, ADatasetsResultsComeUpToTheFirstBadDatapoint) {
+  std::vector<Datapoint> list(39, {at::ones({2, 3})});
+  list[17] = {at::ones({2, 4})};
+  for (int threads : {1, 3}) {
+    DatasetPredictor predict(predictor(), DataFromList(list), {.threads = threads, .progress_bar = false});
+    int results = 0;
+    EXPECT_THROW(predict.for_each([&](auto) { ++results; }), UsageError);
+    EXPECT_EQ(results, 17);
+  }
+  EXPECT_THAT(
+      message_of<UsageError>([&] { DatasetPredictor(predictor(), DataFromList(list), {.threads = 0}); }),
+      HasSubstr("[DatasetPredictor] expected threads >= 1, got 0"));
 }
 
 TEST_F(PredictorTest, ASessionInitThatSetsNothingIsAnErrorUnlessAsked) {
