@@ -35,7 +35,7 @@ class ArgScope {
   template <typename Options>
   static void set(const Options& options) {
     static_assert(internal::is_options_struct<Options>(),
-                  "ArgScope expects options structs of layers, whose fields are all std::optional: "
+                  "ArgScope expects options structs of layers, whose fields are all of a type Option<T>: "
                   "ArgScope scope(Conv2DOptions{.kernel = 3})");
     std::any& slot = current()[typeid(Options)];
     const Options* outer = std::any_cast<Options>(&slot);
@@ -45,12 +45,14 @@ class ArgScope {
   Defaults outer_;
 };
 
-/// `options`, with what is open taken from the argument scopes of this thread.
+/// `options`, with what is not set taken from the argument scopes of this thread, and otherwise from the
+/// defaults: a field is empty only where it has no default.
 template <typename Options>
 Options with_argscope(const Options& options) {
   auto found = ArgScope::current().find(typeid(Options));
-  if (found == ArgScope::current().end()) return options;
-  return merge_options(options, std::any_cast<const Options&>(found->second));
+  const Options defaults = {};
+  if (found == ArgScope::current().end()) return merge_options(options, defaults);
+  return merge_options(merge_options(options, std::any_cast<const Options&>(found->second)), defaults);
 }
 
 }  // namespace belfry

@@ -14,41 +14,29 @@
 
 namespace belfry {
 
-BatchNormOptions::Resolved BatchNormOptions::resolve(const std::string& who) const {
-  Resolved options{
-      .training = training ? *training : current_tower_context(who).is_training(),
-      .momentum = momentum.value_or(0.9),
-      .epsilon = epsilon.value_or(1e-5),
-      .center = center.value_or(true),
-      .scale = scale.value_or(true),
-      .beta_initializer = beta_initializer.value_or(zeros_initializer()),
-      .gamma_initializer = gamma_initializer.value_or(ones_initializer()),
-      .data_format = data_format_for_ops(who, data_format.value_or("channels_last")),
-      .ema_update = ema_update.value_or(EmaUpdate::kCollection),
-  };
-  if (!(options.momentum >= 0 && options.momentum <= 1) || !(options.epsilon > 0)) {
-    throw UsageError(fmt::format("[{}] expected .momentum in [0, 1] and .epsilon > 0, got {} and {}", who,
-                                 options.momentum, options.epsilon));
-  }
-  return options;
-}
-
 namespace {
+
+void check(const std::string& who, const BatchNormOptions& options) {
+  if (!(*options.momentum >= 0 && *options.momentum <= 1) || !(*options.epsilon > 0)) {
+    throw UsageError(fmt::format("[{}] expected .momentum in [0, 1] and .epsilon > 0, got {} and {}", who,
+                                 *options.momentum, *options.epsilon));
+  }
+}
 
 struct Variables {
   Tensor gamma, beta;  ///< may be none
   Variable mean, variance;
 };
 
-Variables get_variables(int64_t channels, DType dtype, const BatchNormOptions::Resolved& options) {
+Variables get_variables(int64_t channels, DType dtype, const BatchNormOptions& options) {
   Variables variables;
-  if (options.scale) {
+  if (*options.scale) {
     variables.gamma =
-        get_variable("gamma", {channels}, {.dtype = dtype, .initializer = options.gamma_initializer});
+        get_variable("gamma", {channels}, {.dtype = dtype, .initializer = *options.gamma_initializer});
   }
-  if (options.center) {
+  if (*options.center) {
     variables.beta =
-        get_variable("beta", {channels}, {.dtype = dtype, .initializer = options.beta_initializer});
+        get_variable("beta", {channels}, {.dtype = dtype, .initializer = *options.beta_initializer});
   }
   auto moving_average = [&](const std::string& name, const Initializer& initializer) {
     return get_variable(name, {channels},
@@ -80,29 +68,30 @@ Tensor update_moving_average(const Variable& average, const Tensor& value, doubl
 
 }  // namespace
 
-Tensor internal::build_batch_norm(const std::string& who, const Tensor& x, const BatchNormOptions& given) {
-  const auto options = given.resolve(who);
+Tensor internal::build_batch_norm(const std::string& who, const Tensor& x, const BatchNormOptions& options) {
   const TowerContext& tower = current_tower_context(who);
-  const int64_t channels = channels_of(who, x, options.data_format);
+  const std::string data_format = data_format_for_ops(who, *options.data_format);
+  check(who, options);
+  const int64_t channels = channels_of(who, x, data_format);
   const DType dtype = c10::isReducedFloatingType(variable_dtype(who, x)) ? kFloat32 : x.dtype();
   const Variables variables = get_variables(channels, dtype, options);
   // TensorFlow normalises images with its fused operator, which gives the unbiased variance, and the rest
   // (float64 too) with plain ones, which give the biased one.
-  const BatchNormAttributes attributes{.epsilon = options.epsilon,
-                                       .data_format = options.data_format,
+  const BatchNormAttributes attributes{.epsilon = *options.epsilon,
+                                       .data_format = data_format,
                                        .unbiased_variance = x.rank() == 4 && x.dtype() != kFloat64};
-  if (!options.training) {
+  if (!options.training.value_or(tower.is_training())) {
     if (tower.is_main_training_tower()) warn_of_frozen_layer();
     return batch_norm(x, variables.mean, variables.variance, variables.gamma, variables.beta, attributes);
   }
 
   const BatchNormOutputs batch = batch_norm_training(x, variables.gamma, variables.beta, attributes);
   const bool updates = tower.is_main_training_tower() || !tower.is_training();
-  if (!updates || options.ema_update == EmaUpdate::kSkip) return batch.y;
+  if (!updates || *options.ema_update == EmaUpdate::kSkip) return batch.y;
   const std::vector<Tensor> operations = {
-      update_moving_average(variables.mean, batch.mean, options.momentum),
-      update_moving_average(variables.variance, batch.variance, options.momentum)};
-  if (options.ema_update == EmaUpdate::kCollection) {
+      update_moving_average(variables.mean, batch.mean, *options.momentum),
+      update_moving_average(variables.variance, batch.variance, *options.momentum)};
+  if (*options.ema_update == EmaUpdate::kCollection) {
     for (const Tensor& operation : operations) default_graph().add_to_collection(kUpdateOps, operation);
     return batch.y;
   }

@@ -1,10 +1,11 @@
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "belfry/graph/variable.h"
 #include "belfry/layers/layer.h"
+#include "belfry/layers/option.h"
+#include "belfry/ops/initializers.h"
 
 namespace belfry {
 
@@ -19,29 +20,15 @@ enum class EmaUpdate {
 struct BatchNormOptions {
   /// true: normalise with the statistics of the batch; false: with the moving averages, also in training.
   /// Default: whether the tower trains.
-  std::optional<bool> training = {};
-  std::optional<double> momentum = {};                ///< of the moving averages; default 0.9
-  std::optional<double> epsilon = {};                 ///< default 1e-5
-  std::optional<bool> center = {};                    ///< whether there is "beta"; default true
-  std::optional<bool> scale = {};                     ///< whether there is "gamma"; default true
-  std::optional<Initializer> beta_initializer = {};   ///< default zeros
-  std::optional<Initializer> gamma_initializer = {};  ///< default ones
-  std::optional<std::string> data_format = {};        ///< of 4-D inputs; default "channels_last"
-  std::optional<EmaUpdate> ema_update = {};           ///< default kCollection
-
-  struct Resolved;
-  /// These options with the defaults for what is open; `training` is asked of the current tower. Throws
-  /// UsageError, starting with `who`, when there is none, or a value is out of range.
-  Resolved resolve(const std::string& who) const;
-};
-
-struct BatchNormOptions::Resolved {
-  bool training;
-  double momentum, epsilon;
-  bool center, scale;
-  Initializer beta_initializer, gamma_initializer;
-  std::string data_format;  ///< in the words of operators
-  EmaUpdate ema_update;
+  Option<bool> training = {};
+  Option<double> momentum = by_default(0.9);  ///< of the moving averages
+  Option<double> epsilon = by_default(1e-5);
+  Option<bool> center = by_default(true);  ///< whether there is "beta"
+  Option<bool> scale = by_default(true);   ///< whether there is "gamma"
+  Option<Initializer> beta_initializer = by_default(zeros_initializer());
+  Option<Initializer> gamma_initializer = by_default(ones_initializer());
+  Option<std::string> data_format = by_default("channels_last");  ///< of 4-D inputs
+  Option<EmaUpdate> ema_update = by_default(EmaUpdate::kCollection);
 };
 
 namespace internal {

@@ -1,49 +1,31 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "belfry/graph/variable.h"
 #include "belfry/layers/layer.h"
 #include "belfry/layers/options.h"
-#include "belfry/ops/nn.h"
+#include "belfry/ops/initializers.h"
 
 namespace belfry {
 
 struct Conv2DOptions {
-  std::optional<int64_t> filters = {};                 ///< number of output channels; required
-  OptionalSize2D kernel = {};                          ///< required
-  OptionalSize2D strides = {};                         ///< default 1
-  std::optional<std::string> padding = {};             ///< "same" (TensorFlow's) or "valid"; default "same"
-  std::optional<std::string> data_format = {};         ///< default "channels_last"
-  OptionalSize2D dilation = {};                        ///< default 1
-  std::optional<int64_t> groups = {};                  ///< tensorpack's `split`; default 1
-  OptionalActivation activation = {};                  ///< default none
-  std::optional<bool> use_bias = {};                   ///< default true
-  std::optional<Initializer> kernel_initializer = {};  ///< default: normal of variance 2 / fan in
-  std::optional<Initializer> bias_initializer = {};    ///< default zeros
-  std::optional<Regularizer> kernel_regularizer = {};  ///< default none
-  std::optional<Regularizer> bias_regularizer = {};    ///< default none
-  /// Of the layer's outcome; its loss counts per sample of the batch. Default none.
-  std::optional<Regularizer> activity_regularizer = {};
-
-  struct Resolved;
-  /// These options with the defaults for what is open. Throws UsageError, starting with `who`, when `filters`
-  /// or `kernel` is, or a value is out of range.
-  Resolved resolve(const std::string& who) const;
-};
-
-struct Conv2DOptions::Resolved {
-  int64_t filters;
-  Size2D kernel, strides;
-  std::string padding, data_format;  ///< in the words of operators
-  Size2D dilation;
-  int64_t groups;
-  Activation activation;
-  bool use_bias;
-  Initializer kernel_initializer, bias_initializer;
-  Regularizer kernel_regularizer, bias_regularizer, activity_regularizer;
+  Option<int64_t> filters = {};  ///< number of output channels; required
+  Option<Size2D> kernel = {};    ///< required
+  Option<Size2D> strides = by_default(1);
+  Option<std::string> padding = by_default("same");  ///< TensorFlow's, or "valid"
+  Option<std::string> data_format = by_default("channels_last");
+  Option<Size2D> dilation = by_default(1);
+  Option<int64_t> groups = by_default(1);  ///< tensorpack's `split`
+  Option<Activation> activation = by_default(nullptr);
+  Option<bool> use_bias = by_default(true);
+  Option<Initializer> kernel_initializer = by_default(internal::default_kernel_initializer());
+  Option<Initializer> bias_initializer = by_default(zeros_initializer());
+  Option<Regularizer> kernel_regularizer = by_default(nullptr);
+  Option<Regularizer> bias_regularizer = by_default(nullptr);
+  /// Of the layer's outcome; its loss counts per sample of the batch.
+  Option<Regularizer> activity_regularizer = by_default(nullptr);
 };
 
 namespace internal {

@@ -1,48 +1,23 @@
 #include "belfry/layers/conv2d_transpose.h"
 
 #include "belfry/layers/internal/activity.h"
-#include "belfry/layers/internal/defaults.h"
+#include "belfry/layers/internal/weights.h"
+#include "belfry/ops/nn.h"
 
 namespace belfry {
 
-Conv2DTransposeOptions::Resolved Conv2DTransposeOptions::resolve(const std::string& who) const {
-  return {
-      .filters = required(who, "filters", filters),
-      .kernel = required(who, "kernel", kernel),
-      .strides = strides.value_or(1),
-      .padding = padding_for_ops(who, padding.value_or("same")),
-      .data_format = data_format_for_ops(who, data_format.value_or("channels_last")),
-      .activation = activation.value_or(nullptr),
-      .use_bias = use_bias.value_or(true),
-      .kernel_initializer = kernel_initializer.value_or(internal::default_kernel_initializer()),
-      .bias_initializer = bias_initializer.value_or(zeros_initializer()),
-      .kernel_regularizer = kernel_regularizer.value_or(nullptr),
-      .bias_regularizer = bias_regularizer.value_or(nullptr),
-      .activity_regularizer = activity_regularizer.value_or(nullptr),
-  };
-}
-
 Tensor internal::build_conv2d_transpose(const std::string& who, const Tensor& x,
-                                        const Conv2DTransposeOptions& given) {
-  const auto options = given.resolve(who);
-  const int64_t channels = image_channels(who, x, options.data_format);
-  const DType dtype = variable_dtype(who, x);
-  const Tensor weights =
-      get_variable("W", {options.kernel.height, options.kernel.width, options.filters, channels},
-                   {.dtype = dtype,
-                    .initializer = options.kernel_initializer,
-                    .regularizer = options.kernel_regularizer,
-                    .memory_order = {3, 0, 1, 2}});
-  Tensor bias;
-  if (options.use_bias) {
-    bias = get_variable(
-        "b", {options.filters},
-        {.dtype = dtype, .initializer = options.bias_initializer, .regularizer = options.bias_regularizer});
-  }
-  const Tensor y = conv2d_transpose(
-      x, weights, bias,
-      {.strides = options.strides, .padding = options.padding, .data_format = options.data_format});
-  return internal::activate(y, options.activation, options.activity_regularizer);
+                                        const Conv2DTransposeOptions& options) {
+  const int64_t filters = required(who, "filters", options.filters);
+  const auto [height, width] = required(who, "kernel", options.kernel);
+  const ConvTransposeAttributes attributes{.strides = *options.strides,
+                                           .padding = padding_for_ops(who, *options.padding),
+                                           .data_format = data_format_for_ops(who, *options.data_format)};
+  const int64_t channels = image_channels(who, x, attributes.data_format);
+  const auto [kernel, bias] = get_weights(variable_dtype(who, x), {height, width, filters, channels}, filters,
+                                          options, kConvolutionOrder);
+  const Tensor y = conv2d_transpose(x, kernel, bias, attributes);
+  return activate(y, *options.activation, *options.activity_regularizer);
 }
 
 }  // namespace belfry

@@ -1,19 +1,19 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "belfry/layers/layer.h"
+#include "belfry/layers/option.h"
 
 namespace belfry {
 
 struct DropoutOptions {
-  std::optional<double> rate = {};    ///< probability to drop, in [0, 1); default 0.5
-  std::optional<bool> training = {};  ///< default: whether the tower trains
-  std::optional<int64_t> seed = {};   ///< default: from the graph's seed and the node's name
-  /// Sizes of the random mask, 1 where all elements share it, -1 as the input's. Default: all as the input's.
-  std::optional<Shape> noise_shape = {};
+  Option<double> rate = by_default(0.5);  ///< probability to drop, in [0, 1)
+  Option<bool> training = {};             ///< default: whether the tower trains
+  Option<int64_t> seed = {};              ///< default: from the graph's seed and the node's name
+  /// Sizes of the random mask, 1 where all elements share it, -1 as the input's; empty: all as the input's.
+  Option<Shape> noise_shape = by_default(Shape{});
 };
 
 namespace internal {

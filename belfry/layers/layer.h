@@ -47,7 +47,7 @@ class LayerScope {
 ///
 /// A call opens the variable scope `name`, fills the open options from the ArgScope, builds, names the
 /// outcome "<name>/output", and, the first time in its graph, logs its shapes and registers itself for
-/// describe_model. A new layer is one options struct, whose fields are all std::optional, one build function,
+/// describe_model. A new layer is one options struct, whose fields are all Option<T>, one build function,
 /// and one such constant.
 template <typename Options>
 class Layer {

@@ -1,10 +1,11 @@
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "belfry/graph/variable.h"
 #include "belfry/layers/layer.h"
+#include "belfry/layers/option.h"
+#include "belfry/ops/initializers.h"
 
 namespace belfry {
 
@@ -13,11 +14,11 @@ enum class NormKind { kLayer, kInstance };
 /// The options of LayerNorm and InstanceNorm: two types, so that an ArgScope can tell them apart.
 template <NormKind kind>
 struct NormOptions {
-  std::optional<double> epsilon = {};                 ///< default 1e-5
-  std::optional<bool> center = {};                    ///< whether there is "beta"; default true
-  std::optional<bool> scale = {};                     ///< whether there is "gamma"; default true
-  std::optional<Initializer> gamma_initializer = {};  ///< default ones
-  std::optional<std::string> data_format = {};        ///< of 4-D inputs; default "channels_last"
+  Option<double> epsilon = by_default(1e-5);
+  Option<bool> center = by_default(true);  ///< whether there is "beta"
+  Option<bool> scale = by_default(true);   ///< whether there is "gamma"
+  Option<Initializer> gamma_initializer = by_default(ones_initializer());
+  Option<std::string> data_format = by_default("channels_last");  ///< of 4-D inputs
 };
 using LayerNormOptions = NormOptions<NormKind::kLayer>;
 using InstanceNormOptions = NormOptions<NormKind::kInstance>;

@@ -16,8 +16,7 @@ namespace belfry {
 
 Tensor internal::build_prelu(const std::string& who, const Tensor& x, const PReLUOptions& options) {
   const Tensor alpha = get_variable(
-      "alpha", {},
-      {.dtype = variable_dtype(who, x), .initializer = constant_initializer(options.init.value_or(0.001))});
+      "alpha", {}, {.dtype = variable_dtype(who, x), .initializer = constant_initializer(*options.init)});
   // tensorpack's form: its gradient at 0 is the mean of both sides.
   return ((1 + alpha) * x + (1 - alpha) * abs(x)) * 0.5;
 }

@@ -1,18 +1,19 @@
 #pragma once
 
-#include <optional>
+#include <cstdint>
 #include <string>
 
 #include "belfry/layers/layer.h"
+#include "belfry/layers/option.h"
 
 namespace belfry {
 
 struct PReLUOptions {
-  std::optional<double> init = {};  ///< first value of the slope; default 0.001
+  Option<double> init = by_default(0.001);  ///< first value of the slope
 };
 
 struct MaxoutOptions {
-  std::optional<int64_t> units = {};  ///< how many channels compete for one of the outcome; required
+  Option<int64_t> units = {};  ///< how many channels compete for one of the outcome; required
 };
 
 /// None of its own: those of its BatchNorm come from an ArgScope.

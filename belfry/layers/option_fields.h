@@ -66,84 +66,60 @@ constexpr bool is_options_struct() {
   }
 }
 
-/// References to the fields of an options struct, whose fields are all std::optional.
+/// References to the fields of an options struct, whose fields are all optional. C++20 binds only a list of
+/// names that is written out, so there is a line for each number of fields.
 template <typename Options>
 auto fields_of(Options& options) {
   constexpr size_t n = count_fields<std::remove_const_t<Options>>();
   static_assert(n <= 20, "add a line below for an options struct of this size");
-  if constexpr (n == 0) {
-    return std::tuple<>();
-  } else if constexpr (n == 1) {
-    auto& [a] = options;
-    return std::tie(a);
-  } else if constexpr (n == 2) {
-    auto& [a, b] = options;
-    return std::tie(a, b);
-  } else if constexpr (n == 3) {
-    auto& [a, b, c] = options;
-    return std::tie(a, b, c);
-  } else if constexpr (n == 4) {
-    auto& [a, b, c, d] = options;
-    return std::tie(a, b, c, d);
-  } else if constexpr (n == 5) {
-    auto& [a, b, c, d, e] = options;
-    return std::tie(a, b, c, d, e);
-  } else if constexpr (n == 6) {
-    auto& [a, b, c, d, e, f] = options;
-    return std::tie(a, b, c, d, e, f);
-  } else if constexpr (n == 7) {
-    auto& [a, b, c, d, e, f, g] = options;
-    return std::tie(a, b, c, d, e, f, g);
-  } else if constexpr (n == 8) {
-    auto& [a, b, c, d, e, f, g, h] = options;
-    return std::tie(a, b, c, d, e, f, g, h);
-  } else if constexpr (n == 9) {
-    auto& [a, b, c, d, e, f, g, h, i] = options;
-    return std::tie(a, b, c, d, e, f, g, h, i);
-  } else if constexpr (n == 10) {
-    auto& [a, b, c, d, e, f, g, h, i, j] = options;
-    return std::tie(a, b, c, d, e, f, g, h, i, j);
-  } else if constexpr (n == 11) {
-    auto& [a, b, c, d, e, f, g, h, i, j, k] = options;
-    return std::tie(a, b, c, d, e, f, g, h, i, j, k);
-  } else if constexpr (n == 12) {
-    auto& [a, b, c, d, e, f, g, h, i, j, k, l] = options;
-    return std::tie(a, b, c, d, e, f, g, h, i, j, k, l);
-  } else if constexpr (n == 13) {
-    auto& [a, b, c, d, e, f, g, h, i, j, k, l, m] = options;
-    return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m);
-  } else if constexpr (n == 14) {
-    auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, o] = options;
-    return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, o);
-  } else if constexpr (n == 15) {
-    auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, o, p] = options;
-    return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, o, p);
-  } else if constexpr (n == 16) {
-    auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, o, p, q] = options;
-    return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, o, p, q);
-  } else if constexpr (n == 17) {
-    auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, o, p, q, r] = options;
-    return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, o, p, q, r);
-  } else if constexpr (n == 18) {
-    auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, o, p, q, r, s] = options;
-    return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, o, p, q, r, s);
-  } else if constexpr (n == 19) {
-    auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, o, p, q, r, s, t] = options;
-    return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, o, p, q, r, s, t);
+#define BELFRY_BIND(number, ...)   \
+  if constexpr (n == number) {     \
+    auto& [__VA_ARGS__] = options; \
+    return std::tie(__VA_ARGS__);  \
+  }
+  if constexpr (n == 0) return std::tuple<>();
+  BELFRY_BIND(1, a)
+  BELFRY_BIND(2, a, b)
+  BELFRY_BIND(3, a, b, c)
+  BELFRY_BIND(4, a, b, c, d)
+  BELFRY_BIND(5, a, b, c, d, e)
+  BELFRY_BIND(6, a, b, c, d, e, f)
+  BELFRY_BIND(7, a, b, c, d, e, f, g)
+  BELFRY_BIND(8, a, b, c, d, e, f, g, h)
+  BELFRY_BIND(9, a, b, c, d, e, f, g, h, i)
+  BELFRY_BIND(10, a, b, c, d, e, f, g, h, i, j)
+  BELFRY_BIND(11, a, b, c, d, e, f, g, h, i, j, k)
+  BELFRY_BIND(12, a, b, c, d, e, f, g, h, i, j, k, l)
+  BELFRY_BIND(13, a, b, c, d, e, f, g, h, i, j, k, l, m)
+  BELFRY_BIND(14, a, b, c, d, e, f, g, h, i, j, k, l, m, o)
+  BELFRY_BIND(15, a, b, c, d, e, f, g, h, i, j, k, l, m, o, p)
+  BELFRY_BIND(16, a, b, c, d, e, f, g, h, i, j, k, l, m, o, p, q)
+  BELFRY_BIND(17, a, b, c, d, e, f, g, h, i, j, k, l, m, o, p, q, r)
+  BELFRY_BIND(18, a, b, c, d, e, f, g, h, i, j, k, l, m, o, p, q, r, s)
+  BELFRY_BIND(19, a, b, c, d, e, f, g, h, i, j, k, l, m, o, p, q, r, s, t)
+  BELFRY_BIND(20, a, b, c, d, e, f, g, h, i, j, k, l, m, o, p, q, r, s, t, u)
+#undef BELFRY_BIND
+}
+
+/// Whether a field of an options struct has a value that is not its default.
+template <OptionalField Field>
+bool is_set(const Field& field) {
+  if constexpr (requires { field.is_set(); }) {
+    return field.is_set();
   } else {
-    auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, o, p, q, r, s, t, u] = options;
-    return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, o, p, q, r, s, t, u);
+    return field.has_value();
   }
 }
 
 }  // namespace internal
 
-/// `options`, with each field that is open taken from `fallback`. Works on any plain struct whose fields are
-/// all std::optional (or derived from one), so that a new field needs no mention anywhere else.
+/// `options`, with each field that is not set taken from `fallback`, where that has a value. Works on any
+/// plain struct whose fields are all Option, or std::optional, which has no default, so that a new field
+/// needs no mention anywhere else.
 template <typename Options>
 Options merge_options(Options options, const Options& fallback) {
   auto fill = [](auto& field, const auto& other) {
-    if (!field) field = other;
+    if (!internal::is_set(field) && other.has_value()) field = other;
   };
   auto fields = internal::fields_of(options);
   auto others = internal::fields_of(fallback);

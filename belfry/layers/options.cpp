@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "belfry/base/error.h"
+#include "belfry/ops/initializers.h"
 
 namespace belfry {
 
@@ -10,6 +11,11 @@ namespace internal {
 void throw_missing_option(const std::string& who, const char* option) {
   throw UsageError(
       fmt::format("[{}] expected .{} to be set, in the call or by an ArgScope, got nothing", who, option));
+}
+
+Initializer default_kernel_initializer() {
+  return variance_scaling_initializer(
+      {.scale = 2.0, .mode = FanMode::kIn, .distribution = Distribution::kUntruncatedNormal});
 }
 }  // namespace internal
 

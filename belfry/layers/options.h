@@ -1,60 +1,25 @@
 #pragma once
 
-#include <concepts>
-#include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <optional>
 #include <string>
-#include <utility>
 
 #include "belfry/graph/tensor.h"
+#include "belfry/graph/variable.h"
+#include "belfry/layers/option.h"
 
 namespace belfry {
 
 namespace internal {
 [[noreturn]] void throw_missing_option(const std::string& who, const char* option);
-}
-
-/// What a layer applies to its outcome: an operator (`relu`), a layer (`BNReLU`), or any function from a
-/// tensor to a tensor. nullptr: nothing.
-class Activation {
- public:
-  Activation(std::nullptr_t = nullptr) {}
-  Activation(Tensor (*op)(const Tensor&, const std::string& name))
-      : function_([op](const Tensor& x) { return op(x, ""); }) {}
-  template <std::invocable<const Tensor&> Function>
-  Activation(Function function) : function_(std::move(function)) {}
-
-  Tensor operator()(const Tensor& x) const { return function_ ? function_(x) : x; }
-
- private:
-  std::function<Tensor(const Tensor&)> function_;
-};
-
-/// An Activation or nothing. Takes the operators whose names the C library has too (`tanh`, `exp`): a
-/// std::optional cannot choose among functions of one name.
-class OptionalActivation : public std::optional<Activation> {
- public:
-  using std::optional<Activation>::optional;
-  OptionalActivation() = default;
-  OptionalActivation(const std::optional<Activation>& activation) : std::optional<Activation>(activation) {}
-  OptionalActivation(Tensor (*op)(const Tensor&, const std::string& name))
-      : std::optional<Activation>(Activation(op)) {}
-  /// Of operators with other arguments: says what to write in their place.
-  template <typename... Arguments>
-  requires(sizeof...(Arguments) > 1) OptionalActivation(Tensor (*)(const Tensor&, Arguments...)) {
-    static_assert(sizeof...(Arguments) == 1,
-                  "an activation expects an operator of one tensor; one with more arguments is called by a "
-                  "lambda: [](const Tensor& x) { return leaky_relu(x, 0.1); }");
-  }
-};
+/// The default of weights, tensorpack's: a normal of variance 2 / fan in (He et al., 2015), not truncated.
+Initializer default_kernel_initializer();
+}  // namespace internal
 
 // For layers: their options and inputs, checked. `who` ("Conv2D conv0") starts the messages of errors.
 
-/// An option that has no default. Throws UsageError when it is open.
+/// An option that has no default. Throws UsageError when it is not set.
 template <typename T>
-const T& required(const std::string& who, const char* option, const std::optional<T>& value) {
+const T& required(const std::string& who, const char* option, const Option<T>& value) {
   if (!value) internal::throw_missing_option(who, option);
   return *value;
 }

@@ -1,10 +1,9 @@
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "belfry/layers/layer.h"
-#include "belfry/ops/nn.h"
+#include "belfry/layers/option.h"
 
 namespace belfry {
 
@@ -13,20 +12,16 @@ enum class PoolingKind { kMax, kAverage };
 /// The options of MaxPooling and AvgPooling: two types, so that an ArgScope can tell them apart.
 template <PoolingKind kind>
 struct PoolingOptions {
-  OptionalSize2D pool = {};                     ///< required
-  OptionalSize2D strides = {};                  ///< default: as `pool`
-  std::optional<std::string> padding = {};      ///< "valid" or "same" (TensorFlow's); default "valid"
-  std::optional<std::string> data_format = {};  ///< default "channels_last"
-
-  /// These options with the defaults for what is open. Throws UsageError, starting with `who`, when `pool`
-  /// is.
-  PoolAttributes resolve(const std::string& who) const;
+  Option<Size2D> pool = {};                           ///< required
+  Option<Size2D> strides = {};                        ///< default: as `pool`
+  Option<std::string> padding = by_default("valid");  ///< or "same" (TensorFlow's)
+  Option<std::string> data_format = by_default("channels_last");
 };
 using MaxPoolingOptions = PoolingOptions<PoolingKind::kMax>;
 using AvgPoolingOptions = PoolingOptions<PoolingKind::kAverage>;
 
 struct GlobalAvgPoolingOptions {
-  std::optional<std::string> data_format = {};  ///< default "channels_last"
+  Option<std::string> data_format = by_default("channels_last");
 };
 
 namespace internal {

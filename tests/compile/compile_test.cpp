@@ -7,6 +7,7 @@
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/zeros.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -111,8 +112,8 @@ TEST_F(CompileTest, ABiasOfTheSecondDimensionIsAddedThere) {
   const std::vector<Shape> shapes = {
       {2, 4}, {kDynamic, 4, 4}, {3, 4, 5, 4}, {2, 4, 3, kDynamic, 4}, {2, 4, 1, 2, 3, 4}};
   for (size_t i = 0; i < shapes.size(); ++i) {
-    const Tensor x = placeholder("x" + std::to_string(i), shapes[i]);
-    const Tensor y = relu(bias_add(x, get_variable("b" + std::to_string(i), {4}), "NCHW"));
+    const Tensor x = placeholder(fmt::format("x{}", i), shapes[i]);
+    const Tensor y = relu(bias_add(x, get_variable(fmt::format("b{}", i), {4}), "NCHW"));
     randomize();
     Shape sizes = shapes[i];
     for (int64_t& size : sizes) size = size == kDynamic ? 3 : size;

@@ -110,7 +110,7 @@ std::vector<BadProgram> bad_programs() {
       {"ArgScopeWithoutAName", "void f8() { ArgScope(Conv2DOptions{.kernel = 3}); }", {"nodiscard"}},
       {"SizeOfThreeNumbers",
        "Conv2DOptions f9() { return Conv2DOptions{.kernel = {1, 2, 3}}; }",
-       {"belfry::OptionalSize2D"}},
+       {"Option<", "Size2D>"}},
       {"ActivationWithAnArgument",
        "Conv2DOptions f10() { return Conv2DOptions{.activation = leaky_relu}; }",
        {"an activation expects an operator of one tensor"}},

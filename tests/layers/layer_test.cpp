@@ -305,8 +305,44 @@ TEST_F(LayerCallTest, EachFieldOfAnOptionsStructIsMerged) {
   EXPECT_EQ(merged.filters, 7);
   EXPECT_EQ(merged.kernel, Size2D(2));
   EXPECT_EQ(merged.groups, 5);
-  EXPECT_TRUE(merged.kernel_regularizer.has_value());
-  EXPECT_TRUE(merged.activity_regularizer.has_value());
+  EXPECT_TRUE(merged.kernel_regularizer.is_set());
+  EXPECT_TRUE(merged.activity_regularizer.is_set());
+}
+
+TEST_F(LayerCallTest, AnOptionKnowsADefaultFromWhatWasSet) {
+  Conv2DOptions options{.padding = "same"};
+  EXPECT_TRUE(options.padding.is_set());
+  EXPECT_FALSE(options.use_bias.is_set());
+  EXPECT_EQ(options.use_bias, true);
+  EXPECT_FALSE(options.filters.has_value());
+  options.use_bias = true;
+  options.strides = {1, 2};
+  EXPECT_TRUE(options.use_bias.is_set());
+  EXPECT_EQ(*options.strides, Size2D(1, 2));
+  const Conv2DOptions merged = merge_options(options, {.strides = 3, .dilation = 2, .use_bias = false});
+  EXPECT_EQ(merged.use_bias, true);
+  EXPECT_EQ(*merged.strides, Size2D(1, 2));
+  EXPECT_EQ(*merged.dilation, Size2D(2));
+}
+
+TEST_F(LayerCallTest, NulloptLeavesAFieldToTheArgScopeAndTheDefault) {
+  ArgScope scope(Conv2DOptions{.filters = 4, .kernel = 3, .strides = std::nullopt, .use_bias = false});
+  const Tensor y = Conv2D("conv0", x, {.padding = std::nullopt, .use_bias = std::nullopt});
+  EXPECT_EQ(y.shape(), (Shape{kDynamic, 8, 8, 4}));
+  EXPECT_FALSE(graph.find_variable("conv0/b"));
+}
+
+/// Options of a layer that is not ours, without defaults.
+struct PlainOptions {
+  std::optional<int> a = {};
+  std::optional<std::string> b = {};
+};
+
+TEST_F(LayerCallTest, OptionsMayBeStdOptionals) {
+  ArgScope scope(PlainOptions{.a = 1, .b = "scope"});
+  const PlainOptions options = with_argscope(PlainOptions{.b = "call"});
+  EXPECT_EQ(options.a, 1);
+  EXPECT_EQ(options.b, "call");
 }
 
 TEST_F(LayerCallTest, ALayerLogsItsShapesTheFirstTime) {

@@ -2,7 +2,7 @@
 
 #include "belfry/graph/tensor.h"
 #include "belfry/graph/variable.h"
-#include "belfry/layers/options.h"
+#include "belfry/layers/activation.h"
 
 namespace belfry::internal {
 
