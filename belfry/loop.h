@@ -1,0 +1,10 @@
+#pragma once
+
+// The training loop without a model: callbacks, monitors, the trainer.
+
+#include "belfry/loop/callback.h"
+#include "belfry/loop/monitor.h"
+#include "belfry/loop/periodic_trigger.h"
+#include "belfry/loop/proxy_callback.h"
+#include "belfry/loop/stop_on_signal.h"
+#include "belfry/loop/trainer.h"

@@ -1,0 +1,11 @@
+#pragma once
+
+// Optimizers, and what is done to gradients before they are applied.
+
+#include "belfry/optim/adam.h"
+#include "belfry/optim/gradient_descent.h"
+#include "belfry/optim/gradient_processor.h"
+#include "belfry/optim/learning_rate_multipliers.h"
+#include "belfry/optim/momentum.h"
+#include "belfry/optim/optimizer.h"
+#include "belfry/optim/variable_optimizer.h"
