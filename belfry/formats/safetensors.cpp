@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "belfry/base/atomic_file.h"
 #include "belfry/base/error.h"
 #include "belfry/formats/file_kind.h"
+#include "belfry/formats/json_limits.h"
 
 namespace belfry {
 namespace {
@@ -18,26 +18,14 @@ using nlohmann::json;
 constexpr uint64_t kMaxHeader = 100'000'000;
 constexpr size_t kAlignment = 8;
 constexpr const char* kMetadata = "__metadata__";
-constexpr int kMaxDepth = 3;  // header, tensor, list
+constexpr size_t kMaxDepth = 3;  // header, tensor, list
+constexpr size_t kMaxRank = 64;  // as many as LibTorch's operators take
 
-// Parses without recursion, refusing repeated keys, which the JSON library would drop silently.
+// Refuses repeated keys, which the JSON library would drop silently.
 json parse_strict(const std::string& path, const std::string& text) {
-  std::vector<std::set<std::string>> keys;
-  auto callback = [&](int depth, json::parse_event_t event, json& value) {
-    if (depth > kMaxDepth) throw DataError(path, "safetensors header is nested too deep");
-    if (event == json::parse_event_t::object_start) keys.emplace_back();
-    if (event == json::parse_event_t::object_end) keys.pop_back();
-    if (event == json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second) {
-      throw DataError(path, "safetensors header has the key " + value.get<std::string>() + " twice");
-    }
-    return true;
-  };
   if (text.empty() || text[0] != '{') throw DataError(path, "safetensors header does not begin with {");
-  try {
-    return json::parse(text, callback);
-  } catch (const json::exception& e) {
-    throw DataError(path, std::string("safetensors header: ").append(e.what()));
-  }
+  check_json(path, "safetensors header", text, {.depth = kMaxDepth, .list = kMaxRank, .unique_keys = true});
+  return json::parse(text);
 }
 
 // Only plain non-negative integers below 2^63: not -0, not 1.0.

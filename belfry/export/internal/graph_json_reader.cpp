@@ -7,6 +7,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/export/internal/graph_json.h"
+#include "belfry/formats/json_limits.h"
 #include "belfry/graph/special_nodes.h"
 
 namespace belfry::internal {
@@ -15,18 +16,11 @@ namespace {
 using nlohmann::json;
 
 /// root, list of nodes, node, arguments, argument, list of tensors
-constexpr int kMaxDepth = 7;
+constexpr size_t kMaxDepth = 7;
 
 json parse(const std::string& where, const std::string& text) {
-  const auto check_depth = [&](int depth, json::parse_event_t, json&) {
-    if (depth > kMaxDepth) throw DataError(where, "the graph is nested too deep");
-    return true;
-  };
-  try {
-    return json::parse(text, check_depth);
-  } catch (const json::exception& e) {
-    throw DataError(where, std::string("the graph is no JSON: ").append(e.what()));
-  }
+  check_json(where, "the graph", text, {.depth = kMaxDepth});
+  return json::parse(text);
 }
 
 class Reader {
