@@ -14,6 +14,9 @@ namespace {
 // What the head of an array of a few dimensions takes.
 constexpr size_t kHeadSize = 96;
 
+// A tensor takes half a kilobyte. Components beyond the first need as many bytes as an array has at least.
+constexpr size_t kFreeComponents = 1 << 16, kBytesPerComponent = 32;
+
 PythonValue parse(ByteSpan bytes, const std::string& where) {
   if (is_pickle(bytes)) return parse_pickle(where, bytes);
   try {
@@ -46,6 +49,10 @@ Datapoint loads(ByteSpan bytes, const std::string& where, const std::shared_ptr<
   if (!list)
     throw DataError(where,
                     "expected a datapoint, which is a list, got " + type_name(value) + looks_like(bytes));
+  if (list->size() > kFreeComponents + bytes.size() / kBytesPerComponent) {
+    throw DataError(where, fmt::format("expected a datapoint of fewer components, got {} in {} bytes",
+                                       list->size(), bytes.size()));
+  }
   Datapoint datapoint;
   datapoint.reserve(list->size());
   for (const PythonValue& component : *list) {

@@ -46,7 +46,8 @@ T big_endian(ByteSpan bytes) {
 
 class Parser {
  public:
-  Parser(const std::string& where, ByteSpan bytes) : where_(where), bytes_(bytes) {}
+  Parser(const std::string& where, ByteSpan bytes)
+      : where_(where), bytes_(bytes), values_left_(most_python_values(bytes.size())) {}
 
   PythonValue only_value() {
     PythonValue value = next(0);
@@ -79,7 +80,7 @@ class Parser {
     if (head < kFixMap) return {int64_t{head}};
     if (head >= kNegative) return {int64_t{static_cast<int8_t>(head)}};
     if (head < kFixList) return {numpy(head - kFixMap, depth)};
-    if (head < kFixText) return {list(head - kFixList, depth)};
+    if (head < kFixText) return list(head - kFixList, depth);
     if (head < kNil) return {as_text(take(head - kFixText))};
     if (head >= kUnsigned8 && head < kSigned8) return unsigned_number(head - kUnsigned8);
     if (head >= kSigned8 && head < kSigned8 + 4) return signed_number(head - kSigned8);
@@ -97,7 +98,7 @@ class Parser {
         return {std::bit_cast<double>(big_endian<uint64_t>(take(8)))};
       case kList16:
       case kList16 + 1:
-        return {list(number(1 + head - kList16), depth)};
+        return list(number(1 + head - kList16), depth);
       case kMap16:
       case kMap16 + 1:
         return {numpy(number(1 + head - kMap16), depth)};
@@ -117,12 +118,37 @@ class Parser {
     return {static_cast<int64_t>(number(log2_size) << unused_bits) >> unused_bits};
   }
 
-  PythonValue::List list(uint64_t count, int depth) {
+  static bool is_number(std::byte first) {
+    const auto head = static_cast<uint8_t>(first);
+    return head < kFixMap || head >= kNegative || head == kFalse || head == kTrue ||
+           (head >= kFloat32Head && head < kSigned8 + 4);
+  }
+
+  /// None, with nothing read, where the values are no numbers of one type.
+  std::optional<PythonNumbers> numbers(uint64_t count) {
+    const size_t begin = at_;
+    PythonNumbers numbers;
+    if (is_number(bytes_[at_])) numbers.bits.reserve(count);
+    for (uint64_t i = 0; i < count; ++i) {
+      if (left() > 0 && is_number(bytes_[at_]) && numbers.add(next(kMaxPythonDepth))) continue;
+      at_ = begin;
+      return std::nullopt;
+    }
+    return numbers;
+  }
+
+  PythonValue list(uint64_t count, int depth) {
     if (depth >= kMaxPythonDepth) fail(fmt::format("expected at most {} nested lists", kMaxPythonDepth));
     if (count > left()) fail(fmt::format("expected a list of {} values, got {} bytes", count, left()));
+    if (depth > 0 && count > kMaxPythonRank) {
+      if (std::optional<PythonNumbers> all = numbers(count)) return {*std::move(all)};
+    }
+    if (count > values_left_) fail("expected fewer values, got more than fit the size of the whole");
+    values_left_ -= count;
     PythonValue::List values;
+    values.reserve(count);
     for (uint64_t i = 0; i < count; ++i) values.push_back(next(depth + 1));
-    return values;
+    return {std::move(values)};
   }
 
   // Python 3 writes the keys as bytes, Python 2 as text.
@@ -182,7 +208,9 @@ class Parser {
 
   std::vector<int64_t> shape(const PythonValue& value) const {
     const auto* list = std::get_if<PythonValue::List>(&value.value);
-    if (!list) fail("expected a list as shape, got " + type_name(value));
+    if (!list || list->size() > kMaxPythonRank)
+      fail(fmt::format("expected a list of up to {} sizes as shape, got {}", kMaxPythonRank,
+                       list ? "a longer one" : type_name(value)));
     std::vector<int64_t> sizes;
     for (const PythonValue& size : *list) {
       const auto* number = std::get_if<int64_t>(&size.value);
@@ -195,6 +223,7 @@ class Parser {
   const std::string& where_;
   ByteSpan bytes_;
   size_t at_ = 0;
+  uint64_t values_left_;
 };
 
 void append_big_endian(std::string& out, uint64_t value, int size) {

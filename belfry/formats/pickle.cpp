@@ -84,6 +84,9 @@ struct Dtype {
 };
 struct EmptyArray {};  // to which BUILD gives its content
 
+// Objects beyond kFreeObjects need as many bytes as the shortest number that has one of its own.
+constexpr uint64_t kFreeObjects = uint64_t{1} << 18, kBytesPerObject = 3;
+
 // What is on the pickle machine's stack and in its memo. A tuple is a list here.
 struct Object {
   std::variant<PythonValue, Objects, Mark, Function, Dtype, EmptyArray> content;
@@ -95,7 +98,8 @@ std::string_view as_text(ByteSpan bytes) {
 
 class Machine {
  public:
-  Machine(const std::string& where, ByteSpan bytes) : where_(where), bytes_(bytes) {}
+  Machine(const std::string& where, ByteSpan bytes)
+      : where_(where), bytes_(bytes), values_left_(most_python_values(bytes.size())) {}
 
   PythonValue run() {
     for (;;) {
@@ -143,8 +147,17 @@ class Machine {
 
   template <typename Content>
   bool push(Content content) {
+    if (objects_.size() >= kFreeObjects + bytes_.size() / kBytesPerObject)
+      fail("expected fewer values, got more than fit the size of the pickle");
     objects_.push_back({std::move(content)});
     stack_.push_back(&objects_.back());
+    return true;
+  }
+  // Values of one or two bytes, which nothing alters, are one object however often they come.
+  template <typename Content>
+  bool push_shared(Object*& shared, Content content) {
+    if (!shared) shared = &objects_.emplace_back(Object{std::move(content)});
+    stack_.push_back(shared);
     return true;
   }
   bool push_bytes(ByteSpan bytes) { return push(PythonValue{bytes}); }
@@ -189,14 +202,16 @@ class Machine {
   bool push_value(uint8_t op) {
     switch (op) {
       case kNone:
-        return push(PythonValue{});
+        return push_shared(none_, PythonValue{});
       case kTrue:
       case kFalse:
-        return push(PythonValue{op == kTrue});
+        return push_shared(booleans_[op == kTrue ? 1 : 0], PythonValue{op == kTrue});
       case kInt32:
         return push(PythonValue{int64_t{number<int32_t>()}});
-      case kUInt8:
-        return push(PythonValue{int64_t{number<uint8_t>()}});
+      case kUInt8: {
+        const auto value = number<uint8_t>();
+        return push_shared(bytes_as_integers_[value], PythonValue{int64_t{value}});
+      }
       case kUInt16:
         return push(PythonValue{int64_t{number<uint16_t>()}});
       case kLong1:
@@ -222,7 +237,7 @@ class Machine {
       case kEmptyTuple:
         return push(Objects{});
       case kMark:
-        return push(Mark{});
+        return push_shared(mark_, Mark{});
       case kGlobal: {
         const std::string_view module = line();
         return push_function(module, line());
@@ -245,23 +260,34 @@ class Machine {
   bool remember(uint8_t op) {
     switch (op) {
       case kMemoize:
-        memo_[memo_.size()] = top();
-        return true;
+        return put(memo_.size() + far_memo_.size());
       case kPut8:
-        memo_[number<uint8_t>()] = top();
-        return true;
+        return put(number<uint8_t>());
       case kPut32:
-        memo_[number<uint32_t>()] = top();
-        return true;
+        return put(number<uint32_t>());
       case kGet8:
       case kGet32: {
-        const auto found = memo_.find(op == kGet8 ? number<uint8_t>() : number<uint32_t>());
-        if (found == memo_.end()) fail("expected a value that came before, got an unknown one");
-        stack_.push_back(found->second);
+        const uint64_t index = op == kGet8 ? number<uint8_t>() : number<uint32_t>();
+        const auto far = far_memo_.find(index);
+        if (index >= memo_.size() && far == far_memo_.end())
+          fail("expected a value that came before, got an unknown one");
+        stack_.push_back(index < memo_.size() ? memo_[index] : far->second);
         return true;
       }
     }
     return false;
+  }
+
+  // Python counts without gaps.
+  bool put(uint64_t index) {
+    if (index < memo_.size()) {
+      memo_[index] = top();
+    } else if (index == memo_.size()) {
+      memo_.push_back(top());
+    } else {
+      far_memo_[index] = top();
+    }
+    return true;
   }
 
   bool combine(uint8_t op) {
@@ -421,9 +447,15 @@ class Machine {
 
   PythonValue value_of(const Object& object, int depth) {
     if (depth > kMaxPythonDepth) fail(fmt::format("expected at most {} nested lists", kMaxPythonDepth));
-    spend(sizeof(PythonValue));
     if (const auto* list = std::get_if<Objects>(&object.content)) {
+      if (depth > 0 && list->size() > kMaxPythonRank) {
+        if (std::optional<PythonNumbers> all = numbers(*list)) return {*std::move(all)};
+      }
+      if (list->size() > values_left_)
+        fail("expected fewer values, got more than fit the size of the pickle");
+      values_left_ -= list->size();
       PythonValue::List values;
+      values.reserve(list->size());
       for (const Object* value : *list) values.push_back(value_of(*value, depth + 1));
       return {std::move(values)};
     }
@@ -432,6 +464,17 @@ class Machine {
     if (const auto* bytes = std::get_if<ByteSpan>(&value.value)) spend(bytes->size());
     if (const auto* text = std::get_if<std::string_view>(&value.value)) spend(text->size());
     return value;
+  }
+
+  std::optional<PythonNumbers> numbers(const Objects& list) {
+    PythonNumbers numbers;
+    for (const Object* value : list) {
+      const auto* number = std::get_if<PythonValue>(&value->content);
+      if (!number || !numbers.add(*number)) return std::nullopt;
+      if (numbers.bits.size() == 1) numbers.bits.reserve(list.size());
+    }
+    spend(list.size() * sizeof numbers.bits[0]);
+    return numbers;
   }
 
   void spend(uint64_t size) {
@@ -444,8 +487,11 @@ class Machine {
   size_t at_ = 0;
   std::deque<Object> objects_;  // owns them all: lists may hold each other, and themselves
   Objects stack_;
-  std::unordered_map<uint64_t, Object*> memo_;
-  uint64_t left_ = 0;  // bytes that the values may still take
+  Objects memo_;
+  std::unordered_map<uint64_t, Object*> far_memo_;  // of indexes that leave a gap
+  Object *none_ = nullptr, *mark_ = nullptr, *booleans_[2] = {}, *bytes_as_integers_[256] = {};
+  uint64_t values_left_;
+  uint64_t left_ = 0;  // bytes that the parts of values may still take
 };
 
 }  // namespace

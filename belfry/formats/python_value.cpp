@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <optional>
 
 #include "belfry/base/error.h"
 #include "belfry/formats/npy.h"
@@ -10,9 +12,28 @@
 namespace belfry {
 
 std::string type_name(const PythonValue& value) {
-  constexpr const char* kNames[] = {"None", "bool", "int", "int", "float", "str", "bytes", "array", "list"};
+  constexpr const char* kNames[] = {"None", "bool",  "int",   "int",  "float",
+                                    "str",  "bytes", "array", "list", "list"};
   static_assert(std::size(kNames) == std::variant_size_v<decltype(PythonValue::value)>);
   return kNames[value.value.index()];
+}
+
+bool PythonNumbers::add(const PythonValue& value) {
+  using Number = std::pair<DataType, uint64_t>;
+  const auto number = std::visit(
+      []<typename T>(const T& held) -> std::optional<Number> {
+        if constexpr (std::is_same_v<T, bool>) return Number(DataType::kBool, held);
+        if constexpr (std::is_same_v<T, int64_t>) return Number(DataType::kInt64, held);
+        if constexpr (std::is_same_v<T, uint64_t>) return Number(DataType::kUInt64, held);
+        if constexpr (std::is_same_v<T, double>)
+          return Number(DataType::kFloat64, std::bit_cast<uint64_t>(held));
+        return std::nullopt;
+      },
+      value.value);
+  if (!number || (!bits.empty() && dtype != number->first)) return false;
+  dtype = number->first;
+  bits.push_back(number->second);
+  return true;
 }
 
 PythonArray python_array(const std::string& where, std::string_view descr, std::vector<int64_t> shape,

@@ -22,12 +22,25 @@ struct PythonArray {
   ByteSpan elements;
 };
 
+struct PythonValue;
+
+/// A list of numbers of one type, which may be millions.
+struct PythonNumbers {
+  DataType dtype = DataType::kInvalid;  ///< kBool, kInt64, kUInt64 or kFloat64
+  std::vector<uint64_t> bits;           ///< of each number
+
+  /// False, without a change, for what is no number or one of another type than those before it.
+  bool add(const PythonValue& value);
+};
+
 /// What Python programs put into datapoints: None, bool, int (uint64_t only from 2^63 on), float, str, bytes,
 /// numpy arrays and scalars, and lists of these (tuples come as lists). Text, bytes and arrays are views into
-/// the bytes that were parsed.
+/// the bytes that were parsed. Lists inside the outermost one come as PythonNumbers where they have more than
+/// kMaxPythonRank numbers of one type.
 struct PythonValue {
   using List = std::vector<PythonValue>;
-  std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string_view, ByteSpan, PythonArray, List>
+  std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string_view, ByteSpan, PythonArray, List,
+               PythonNumbers>
       value;
 };
 
@@ -44,5 +57,14 @@ void copy_elements(const PythonArray& array, MutableByteSpan out);
 
 /// How deep lists may be nested in what is parsed.
 inline constexpr int kMaxPythonDepth = 64;
+
+/// Dimensions of numpy's arrays.
+inline constexpr uint64_t kMaxPythonRank = 64;
+
+/// How many values may be made of that many serialized bytes: one takes a hundred times the memory of a byte.
+/// Arrays count once, and so do long lists of numbers.
+constexpr uint64_t most_python_values(uint64_t bytes) {
+  return (uint64_t{1} << 18) + bytes / 4;
+}
 
 }  // namespace belfry

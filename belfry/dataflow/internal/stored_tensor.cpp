@@ -3,7 +3,6 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/scalar_tensor.h>
-#include <ATen/ops/stack.h>
 #include <fmt/format.h>
 
 #include <cstring>
@@ -40,15 +39,92 @@ at::Tensor tensor_of_bytes(ByteSpan bytes) {
   return tensor;
 }
 
-at::Tensor tensor_of_list(const PythonValue::List& list, const std::string& where) {
-  std::vector<at::Tensor> rows;
+using Sizes = std::vector<int64_t>;
+
+/// The type and shape of the tensor that a value becomes.
+struct Layout {
+  at::ScalarType type = at::kDouble;
+  Sizes sizes;
+  bool operator==(const Layout&) const = default;
+};
+
+int64_t length(const auto& values) {
+  return static_cast<int64_t>(values.size());
+}
+
+Layout layout_of(const PythonValue& value, const std::string& where);
+
+Layout layout_of(const PythonValue::List& list, const std::string& where) {
+  if (list.empty()) return {at::kDouble, {0}};
+  Layout layout = layout_of(list[0], where);
   for (const PythonValue& value : list) {
-    rows.push_back(tensor_of(value, where));
-    if (rows.back().sizes() != rows[0].sizes() || rows.back().scalar_type() != rows[0].scalar_type())
+    if (&value != &list[0] && layout_of(value, where) != layout)
       throw DataError(where, "expected the values of a list to have one shape and type, got a mixed list");
   }
-  if (rows.empty()) return at::empty({0}, at::TensorOptions(at::kDouble));
-  return at::stack(rows);
+  layout.sizes.insert(layout.sizes.begin(), length(list));
+  return layout;
+}
+
+Layout layout_of(const PythonValue& value, const std::string& where) {
+  return std::visit(
+      [&]<typename T>(const T& held) -> Layout {
+        if constexpr (std::is_same_v<T, std::monostate>) {
+          throw DataError(where, "expected an array, a number, text, bytes or a list, got None");
+        } else if constexpr (std::is_same_v<T, bool>) {
+          return {at::kBool, {}};
+        } else if constexpr (std::is_same_v<T, int64_t>) {
+          return {at::kLong, {}};
+        } else if constexpr (std::is_same_v<T, uint64_t>) {
+          return {at::kUInt64, {}};
+        } else if constexpr (std::is_same_v<T, double>) {
+          return {at::kDouble, {}};
+        } else if constexpr (std::is_same_v<T, std::string_view> || std::is_same_v<T, ByteSpan>) {
+          return {at::kByte, {length(held)}};
+        } else if constexpr (std::is_same_v<T, PythonArray>) {
+          return {scalar_type(held.dtype, where), held.shape};
+        } else if constexpr (std::is_same_v<T, PythonNumbers>) {
+          return {scalar_type(held.dtype, where), {length(held.bits)}};
+        } else {
+          return layout_of(held, where);
+        }
+      },
+      value.value);
+}
+
+/// Copies the elements of a value to `out`, and moves it behind them.
+void write(const PythonValue& value, std::byte*& out) {
+  const auto append = [&](const void* bytes, size_t size) {
+    if (size > 0) std::memcpy(out, bytes, size);
+    out += size;
+  };
+  std::visit(
+      [&]<typename T>(const T& held) {
+        if constexpr (std::is_same_v<T, PythonValue::List>) {
+          for (const PythonValue& element : held) write(element, out);
+        } else if constexpr (std::is_same_v<T, PythonArray>) {
+          copy_elements(held, {out, held.elements.size()});
+          out += held.elements.size();
+        } else if constexpr (std::is_same_v<T, PythonNumbers>) {
+          if (held.dtype != DataType::kBool) return append(held.bits.data(), held.bits.size() * 8);
+          for (uint64_t bit : held.bits) *out++ = static_cast<std::byte>(bit);
+        } else if constexpr (std::is_same_v<T, std::string_view> || std::is_same_v<T, ByteSpan>) {
+          append(held.data(), held.size());
+        } else if constexpr (!std::is_same_v<T, std::monostate>) {
+          append(&held, sizeof held);
+        }
+      },
+      value.value);
+}
+
+/// All lists in each other at once: a tensor for each element would take hundreds of bytes.
+at::Tensor tensor_of_list(const PythonValue& list, const std::string& where) {
+  const Layout layout = layout_of(list, where);
+  at::Tensor tensor = at::empty(layout.sizes, at::TensorOptions(layout.type));
+  if (tensor.numel() > 0) {
+    auto* out = static_cast<std::byte*>(tensor.mutable_data_ptr());
+    write(list, out);
+  }
+  return tensor;
 }
 
 }  // namespace
@@ -112,7 +188,7 @@ at::Tensor tensor_of(const PythonValue& value, const std::string& where,
         } else if constexpr (std::is_same_v<T, PythonArray>) {
           return tensor_of(held, where, owner);
         } else {
-          return tensor_of_list(held, where);
+          return tensor_of_list(value, where);
         }
       },
       value.value);
