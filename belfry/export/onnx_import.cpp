@@ -6,6 +6,8 @@
 #include <cctype>
 #include <cstring>
 #include <limits>
+#include <map>
+#include <tuple>
 
 #include "belfry/base/error.h"
 #include "belfry/checkpoint/element_type.h"
@@ -103,7 +105,15 @@ class Importer {
     const DType dtype = to_dtype(stored.info.dtype);
     if (dtype == DType::Undefined)
       throw ImportFailure{fmt::format("the tensor {} has a type that Belfry has not", stored.info.name)};
-    const ReadableFile* file = stored.external ? &external_.of(stored) : nullptr;
+    if (!stored.external) return filled(stored, dtype, nullptr);
+    // Weights that a model has twice may lie in the file once.
+    const auto& [name, offset, length] = *stored.external;
+    at::Tensor& value = shared_[{name, offset, stored.info.dtype, stored.info.shape}];
+    if (!value.defined()) value = filled(stored, dtype, &external_.of(stored));
+    return value;
+  }
+
+  static at::Tensor filled(const OnnxTensor& stored, DType dtype, const ReadableFile* file) {
     at::Tensor value = at::empty(stored.info.shape, dtype);
     if (file) {
       file->read(stored.external->offset,
@@ -185,6 +195,7 @@ class Importer {
   const std::string& path_;
   const OnnxModel& model_;
   OnnxExternalFiles external_;
+  std::map<std::tuple<std::string, uint64_t, DataType, std::vector<int64_t>>, at::Tensor> shared_;
   std::unordered_map<std::string, Tensor> tensors_;
   Function graph_;
 };

@@ -79,14 +79,19 @@ class OnnxExternalFiles {
   /// Of the model at `path`. `files` must outlive the object.
   OnnxExternalFiles(std::string path, FileSystem& files) : path_(std::move(path)), files_(files) {}
 
-  /// The file of a tensor with external bytes, which has all of them. Throws DataError where it has not, and
-  /// for a file that is not in the model's folder or below it, also by way of a symbolic link.
+  /// The file of a tensor with external bytes, which has all of them. Throws DataError where it has not, for
+  /// a file that is not in the model's folder or below it, also by way of a symbolic link, and once the
+  /// tensors asked for have more bytes than the file: they would share some, and could take any memory.
   const ReadableFile& of(const OnnxTensor& tensor);
 
  private:
   std::string path_;
   FileSystem& files_;
-  std::map<std::string, std::unique_ptr<ReadableFile>> open_;
+  struct File {
+    std::unique_ptr<ReadableFile> file;
+    uint64_t given = 0;  // bytes of the tensors that were asked for
+  };
+  std::map<std::string, File> open_;
 };
 
 }  // namespace belfry

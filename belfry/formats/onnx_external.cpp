@@ -36,12 +36,18 @@ const ReadableFile& OnnxExternalFiles::of(const OnnxTensor& tensor) {
                                        tensor.info.name, bytes.file));
   }
   const std::string place = folder + "/" + bytes.file;
-  auto& file = open_[bytes.file];
+  auto& [file, given] = open_[bytes.file];
   if (!file) file = files_.open(place);
   if (bytes.offset > file->size() || bytes.length > file->size() - bytes.offset) {
     throw DataError(place, fmt::format("expected {} bytes from {} for the tensor {}, got a file of {} bytes",
                                        bytes.length, bytes.offset, tensor.info.name, file->size()));
   }
+  if (bytes.length > file->size() - given) {
+    throw DataError(
+        place, fmt::format("expected tensors with bytes of their own, got {} that shares some with others",
+                           tensor.info.name));
+  }
+  given += bytes.length;
   return *file;
 }
 

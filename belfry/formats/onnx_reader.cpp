@@ -26,6 +26,10 @@ constexpr uint32_t fixed32(uint32_t number) {
   return protozero::tag_and_type(number, pbf_wire_type::fixed32);
 }
 
+// A node, attribute, tensor or value takes about 200 bytes, and may be 2 in the file. Honest ones have names.
+constexpr uint64_t kFreeParts = 1 << 17, kBytesPerPart = 8;
+constexpr size_t kMaxRank = 64;
+
 template <typename T>
 void append(std::string& out, T value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof value);
@@ -33,7 +37,8 @@ void append(std::string& out, T value) {
 
 class Parser {
  public:
-  explicit Parser(const std::string& where) : where_(where) {}
+  Parser(const std::string& where, uint64_t size)
+      : where_(where), parts_left_(kFreeParts + size / kBytesPerPart) {}
 
   OnnxModel model(pbf_reader message) {
     OnnxModel model;
@@ -69,6 +74,13 @@ class Parser {
 
  private:
   [[noreturn]] void fail(const std::string& what) const { throw DataError(where_, "the ONNX model " + what); }
+
+  void count_part() {
+    if (parts_left_-- == 0) fail("has more nodes, attributes and tensors than fit its size");
+  }
+  void check_rank(size_t rank) const {
+    if (rank > kMaxRank) fail(fmt::format("has a shape of more than {} dimensions", kMaxRank));
+  }
 
   void opset(pbf_reader message, OnnxModel& model) {
     std::string domain;
@@ -115,6 +127,7 @@ class Parser {
   }
 
   OnnxNode node(pbf_reader message) {
+    count_part();
     OnnxNode node;
     while (message.next()) {
       switch (message.tag_and_type()) {
@@ -145,6 +158,7 @@ class Parser {
   }
 
   OnnxAttribute attribute(pbf_reader message) {
+    count_part();
     OnnxAttribute attribute{"", int64_t{0}};
     int32_t type = 0;
     float real = 0;
@@ -244,6 +258,7 @@ class Parser {
   }
 
   OnnxTensor tensor(pbf_reader message) {
+    count_part();
     OnnxTensor tensor;
     OnnxExternalBytes external;
     bool is_external = false, has_length = false;
@@ -289,6 +304,7 @@ class Parser {
           message.skip();
       }
     }
+    check_rank(tensor.info.shape.size());
     const auto needed = byte_size(tensor.info.dtype, tensor.info.shape);
     if (is_external) {
       if (!has_length) external.length = needed.value_or(0);
@@ -303,6 +319,7 @@ class Parser {
   }
 
   OnnxValue value(pbf_reader message) {
+    count_part();
     OnnxValue value;
     while (message.next()) {
       switch (message.tag_and_type()) {
@@ -330,8 +347,10 @@ class Parser {
           break;
         case bytes(field::value::kShape): {
           pbf_reader shape = message.get_message();
-          while (shape.next(field::value::kDim, pbf_wire_type::length_delimited))
+          while (shape.next(field::value::kDim, pbf_wire_type::length_delimited)) {
             value.shape.push_back(size(shape.get_message()));
+            check_rank(value.shape.size());
+          }
           break;
         }
         default:
@@ -358,13 +377,15 @@ class Parser {
   }
 
   const std::string& where_;
+  uint64_t parts_left_;
 };
 
 }  // namespace
 
 OnnxModel parse_onnx(const std::string& where, ByteSpan content) {
   try {
-    return Parser(where).model(pbf_reader(reinterpret_cast<const char*>(content.data()), content.size()));
+    return Parser(where, content.size())
+        .model(pbf_reader(reinterpret_cast<const char*>(content.data()), content.size()));
   } catch (const protozero::exception& e) {
     throw DataError(where, std::string("the ONNX model is damaged: ").append(e.what()) + looks_like(content));
   }
