@@ -44,6 +44,8 @@ std::string problem_of(const BundleRecord& record, int32_t num_shards) {
     return fmt::format("expected rank <= {}, got {}", kMaxRank, record.shape.size());
   if (!element_count(record.shape)) return "impossible shape " + describe(record.dtype, record.shape);
   if (record.dtype == DataType::kInvalid) return "expected a dtype, got none";
+  if (record.slices.size() > kMaxSlices)
+    return fmt::format("expected at most {} slices, got {}", kMaxSlices, record.slices.size());
   if (!record.slices.empty()) return "";
   if (record.shard < 0 || record.shard >= num_shards) {
     return fmt::format("expected a shard below {}, got {}", num_shards, record.shard);

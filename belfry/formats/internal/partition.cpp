@@ -12,9 +12,6 @@
 namespace belfry {
 namespace {
 
-// Real partitions have at most some hundreds; comparing all pairs stays quick below this.
-constexpr size_t kMaxSlices = 2000;
-
 bool overlap(const Box& a, const Box& b) {
   for (size_t d = 0; d < a.start.size(); ++d) {
     if (a.start[d] >= b.start[d] + b.length[d] || b.start[d] >= a.start[d] + a.length[d]) return false;

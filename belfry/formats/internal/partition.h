@@ -9,6 +9,9 @@
 
 namespace belfry {
 
+/// Real partitions have at most some hundreds; comparing all pairs stays quick below this.
+inline constexpr size_t kMaxSlices = 2000;
+
 /// A part of an array: start and length along each dimension.
 struct Box {
   std::vector<int64_t> start;

@@ -18,9 +18,9 @@ namespace {
 
 constexpr size_t kFooterSize = 48, kTrailerSize = 5, kBlockSize = 262144;
 constexpr uint64_t kMagic = 0xdb4775248b80fb57;
-// Keys share prefixes, so a small hostile file could spell out enormous ones. Writers store every 16th key
-// whole, which bounds what an honest file's keys sum to.
-constexpr size_t kRestartInterval = 16;
+// Keys share prefixes, so a small hostile file could spell out enormous ones. Of an honest file each entry
+// has tens of bytes beside its key, so that all keys together are hardly longer than the file.
+constexpr uint64_t kFreeKeyBytes = 4 << 20, kKeyBytesPerByte = 4;
 
 template <typename T>
 T load(const char* p) {
@@ -34,7 +34,7 @@ class TableReader {
   using Visit = std::function<void(std::string_view, std::string_view)>;
 
   TableReader(const std::string& path, std::string_view bytes)
-      : path_(path), bytes_(bytes), key_budget_(bytes.size() * kRestartInterval) {}
+      : path_(path), bytes_(bytes), key_budget_(kFreeKeyBytes + bytes.size() * kKeyBytesPerByte) {}
 
   void read(const Visit& visit) {
     if (bytes_.size() < kFooterSize) {
