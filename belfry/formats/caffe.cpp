@@ -11,32 +11,40 @@ namespace {
 constexpr uint32_t kDatumChannels = 1, kDatumHeight = 2, kDatumWidth = 3, kDatumData = 4, kDatumLabel = 5,
                    kDatumEncoded = 7, kBlobData = 5;
 
+// Only the tag tells how a value is stored: one of another wire type than the field has is skipped.
+constexpr uint32_t varint(uint32_t number) {
+  return protozero::tag_and_type(number, protozero::pbf_wire_type::varint);
+}
+constexpr uint32_t bytes(uint32_t number) {
+  return protozero::tag_and_type(number, protozero::pbf_wire_type::length_delimited);
+}
+
 }  // namespace
 
-CaffeDatum parse_caffe_datum(const std::string& where, std::string_view bytes) {
+CaffeDatum parse_caffe_datum(const std::string& where, std::string_view content) {
   CaffeDatum datum;
   try {
-    protozero::pbf_reader message(bytes.data(), bytes.size());
+    protozero::pbf_reader message(content.data(), content.size());
     while (message.next()) {
-      switch (message.tag()) {
-        case kDatumChannels:
+      switch (message.tag_and_type()) {
+        case varint(kDatumChannels):
           datum.channels = message.get_int32();
           break;
-        case kDatumHeight:
+        case varint(kDatumHeight):
           datum.height = message.get_int32();
           break;
-        case kDatumWidth:
+        case varint(kDatumWidth):
           datum.width = message.get_int32();
           break;
-        case kDatumData: {
+        case bytes(kDatumData): {
           const protozero::data_view data = message.get_view();
           datum.data = {data.data(), data.size()};
           break;
         }
-        case kDatumLabel:
+        case varint(kDatumLabel):
           datum.label = message.get_int32();
           break;
-        case kDatumEncoded:
+        case varint(kDatumEncoded):
           datum.encoded = message.get_bool();
           break;
         default:
@@ -49,16 +57,22 @@ CaffeDatum parse_caffe_datum(const std::string& where, std::string_view bytes) {
   return datum;
 }
 
-std::vector<float> parse_caffe_blob(const std::string& where, std::string_view bytes) {
+std::vector<float> parse_caffe_blob(const std::string& where, std::string_view content) {
   std::vector<float> values;
   try {
-    protozero::pbf_reader message(bytes.data(), bytes.size());
-    while (message.next(kBlobData)) {
-      if (message.wire_type() == protozero::pbf_wire_type::length_delimited) {
-        const auto packed = message.get_packed_float();
-        values.insert(values.end(), packed.begin(), packed.end());
-      } else {
-        values.push_back(message.get_float());
+    protozero::pbf_reader message(content.data(), content.size());
+    while (message.next()) {
+      switch (message.tag_and_type()) {
+        case bytes(kBlobData): {
+          const auto packed = message.get_packed_float();
+          values.insert(values.end(), packed.begin(), packed.end());
+          break;
+        }
+        case protozero::tag_and_type(kBlobData, protozero::pbf_wire_type::fixed32):
+          values.push_back(message.get_float());
+          break;
+        default:
+          message.skip();
       }
     }
   } catch (const protozero::exception& e) {

@@ -21,21 +21,32 @@ std::string_view view(pbf_reader& reader) {
   return {data.data(), data.size()};
 }
 
+// Only the tag tells how a value is stored: one of another wire type than the field has is skipped.
+constexpr uint32_t bytes(uint32_t number) {
+  return protozero::tag_and_type(number, pbf_wire_type::length_delimited);
+}
+
 std::vector<std::string_view> bytes_list(pbf_reader list) {
   std::vector<std::string_view> values;
-  while (list.next(kListValue)) values.push_back(view(list));
+  while (list.next(kListValue, pbf_wire_type::length_delimited)) values.push_back(view(list));
   return values;
 }
 
 // Numbers are written packed, but readers of protobuf take both forms.
 std::vector<float> float_list(pbf_reader list) {
   std::vector<float> values;
-  while (list.next(kListValue)) {
-    if (list.wire_type() == pbf_wire_type::length_delimited) {
-      const auto packed = list.get_packed_float();
-      values.insert(values.end(), packed.begin(), packed.end());
-    } else {
-      values.push_back(list.get_float());
+  while (list.next()) {
+    switch (list.tag_and_type()) {
+      case bytes(kListValue): {
+        const auto packed = list.get_packed_float();
+        values.insert(values.end(), packed.begin(), packed.end());
+        break;
+      }
+      case protozero::tag_and_type(kListValue, pbf_wire_type::fixed32):
+        values.push_back(list.get_float());
+        break;
+      default:
+        list.skip();
     }
   }
   return values;
@@ -43,12 +54,18 @@ std::vector<float> float_list(pbf_reader list) {
 
 std::vector<int64_t> int64_list(pbf_reader list) {
   std::vector<int64_t> values;
-  while (list.next(kListValue)) {
-    if (list.wire_type() == pbf_wire_type::length_delimited) {
-      const auto packed = list.get_packed_int64();
-      values.insert(values.end(), packed.begin(), packed.end());
-    } else {
-      values.push_back(list.get_int64());
+  while (list.next()) {
+    switch (list.tag_and_type()) {
+      case bytes(kListValue): {
+        const auto packed = list.get_packed_int64();
+        values.insert(values.end(), packed.begin(), packed.end());
+        break;
+      }
+      case protozero::tag_and_type(kListValue, pbf_wire_type::varint):
+        values.push_back(list.get_int64());
+        break;
+      default:
+        list.skip();
     }
   }
   return values;
@@ -58,11 +75,11 @@ void parse_entry(pbf_reader entry, TFExample& example) {
   std::string key;
   pbf_reader feature;
   while (entry.next()) {
-    switch (entry.tag()) {
-      case kKey:
+    switch (entry.tag_and_type()) {
+      case bytes(kKey):
         key = view(entry);
         break;
-      case kValue:
+      case bytes(kValue):
         feature = entry.get_message();
         break;
       default:
@@ -70,14 +87,14 @@ void parse_entry(pbf_reader entry, TFExample& example) {
     }
   }
   while (feature.next()) {
-    switch (feature.tag()) {
-      case kBytesList:
+    switch (feature.tag_and_type()) {
+      case bytes(kBytesList):
         example[key] = bytes_list(feature.get_message());
         break;
-      case kFloatList:
+      case bytes(kFloatList):
         example[key] = float_list(feature.get_message());
         break;
-      case kInt64List:
+      case bytes(kInt64List):
         example[key] = int64_list(feature.get_message());
         break;
       default:
@@ -92,9 +109,10 @@ TFExample parse_tf_example(const std::string& where, std::string_view record) {
   TFExample example;
   try {
     pbf_reader message(record.data(), record.size());
-    while (message.next(kFeatures)) {
+    while (message.next(kFeatures, pbf_wire_type::length_delimited)) {
       pbf_reader features = message.get_message();
-      while (features.next(kEntry)) parse_entry(features.get_message(), example);
+      while (features.next(kEntry, pbf_wire_type::length_delimited))
+        parse_entry(features.get_message(), example);
     }
   } catch (const protozero::exception& e) {
     throw DataError(where, std::string("expected a tf.train.Example, got: ") + e.what());

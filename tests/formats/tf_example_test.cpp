@@ -45,6 +45,20 @@ TEST(TFExample, TensorFlowReadsOursAndWeReadTensorFlows) {
   EXPECT_EQ(third, (TFExample{{"empty", Floats{}}, {"words", Texts{"a", "", "bc"}}}));
 }
 
+TEST(TFExample, ValuesOfAnotherWireTypeAreSkipped) {
+  // Features { Feature "a" { one list } }, whose value comes with each other wire type.
+  const auto with_list = [](const std::string& list) {
+    std::string entry = std::string("\x0a\x01") + "a\x12" + static_cast<char>(list.size()) + list;
+    entry = std::string("\x0a") + static_cast<char>(entry.size()) + entry;
+    return std::string("\x0a") + static_cast<char>(entry.size()) + entry;
+  };
+  EXPECT_EQ(parse_tf_example("x", with_list("\x0a\x02\x08\x05")), (TFExample{{"a", Texts{}}}));
+  EXPECT_EQ(parse_tf_example("x", with_list("\x12\x02\x08\x05")), (TFExample{{"a", Floats{}}}));
+  EXPECT_EQ(parse_tf_example("x", with_list("\x1a\x05\x0d\x01\x02\x03\x04")), (TFExample{{"a", Integers{}}}));
+  EXPECT_EQ(parse_tf_example("x", with_list("\x08\x05")), TFExample{});
+  EXPECT_EQ(parse_tf_example("x", "\x08\x05"), TFExample{});
+}
+
 TEST(TFExample, ReadsNumbersThatAreNotPacked) {
   // Features { Feature "a" { FloatList { 1.5, 2.5 } } } and "b" { Int64List { 1, 2 } }, each value with its
   // own tag.
