@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "belfry/base/atomic_file.h"
 #include "belfry/base/error.h"
@@ -23,7 +24,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr char kEpochNum[] = "epoch_num", kGlobalStep[] = "global_step";
-constexpr uint64_t kMaxSize = uint64_t{1} << 30;
+// Of a hundred thousand epochs of fifty scalars: the whole file is written anew after each.
+constexpr uint64_t kMaxSize = uint64_t{1} << 28;
 
 std::string path_in(const std::string& folder) {
   return (std::filesystem::path(folder) / JSONWriter::kFileName).string();
@@ -50,17 +52,85 @@ std::string without_non_finite(std::string_view text) {
   return result;
 }
 
-JSONWriter::Entry to_entry(const Json& json) {
-  JSONWriter::Entry entry;
-  entry.epoch_num = json.at(kEpochNum).get<int64_t>();
-  entry.global_step = json.at(kGlobalStep).get<int64_t>();
-  for (const auto& [key, value] : json.items()) {
-    if (key == kEpochNum || key == kGlobalStep) continue;
-    if (value.is_number()) entry.scalars[key] = value.get<double>();
-    if (value.is_null()) entry.scalars[key] = NAN;
+/// Takes the entries from the text as it is read: as values of the JSON library they would take many times
+/// its memory, and their keys quadratic time.
+class EntryReader : public nlohmann::json_sax<Json> {
+ public:
+  std::vector<JSONWriter::Entry> take() { return std::move(entries_); }
+
+  bool null() override { return number(NAN); }
+  bool number_integer(number_integer_t value) override { return integer(value); }
+  bool number_unsigned(number_unsigned_t value) override {
+    return std::in_range<int64_t>(value) ? integer(static_cast<int64_t>(value))
+                                         : number(static_cast<double>(value));
   }
-  return entry;
-}
+  bool number_float(number_float_t value, const string_t&) override { return number(value); }
+  bool boolean(bool) override { return other(); }
+  bool string(string_t&) override { return other(); }
+  bool binary(binary_t&) override { return other(); }
+
+  bool key(string_t& name) override {
+    key_ = name;
+    return true;
+  }
+  bool start_object(size_t) override {
+    if (depth_ == kOutside) fail("a dictionary around them");
+    if (++depth_ == kInEntry) entries_.emplace_back();
+    return true;
+  }
+  bool end_object() override {
+    if (--depth_ != kInList) return true;
+    if (found_ != (kFoundEpoch | kFoundStep)) fail("an entry without its epoch or step");
+    found_ = 0;
+    return true;
+  }
+  bool start_array(size_t) override {
+    if (depth_ == kInList) fail("a list in the list");
+    ++depth_;
+    return true;
+  }
+  bool end_array() override {
+    --depth_;
+    return true;
+  }
+  bool parse_error(size_t, const std::string&, const nlohmann::json::exception& e) override {
+    fail(e.what());
+  }
+
+ private:
+  enum Depth { kOutside, kInList, kInEntry };
+  enum Found { kFoundEpoch = 1, kFoundStep = 2 };
+
+  [[noreturn]] static void fail(const std::string& what) {
+    throw DataError(fmt::format("expected a list of statistics, got {}", what));
+  }
+
+  bool integer(int64_t value) {
+    if (depth_ == kInEntry && key_ == kEpochNum) {
+      entries_.back().epoch_num = value;
+      found_ |= kFoundEpoch;
+    } else if (depth_ == kInEntry && key_ == kGlobalStep) {
+      entries_.back().global_step = value;
+      found_ |= kFoundStep;
+    } else {
+      return number(static_cast<double>(value));
+    }
+    return true;
+  }
+  bool number(double value) {
+    if (depth_ == kInEntry) entries_.back().scalars[key_] = value;
+    return other();
+  }
+  bool other() const {
+    if (depth_ < kInEntry) fail("a value that is no dictionary");
+    return true;
+  }
+
+  std::vector<JSONWriter::Entry> entries_;
+  std::string key_;
+  int depth_ = kOutside;
+  int found_ = 0;
+};
 
 Json to_json(const JSONWriter::Entry& entry) {
   Json json = Json::object();
@@ -76,14 +146,13 @@ std::vector<JSONWriter::Entry> JSONWriter::load_existing(const std::string& fold
   FileSystem& files = FileSystem::posix();
   const std::string path = path_in(folder);
   if (!files.exists(path)) return {};
-  std::vector<Entry> entries;
+  EntryReader reader;
   try {
-    for (const Json& item : Json::parse(without_non_finite(read_file(files, path, kMaxSize))))
-      entries.push_back(to_entry(item));
-  } catch (const nlohmann::json::exception& e) {
-    throw DataError(path, fmt::format("expected a list of statistics, got {}", e.what()));
+    Json::sax_parse(without_non_finite(read_file(files, path, kMaxSize)), &reader);
+  } catch (const DataError& e) {
+    throw DataError(path, e.what());
   }
-  return entries;
+  return reader.take();
 }
 
 std::optional<int64_t> JSONWriter::load_existing_epoch_number(const std::string& folder) {

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "belfry/base/error.h"
+#include "tests/support/peak_memory.h"
 #include "tests/support/python.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny_trainer.h"
@@ -125,6 +126,15 @@ TEST_F(JSONWriterTest, ADamagedHistoryIsKeptAside) {
     train(1, 1, 0);
     EXPECT_THAT(history(), ElementsAre("1/2"));
   }
+}
+
+TEST_F(JSONWriterTest, ManyScalarsTakeMemoryAndTimeInProportionToTheFile) {
+  std::string text = R"([{"epoch_num": 1, "global_step": 2)";
+  for (int i = 0; i < 200'000; ++i) text += fmt::format(R"(,"{}":[{{}}],"a{}":1)", i, i);
+  write(text + "}]");
+  EXPECT_EQ(JSONWriter::load_existing(folder.path()).at(0).scalars.size(), 200'000u);
+  test::expect_memory_in_proportion("stats.json", text.size(),
+                                    [&] { JSONWriter::load_existing(folder.path()); });
 }
 
 TEST_F(JSONWriterTest, NotANumberIsNull) {
