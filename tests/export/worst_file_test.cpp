@@ -1,5 +1,6 @@
 // What graphs take to be read that make most of their bytes.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "belfry/base/atomic_file.h"
@@ -37,7 +38,7 @@ class SharedBytesTest : public testing::Test {
   void write(int count, uint64_t offset_of_each) {
     OnnxModel model;
     for (int i = 0; i < count; ++i) {
-      OnnxTensor tensor{{"w" + std::to_string(i), DataType::kUInt8, {kMiB}}, ""};
+      OnnxTensor tensor{{fmt::format("w{}", i), DataType::kUInt8, {kMiB}}, ""};
       tensor.external = OnnxExternalBytes{"net.data", i * offset_of_each, kMiB};
       model.initializers.push_back(tensor);
     }

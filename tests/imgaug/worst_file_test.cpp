@@ -4,7 +4,7 @@
 #include "belfry/dataflow/imgaug/decode_image.h"
 #include "tests/support/peak_memory.h"
 
-namespace belfry {
+namespace belfry::imgaug {
 namespace {
 
 std::string big_endian(uint32_t value) {
@@ -47,4 +47,4 @@ TEST(WorstFileTest, TextsOfPngsAreNotUnpacked) {
 }
 
 }  // namespace
-}  // namespace belfry
+}  // namespace belfry::imgaug
