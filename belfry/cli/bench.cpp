@@ -102,7 +102,8 @@ std::vector<ProfiledStep> profile(const CompiledCallable& call, const Values& in
 }
 
 std::vector<Result> bench(const Options& options) {
-  const GraphPredictor model = load_inference_graph(options.model, options.compute.compile_options());
+  const GraphPredictor model =
+      load_inference_graph(options.model, {.compile = options.compute.compile_options()});
   const CompiledCallable& call = model.callable();
   const bool with_steps = options.profile || !options.trace.empty();
   std::vector<Result> results;

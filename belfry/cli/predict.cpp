@@ -129,7 +129,8 @@ void print_written(const GraphPredictor& model, const Values& results, const Tar
 }
 
 int run(const Options& options) {
-  const GraphPredictor model = load_inference_graph(options.model, options.compute.compile_options());
+  const GraphPredictor model =
+      load_inference_graph(options.model, {.compile = options.compute.compile_options()});
   const Targets targets = parse_outputs(model, options.outputs);
   const Values inputs = read_inputs(model, options.inputs);
   const bool in_batches = options.batch > 0 && !inputs.empty();

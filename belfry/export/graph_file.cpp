@@ -45,11 +45,11 @@ void save_inference_graph(Session& session, const std::vector<Fetch>& inputs,
   write_safetensors(path, std::move(items), {{kGraphKey, json}});
 }
 
-Function read_inference_graph(const std::string& path, FileSystem& files) {
+Function read_inference_graph(const std::string& path, const GraphReadOptions& options, FileSystem& files) {
   const SafetensorsReader file(path, files);
   const auto graph = file.metadata().find(kGraphKey);
   if (graph == file.metadata().end()) throw DataError(path, "holds no inference graph");
-  return internal::read_graph_json(path, graph->second, read_weights(path, file));
+  return internal::read_graph_json(path, graph->second, read_weights(path, file), options.further_operators);
 }
 
 }  // namespace belfry

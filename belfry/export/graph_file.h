@@ -29,10 +29,19 @@ void save_inference_graph(Session& session, const std::vector<Fetch>& inputs,
                           const std::vector<Fetch>& outputs, const std::string& path,
                           const GraphFileOptions& options = {});
 
+struct GraphReadOptions {
+  /// Operators that the file may hold beside those that Belfry's own functions, layers and import_onnx make
+  /// nodes of, by their full names ("aten::roll"): what a graph has by `call`. Nothing is known of what such
+  /// an operator does with wrong arguments, so name some only for files that you trust.
+  std::vector<std::string> further_operators = {};
+};
+
 /// Reads a file that save_inference_graph wrote; weights are constants of the function's graph. Operators of
-/// other libraries must be loaded before. Throws DataError, naming what is wrong, for a damaged file, a
-/// version or an operator that this program does not know, and a graph whose shapes are not those that it
-/// claims. No file can make this call anything but operators that compute a tensor from tensors.
-Function read_inference_graph(const std::string& path, FileSystem& files = FileSystem::posix());
+/// other libraries must be loaded before, and named in the options. Throws DataError, naming what is wrong,
+/// for a damaged file, a version that this program does not know, an operator that is not allowed, and a
+/// graph whose shapes are not those that it claims. No file can make this call anything but operators that
+/// compute a tensor from tensors; docs/graph_file.md says what a stranger's file can do.
+Function read_inference_graph(const std::string& path, const GraphReadOptions& options = {},
+                              FileSystem& files = FileSystem::posix());
 
 }  // namespace belfry

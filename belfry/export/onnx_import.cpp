@@ -3,6 +3,7 @@
 #include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cstring>
 #include <limits>
@@ -258,6 +259,13 @@ std::vector<int64_t> OnnxImport::constant_integers(size_t index) const {
 }
 std::vector<int64_t> OnnxImport::axes(size_t index) const {
   return has(index) ? constant_integers(index) : integers("axes", {});
+}
+
+std::vector<std::string> onnx_operators() {
+  std::vector<std::string> names;
+  for (const auto& [name, build] : builds()) names.push_back(name);
+  std::ranges::sort(names);
+  return names;
 }
 
 void check_lengths(const std::string& what, const std::vector<int64_t>& lengths, int64_t least) {

@@ -27,9 +27,10 @@ const Function& GraphPredictor::function() const {
   return model_->function;
 }
 
-GraphPredictor load_inference_graph(const std::string& path, const CompileOptions& options,
+GraphPredictor load_inference_graph(const std::string& path, const GraphLoadOptions& options,
                                     FileSystem& files) {
-  return GraphPredictor(read_inference_graph(path, files), options);
+  return GraphPredictor(read_inference_graph(path, {.further_operators = options.further_operators}, files),
+                        options.compile);
 }
 
 }  // namespace belfry

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "belfry/base/file_system.h"
 #include "belfry/graph/function.h"
@@ -26,8 +27,14 @@ class GraphPredictor : public CompiledPredictor {
   std::shared_ptr<Model> model_;
 };
 
+struct GraphLoadOptions {
+  /// See GraphReadOptions.
+  std::vector<std::string> further_operators = {};
+  CompileOptions compile = {};
+};
+
 /// A predictor of read_inference_graph(path), with the names that the file gives. Throws what that throws.
-GraphPredictor load_inference_graph(const std::string& path, const CompileOptions& options = {},
+GraphPredictor load_inference_graph(const std::string& path, const GraphLoadOptions& options = {},
                                     FileSystem& files = FileSystem::posix());
 
 }  // namespace belfry

@@ -5,6 +5,7 @@
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/ones.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -53,7 +54,7 @@ class SmallGraphTest : public testing::Test {
     GraphScope as_default(graph_);
     const Tensor x = placeholder("x", {kDynamic, 3});
     const Tensor y = relu(matmul(x, get_variable("w", {3, 2})), "hidden");
-    where(greater(y, 0), y, call("aten::full_like", {y}, {{"fill_value", -INFINITY}}), "y");
+    where(greater(y, 0), y, -INFINITY, "y");
     session_.initialize_variables();
   }
 
@@ -136,6 +137,15 @@ TEST_F(SmallGraphTest, OnlyOperatorsThatComputeTensorsFromTensorsAreCalled) {
               HasSubstr("aten::from_file"));
 }
 
+// They read memory that is not theirs for sizes or values that are wrong.
+TEST_F(SmallGraphTest, OperatorsThatBelfryDoesNotWriteAreRefusedBeforeTheyAreCalled) {
+  for (const char* op : {"inductor::_reinterpret_tensor", "aten::ctc_loss.IntList", "aten::segment_reduce",
+                         "aten::as_strided", "belfry::fused_conv2d"}) {
+    EXPECT_THAT(message_for("\"op\":\"aten::relu\"", fmt::format("\"op\":\"{}\"", op)),
+                HasSubstr(fmt::format("expected operators that Belfry's functions make, got {}", op)));
+  }
+}
+
 TEST_F(SmallGraphTest, TruncatedAndAlteredFilesAreDataErrorsOrGraphs) {
   const test::TempDir folder;
   save_inference_graph(session_, {"x"}, {"y"}, folder / "graph");
@@ -143,7 +153,7 @@ TEST_F(SmallGraphTest, TruncatedAndAlteredFilesAreDataErrorsOrGraphs) {
   const auto load = [](std::string bytes) {
     test::FaultFileSystem files;
     files.put("graph", std::move(bytes));
-    read_inference_graph("graph", files);
+    read_inference_graph("graph", {}, files);
   };
   for (size_t size = 0; size < whole.size(); size += 13) EXPECT_THROW(load(whole.substr(0, size)), DataError);
   std::mt19937 random(5);
@@ -166,7 +176,7 @@ TEST(GraphFileTest, WhatTheFuzzTargetMutatesIsAGraph) {
 TEST(GraphFileTest, ASafetensorsFileWithoutAGraphIsADataError) {
   test::FaultFileSystem files;
   files.put("weights", std::string("\x08\0\0\0\0\0\0\0{}      ", 16));
-  EXPECT_THAT(message_of<DataError>([&] { read_inference_graph("weights", files); }),
+  EXPECT_THAT(message_of<DataError>([&] { read_inference_graph("weights", {}, files); }),
               HasSubstr("holds no inference graph"));
 }
 

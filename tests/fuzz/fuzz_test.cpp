@@ -1,19 +1,23 @@
 // Each fuzz target on its corpus and on seeded mutations of it, so that an ordinary build without libFuzzer
 // guards what fuzzing has found. A crash or any exception but DataError fails.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <random>
 
+#include "tests/fuzz/one_operator.h"
 #include "tests/fuzz/targets.h"
 
 namespace belfry::test {
 namespace {
 
 constexpr int kMutationsOfAll = 20000;
+constexpr size_t kGraphs = 3000;
 
 std::vector<std::string> corpus(const std::string& name) {
   std::vector<std::string> inputs;
@@ -64,6 +68,36 @@ TEST_P(Fuzz, SurvivesItsCorpusAndMutations) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Readers, Fuzz, testing::ValuesIn(fuzz_targets()),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+/// A number of the environment, which says how long to look: 50,000 graphs of each take some minutes.
+size_t setting(const char* name, size_t otherwise) {
+  const char* value = std::getenv(name);
+  return value ? std::stoul(value) : otherwise;
+}
+
+class GraphFuzz : public testing::TestWithParam<GraphTarget> {};
+
+// BELFRY_FUZZ_GRAPHS and BELFRY_FUZZ_FROM say which; BELFRY_FUZZ_SHOW prints each, so that the last is the
+// one that crashed.
+TEST_P(GraphFuzz, SurvivesGraphsOfOneOperator) {
+  const size_t from = setting("BELFRY_FUZZ_FROM", 0), count = setting("BELFRY_FUZZ_GRAPHS", kGraphs);
+  size_t taken = 0;
+  for (size_t number = from; number < from + count; ++number) {
+    std::string input;
+    for (size_t rest = number; rest > 0; rest /= 256) input += static_cast<char>(rest % 256);
+    try {
+      show([&] { return fmt::format("graph {}", number); });
+      taken += GetParam().run(input);
+    } catch (const std::exception& e) {
+      ADD_FAILURE() << "graph " << number << ": " << e.what();
+    }
+  }
+  RecordProperty("taken", std::to_string(taken));
+  EXPECT_GT(taken, count / 20) << "arguments that fit no operator find nothing";
+}
+
+INSTANTIATE_TEST_SUITE_P(Operators, GraphFuzz, testing::ValuesIn(graph_targets()),
                          [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

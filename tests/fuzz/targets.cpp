@@ -23,6 +23,7 @@
 #include "belfry/formats/tfrecord.h"
 #include "belfry/graph/graph.h"
 #include "belfry/predict/graph_predictor.h"
+#include "tests/fuzz/one_operator.h"
 #include "tests/support/fault_file_system.h"
 
 namespace belfry::test {
@@ -194,7 +195,7 @@ void run_graph_file(std::string_view input) {
   } catch (const UsageError&) {
     return;  // no UTF-8
   }
-  expect_only_data_errors([&] { read_inference_graph("x", files); });
+  expect_only_data_errors([&] { read_inference_graph("x", {}, files); });
 }
 
 struct Handle {
@@ -225,6 +226,12 @@ const std::vector<FuzzTarget>& fuzz_targets() {
       {"safetensors", run_safetensors}, {"onnx", run_onnx},
       {"onnx_import", run_onnx_import}, {"graph_file", run_graph_file},
       {"datapoint", run_datapoint},     {"tf_example", run_tf_example}};
+  return targets;
+}
+
+const std::vector<GraphTarget>& graph_targets() {
+  static const std::vector<GraphTarget> targets = {{"operator_graph", run_operator_graph},
+                                                   {"onnx_operator", run_onnx_operator}};
   return targets;
 }
 

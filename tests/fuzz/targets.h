@@ -15,6 +15,14 @@ struct FuzzTarget {
 
 const std::vector<FuzzTarget>& fuzz_targets();
 
+/// A generator of graphs of one operator, decided by any bytes (tests/fuzz/one_operator.h).
+struct GraphTarget {
+  const char* name;
+  bool (*run)(std::string_view input);
+};
+
+const std::vector<GraphTarget>& graph_targets();
+
 /// Puts right the block checksums of a checkpoint index, as far as its footer leads to blocks, so that damage
 /// inside them reaches the parsers behind the check.
 void repair_index_checksums(std::string& index);

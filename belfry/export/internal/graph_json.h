@@ -20,8 +20,10 @@ using NamedWeights = std::vector<std::pair<std::string, at::Tensor>>;
 /// text refers to them. Throws UsageError for an argument that JSON has no form for.
 std::string write_graph_json(const Function& function, NamedWeights& weights);
 
-/// The opposite; weights are constants of the function's graph. `where` names the text in messages. Throws
-/// DataError as load_inference_graph.
-Function read_graph_json(const std::string& where, const std::string& json, const NamedWeights& weights);
+/// The opposite; weights are constants of the function's graph. `where` names the text in messages;
+/// `further_operators` are taken beside those of graph_file_operators. Throws DataError as
+/// read_inference_graph.
+Function read_graph_json(const std::string& where, const std::string& json, const NamedWeights& weights,
+                         const std::vector<std::string>& further_operators = {});
 
 }  // namespace belfry::internal

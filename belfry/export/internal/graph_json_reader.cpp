@@ -7,6 +7,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/export/internal/graph_json.h"
+#include "belfry/export/internal/graph_operators.h"
 #include "belfry/formats/json_limits.h"
 #include "belfry/graph/special_nodes.h"
 
@@ -25,7 +26,8 @@ json parse(const std::string& where, const std::string& text) {
 
 class Reader {
  public:
-  Reader(const std::string& where, const NamedWeights& weights) : where_(where) {
+  Reader(const std::string& where, const NamedWeights& weights, const std::vector<std::string>& operators)
+      : where_(where), further_operators_(operators) {
     for (const auto& [name, value] : weights) weights_[name] = value;
   }
 
@@ -140,12 +142,20 @@ class Reader {
     return tensors;
   }
 
-  /// Operators without tensors to work on could do other things than compute, such as reading a file.
+  /// Most operators of a dispatcher are safe for no stranger: some read memory that is not theirs when
+  /// arguments or values are wrong, some read files.
   void check_operator(const std::string& op, const Attributes& attributes) const {
     const size_t dot = op.find('.');
     const auto found = c10::Dispatcher::singleton().findSchema(
         {op.substr(0, dot), dot == std::string::npos ? "" : op.substr(dot + 1)});
     if (!found) fail(fmt::format("the graph needs the operator {}, which this program has not", op));
+    if (!is_graph_file_operator(op) &&
+        std::ranges::find(further_operators_, op) == further_operators_.end()) {
+      fail(
+          fmt::format("expected operators that Belfry's functions make, got {}: the options of "
+                      "load_inference_graph can allow it, for a file that you trust",
+                      op));
+    }
     const bool takes_tensors = std::any_of(attributes.begin(), attributes.end(), [](const auto& attribute) {
       const auto& value = attribute.second.value();
       return std::holds_alternative<Tensor>(value) || std::holds_alternative<std::vector<Tensor>>(value);
@@ -183,6 +193,7 @@ class Reader {
   }
 
   const std::string& where_;
+  const std::vector<std::string>& further_operators_;
   std::unordered_map<std::string, at::Tensor> weights_;
   std::unordered_map<std::string, Tensor> tensors_;
   Function result_;
@@ -190,10 +201,11 @@ class Reader {
 
 }  // namespace
 
-Function read_graph_json(const std::string& where, const std::string& text, const NamedWeights& weights) {
+Function read_graph_json(const std::string& where, const std::string& text, const NamedWeights& weights,
+                         const std::vector<std::string>& further_operators) {
   const json root = parse(where, text);
   try {
-    return Reader(where, weights).read(root);
+    return Reader(where, weights, further_operators).read(root);
   } catch (const UsageError& e) {  // a name that no graph takes
     throw DataError(where, e.what());
   }

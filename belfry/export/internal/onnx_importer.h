@@ -71,6 +71,9 @@ void add_math_builds(OnnxBuilds& builds);
 void add_array_builds(OnnxBuilds& builds);
 void add_nn_builds(OnnxBuilds& builds);
 
+/// The operators that can be imported, but Constant, by name.
+std::vector<std::string> onnx_operators();
+
 /// Throws ImportFailure unless each of `lengths` is at least `least` and can be added and multiplied safely.
 void check_lengths(const std::string& what, const std::vector<int64_t>& lengths, int64_t least);
 
