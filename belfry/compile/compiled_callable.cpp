@@ -46,6 +46,15 @@ struct ResultSpec {
   }
 };
 
+/// A size that values decide, of a constant for instance, stays unknown where all feeds' sizes are known.
+void check_known(const std::vector<Tensor>& fetches) {
+  for (const Tensor& fetch : fetches) {
+    if (std::ranges::find(fetch.shape(), kDynamic) != fetch.shape().end())
+      throw UsageError(
+          fmt::format("expected results of sizes that the graph knows, got {}", describe(fetch)));
+  }
+}
+
 std::vector<at::Tensor> empty_results(const ResultSpec& spec) {
   std::vector<at::Tensor> results;
   for (size_t i = 0; i < spec.fetches.size(); ++i)
@@ -105,7 +114,10 @@ struct CompiledCallable::State {
     const c10::InferenceMode normal_tensors(false);
     const at::AutoDispatchBelowADInplaceOrView no_autograd;
     std::unique_ptr<Program> program;
-    make_or_throw([&] { program = programs->take(feeds, part, weights->prepared()); });
+    make_or_throw([&] {
+      program = programs->take(feeds, part, weights->prepared());
+      check_known(program->fetches());
+    });
     run(*program);
     programs->give_back(std::move(program), feeds, part);
   }

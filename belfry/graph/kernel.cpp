@@ -30,6 +30,8 @@ find_kernels() {
       {{"aten::clamp_max", ""}, {"belfry::clamp_max", ""}, Differs::kGradient},
       {{"aten::clamp_min", ""}, {"belfry::clamp_min", ""}, Differs::kGradient},
       {{"aten::cumsum", ""}, {"belfry::cumsum", ""}, Differs::kGradient},
+      {{"aten::div", "Tensor_mode"}, {"belfry::div", "Tensor_mode"}, Differs::kValues},
+      {{"aten::fmod", "Tensor"}, {"belfry::fmod", "Tensor"}, Differs::kValues},
       {{"aten::floor_divide", ""}, {"belfry::floor_divide", ""}, Differs::kValues},
       {{"aten::floor_divide", "Scalar"}, {"belfry::floor_divide", "Scalar"}, Differs::kValues},
       {{"aten::l1_loss", ""}, {"belfry::l1_loss", ""}, Differs::kValues},

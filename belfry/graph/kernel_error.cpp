@@ -27,6 +27,9 @@ constexpr std::array<std::string_view, 3> kMemoryMarks = {"can't allocate memory
 constexpr std::array<std::string_view, 5> kDeviceMarks = {"CUDA error", "CUDA driver error", "cuDNN error",
                                                           "CUDNN_STATUS", "CUBLAS_STATUS"};
 
+/// A number among the arguments that the dtype has not; no c10::Error.
+constexpr std::array<std::string_view, 1> kNumberMarks = {"without overflow"};
+
 std::string message_of(const KernelCall& call, std::string_view what) {
   return fmt::format("{}{}{}", call.who.empty() ? "" : fmt::format("[{}] ", call.who), what,
                      call.inputs.empty() ? "" : fmt::format(" (inputs: {})", call.inputs));
@@ -64,6 +67,7 @@ void rethrow_kernel_error(const KernelCall& call) {
   } catch (const std::system_error& e) {
     throw ResourceError(message_of(call, e.what()));
   } catch (const std::exception& e) {
+    if (has_one_of(e.what(), kNumberMarks)) throw UsageError(message_of(call, e.what()));
     std::throw_with_nested(Error(message_of(call, e.what())));
   } catch (...) {
     std::throw_with_nested(Error(message_of(call, "an exception of unknown type")));

@@ -1,6 +1,7 @@
 #include "belfry/graph/shape_inference.h"
 
 #include <ATen/core/LegacyTypeDispatch.h>
+#include <ATen/core/Reduction.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <fmt/format.h>
@@ -188,6 +189,32 @@ void check_list_lengths(const c10::OperatorHandle& op, const std::vector<Argumen
   }
 }
 
+/// Ways to reduce a loss, for which ATen's kernels have assertions.
+void check_reduction(const c10::OperatorHandle& op, const std::vector<Argument>& arguments) {
+  const auto index = op.schema().argumentIndexWithName("reduction");
+  if (!index || !arguments[static_cast<size_t>(*index)].constant.isInt()) return;
+  const int64_t given = arguments[static_cast<size_t>(*index)].constant.toInt();
+  if (given < at::Reduction::None || given >= at::Reduction::END) {
+    throw UsageError(fmt::format("expected the reduction 0 (none), 1 (mean) or 2 (sum), got {}", given));
+  }
+}
+
+/// An operator that gives as many tensors as a number says would fill the memory with them.
+void check_number_of_results(const c10::OperatorHandle& op, const std::vector<Argument>& arguments,
+                             const std::vector<Tensor>& inputs) {
+  constexpr int64_t kMostResults = 1 << 16;
+  const std::string& name = op.operator_name().name;
+  int64_t results = 0;
+  if (name == "belfry::split") results = arguments[1].constant.toInt();
+  if (name == "aten::unbind") {
+    const Shape& shape = inputs[0].shape();
+    const int64_t axis = arguments[1].constant.toInt(), rank = static_cast<int64_t>(shape.size());
+    if (axis >= -rank && axis < rank) results = shape[static_cast<size_t>(axis < 0 ? axis + rank : axis)];
+  }
+  if (results > kMostResults)
+    throw UsageError(fmt::format("expected at most {} results, got {}", kMostResults, results));
+}
+
 }  // namespace
 
 std::vector<Node::Output> infer_outputs(const c10::OperatorHandle& op, const std::vector<Argument>& arguments,
@@ -203,6 +230,8 @@ std::vector<Node::Output> infer_outputs(const c10::OperatorHandle& op, const std
   std::vector<Node::Output> outputs;
   try {
     check_list_lengths(op, arguments);
+    check_reduction(op, arguments);
+    check_number_of_results(op, arguments, inputs);
     internal::check_dtypes(op, arguments, inputs);
     const std::string full_name = c10::toString(op.operator_name());
     if (internal::is_reshape(full_name)) {

@@ -15,6 +15,8 @@ Choices::Choices(std::string_view bytes) : bytes_(bytes), random_(crc32c(as_byte
   std::swap(bytes_, bytes);
   if (one_in(3)) usual_dtype_ = of({kFloat64, kFloat16, kBFloat16, kInt64, kInt32, kUInt8, kBool});
   usual_shape_ = any_shape();
+  careful_ = one_in(2);
+  if (one_in(2)) usual_shape_.assign(below(6), static_cast<int64_t>(1 + below(4)));
   std::swap(bytes_, bytes);
 }
 
@@ -28,6 +30,7 @@ size_t Choices::below(size_t count) {
 
 int64_t Choices::number() {
   using Limits = std::numeric_limits<int64_t>;
+  if (careful_ && !one_in(6)) return of<int64_t>({1, 1, 1, 2, 2, 3});
   if (!one_in(12)) return of<int64_t>({0, 1, 1, 1, 2, 2, 3, 4, -1, -1, -2, -3});
   if (!one_in(3))
     return of<int64_t>({5, 8, 64, 300, int64_t{1} << 62, Limits::max(), Limits::min(), -(int64_t{1} << 62)});
@@ -43,7 +46,7 @@ double Choices::real() {
 }
 
 DType Choices::dtype() {
-  if (!one_in(5)) return usual_dtype_;
+  if (!one_in(careful_ ? 12 : 5)) return usual_dtype_;
   return of({kFloat32, kFloat64, kFloat16, kBFloat16, kInt64, kInt64, kInt64, kInt32, kInt16, kInt8, kUInt8,
              kBool, DType::ComplexFloat});
 }
@@ -55,6 +58,7 @@ Shape Choices::any_shape() {
 }
 
 Shape Choices::shape() {
+  if (careful_ && !one_in(4)) return usual_shape_;
   if (one_in(5)) return any_shape();
   Shape shape = usual_shape_;
   if (one_in(3) && !shape.empty()) shape.erase(shape.begin());

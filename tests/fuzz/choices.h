@@ -46,6 +46,7 @@ class Choices {
   std::string_view bytes_;
   std::mt19937_64 random_;
   bool medium_ = false;
+  bool careful_ = false;  ///< half of the graphs fit more often: their tensors are of one shape
   DType usual_dtype_ = kFloat32;
   Shape usual_shape_;
 };

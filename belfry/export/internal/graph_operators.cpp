@@ -150,7 +150,6 @@ const std::vector<std::string_view>& graph_file_operators() {
       "aten::where.self",
       "aten::zeros_like",
       "belfry::add_n",
-      "belfry::assert_true",
       "belfry::avg_pool2d",
       "belfry::batch_norm",
       "belfry::batch_norm_training",

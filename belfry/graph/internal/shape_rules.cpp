@@ -90,8 +90,14 @@ Outputs convolve(const Stack& arguments, const Convolution& c) {
   return {meta(sizes, input.scalar_type())};
 }
 
+size_t spatial_dimensions(const Stack& arguments) {
+  const Tensor weight = tensor(arguments, 1);
+  TORCH_CHECK(weight.dim() >= 3, "expected a weight of at least 3 dimensions, got ", weight.sizes());
+  return static_cast<size_t>(weight.dim()) - 2;
+}
+
 Outputs convolution(const Stack& arguments) {
-  const size_t spatial = static_cast<size_t>(tensor(arguments, 1).dim()) - 2;
+  const size_t spatial = spatial_dimensions(arguments);
   return convolve(arguments, {.stride = numbers(arguments[3], spatial),
                               .padding = numbers(arguments[4], spatial),
                               .dilation = numbers(arguments[5], spatial),
@@ -102,7 +108,7 @@ Outputs convolution(const Stack& arguments) {
 
 /// conv1d, conv2d, conv3d; their padding may be "same" or "valid".
 Outputs convolution_nd(const Stack& arguments) {
-  const size_t spatial = static_cast<size_t>(tensor(arguments, 1).dim()) - 2;
+  const size_t spatial = spatial_dimensions(arguments);
   Convolution c{.stride = numbers(arguments[3], spatial),
                 .padding = Sizes(spatial, 0),
                 .dilation = numbers(arguments[5], spatial),

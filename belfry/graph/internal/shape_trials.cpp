@@ -215,7 +215,12 @@ class Trials {
   Outputs evaluate(const Sizes& sizes) {
     ++evaluations_;
     unknown.size = 1 - unknown.size;  // unlike the trial before
-    return evaluate_(with(sizes));
+    Outputs outputs = evaluate_(with(sizes));
+    for (const at::Tensor& output : outputs) {  // kernels without data let some through
+      TORCH_CHECK(!output.defined() || std::ranges::all_of(output.sizes(), [](int64_t n) { return n >= 0; }),
+                  "expected arguments for a result with sizes from 0 on, got ", output.sizes());
+    }
+    return outputs;
   }
 
   std::string message_of(int64_t size) {

@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/div.h>
 #include <ATen/ops/floor.h>
+#include <ATen/ops/fmod.h>
 #include <ATen/ops/neg.h>
 #include <ATen/ops/remainder.h>
 #include <ATen/ops/result_type.h>
@@ -35,13 +36,23 @@ bool has_minus_one(const Tensor& y) {
   return !y.is_meta() && at::isSignedType(y.scalar_type()) && is_minus_one(y).any().item<bool>();
 }
 
+/// ATen's, for the lowest integer too.
+Tensor quotient(const Tensor& x, const Tensor& y, std::optional<c10::string_view> mode) {
+  if (!mode || !divides_integers(x, y) || !has_minus_one(y)) return at::div(x, y, mode);
+  const Tensor minus_one = is_minus_one(y);
+  const Tensor result = at::div(x, y.masked_fill(minus_one, 1), mode);
+  return at::where(minus_one, at::neg(x.to(result.scalar_type())), result);
+}
+
+Tensor truncated_remainder(const Tensor& x, const Tensor& y) {
+  if (!divides_integers(x, y) || !has_minus_one(y)) return at::fmod(x, y);
+  return at::fmod(x, y.masked_fill(is_minus_one(y), 1));
+}
+
 /// Like floor, it has no gradient.
 Tensor floor_divide(const Tensor& x, const Tensor& y) {
   const at::NoGradGuard no_gradient;
-  if (!divides_integers(x, y)) return at::floor(at::div(x, y));
-  if (!has_minus_one(y)) return at::div(x, y, "floor");
-  const Tensor minus_one = is_minus_one(y);
-  return at::where(minus_one, at::neg(x), at::div(x, y.masked_fill(minus_one, 1), "floor"));
+  return divides_integers(x, y) ? quotient(x, y, "floor") : at::floor(at::div(x, y));
 }
 
 Tensor floor_divide_scalar(const Tensor& x, const Scalar& y) {
@@ -93,6 +104,8 @@ Tensor remainder_scalar(const Tensor& x, const Scalar& y) {
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(belfry, m) {
+  m.def("div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor", quotient);
+  m.def("fmod.Tensor(Tensor self, Tensor other) -> Tensor", truncated_remainder);
   m.def("floor_divide(Tensor self, Tensor other) -> Tensor", floor_divide);
   m.def("floor_divide.Scalar(Tensor self, Scalar other) -> Tensor", floor_divide_scalar);
   m.def("remainder.Tensor(Tensor self, Tensor other) -> Tensor", remainder);

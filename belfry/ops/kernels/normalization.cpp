@@ -228,8 +228,9 @@ Tensor local_response_normalization(const Tensor& x, int64_t depth_radius, doubl
                                     double beta) {
   TORCH_CHECK(x.dim() > 0 && depth_radius >= 0, "expected channels and a radius of at least 0, got ",
               x.sizes(), " and ", depth_radius);
-  const Tensor padded = at::constant_pad_nd(x.square(), {depth_radius, depth_radius});
-  const Tensor sums = padded.unfold(-1, 2 * depth_radius + 1, 1).sum(-1);
+  const int64_t radius = std::min(depth_radius, x.size(-1));  // beyond there is nothing to sum
+  const Tensor padded = at::constant_pad_nd(x.square(), {radius, radius});
+  const Tensor sums = padded.unfold(-1, 2 * radius + 1, 1).sum(-1);
   return x * (sums * alpha + bias).pow(-beta);
 }
 
