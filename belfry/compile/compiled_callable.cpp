@@ -19,6 +19,7 @@
 #include "belfry/compile/internal/numbers.h"
 #include "belfry/compile/internal/pipeline.h"
 #include "belfry/compile/internal/program_pool.h"
+#include "belfry/graph/kernel_error.h"
 #include "belfry/graph/needed_nodes.h"
 
 namespace belfry {
@@ -57,8 +58,12 @@ void check_known(const std::vector<Tensor>& fetches) {
 
 std::vector<at::Tensor> empty_results(const ResultSpec& spec) {
   std::vector<at::Tensor> results;
-  for (size_t i = 0; i < spec.fetches.size(); ++i)
-    results.push_back(at::empty(spec.shape(i), spec.fetches[i].dtype()));
+  try {
+    for (size_t i = 0; i < spec.fetches.size(); ++i)
+      results.push_back(at::empty(spec.shape(i), spec.fetches[i].dtype()));
+  } catch (const c10::Error&) {  // as from a kernel: there is not so much memory
+    rethrow_kernel_error({.who = "compile"});
+  }
   return results;
 }
 

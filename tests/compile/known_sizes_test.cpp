@@ -1,7 +1,9 @@
 // Results whose sizes stay unknown where those of all feeds are known.
 
+#include <ATen/ops/ones.h>
 #include <gtest/gtest.h>
 
+#include "belfry/base/error.h"
 #include "belfry/compile/compiled_callable.h"
 #include "belfry/graph/graph.h"
 #include "belfry/ops/ops.h"
@@ -17,6 +19,15 @@ TEST(KnownSizesTest, ASizeThatAConstantDecidesIsLeftToThePlainPlan) {
   Session session(graph);
   const auto values = compile(session, {}, {transpose(indices, {1, 0})})({});
   EXPECT_EQ(values[0].sizes(), at::IntArrayRef({0, 1}));
+}
+
+TEST(KnownSizesTest, ResultsThatNoMemoryHoldsAreAResourceError) {
+  Graph graph;
+  GraphScope as_default(graph);
+  const Tensor x = placeholder("x", {kDynamic});
+  Session session(graph);
+  const auto repeat = compile(session, {x}, {tile(x, {int64_t{1} << 50})});
+  EXPECT_THROW(repeat({at::ones({3})}), OutOfMemoryError);
 }
 
 }  // namespace

@@ -76,11 +76,14 @@ TEST_F(ArgumentTest, AReductionIsOneOfThree) {
 
 TEST_F(ArgumentTest, NumbersThatADTypeHasNotAreErrorsOfTheCaller) {
   const Tensor x = placeholder("x", {2});
-  for (const char* op : {"aten::clamp_min", "aten::leaky_relu"}) {
-    const char* argument = op == std::string("aten::clamp_min") ? "min" : "negative_slope";
-    EXPECT_THROW(call(op, {x}, {{argument, 1e300}}), UsageError) << op;
+  for (const Tensor& y : {call("aten::clamp_min", {x}, {{"min", 1e300}}),
+                          call("aten::leaky_relu", {x}, {{"negative_slope", 1e300}}),
+                          call("belfry::clip_by_norm", {x}, {{"max_norm", 1e300}})}) {
+    EXPECT_THAT(message_of<UsageError>([&] {
+                  Session(graph_).run(y, {{x, at::ones({2})}});
+                }),
+                HasSubstr("without overflow"));
   }
-  EXPECT_THROW(call("belfry::clip_by_norm", {x}, {{"max_norm", 1e300}}), UsageError);
 }
 
 TEST_F(ArgumentTest, AConvolutionTakesNoListAsItsWeight) {
@@ -141,6 +144,12 @@ TEST_F(ArgumentTest, UnsignedIntegersAreDividedByMinusOneInTheDtypeOfTheResult) 
   const at::Tensor quotient =
       Session(graph_).run(floor_div(x, y), {{x, at::full({1}, 5, kUInt8)}, {y, at::full({1}, -1, kInt64)}});
   EXPECT_EQ(quotient.item<int64_t>(), -5);
+}
+
+TEST_F(ArgumentTest, ARunTimeShapeHasNoMillionSizes) {
+  const Tensor shape = placeholder("shape", {1 << 20}, kInt64);
+  EXPECT_THAT(message_of<UsageError>([&] { fill(RunTimeShape(shape), 1); }),
+              HasSubstr("at most 64, got 1048576"));
 }
 
 }  // namespace

@@ -8,6 +8,9 @@ namespace {
 void check_shape_tensor(const at::Tensor& shape, at::IntArrayRef known) {
   TORCH_CHECK(shape.dim() == 1 && at::isIntegralType(shape.scalar_type(), /*includeBool=*/false),
               "expected a shape that is a list of integers, got ", shape.scalar_type(), " ", shape.sizes());
+  constexpr int64_t kMostDimensions = 64;  // LibTorch's
+  TORCH_CHECK(shape.size(0) <= kMostDimensions, "expected a result of a rank that the graph knows, at most ",
+              kMostDimensions, ", got ", shape.size(0));
   TORCH_CHECK(known.empty() || static_cast<int64_t>(known.size()) == shape.size(0),
               "expected known sizes for a shape of rank ", shape.size(0), ", got ", known);
 }
