@@ -162,7 +162,7 @@ std::optional<Result> OrderedWorkers<Item, Result>::next() {
   const std::exception_ptr error = std::exchange(slot.error, nullptr);
   slot.filled = false;
   taken_ = ticket + 1;
-  if ((ticket + 1) % group_ == 0 && room() >= room_to_wake_for_) has_room_.notify_all();
+  if ((group_ == 1 || (ticket + 1) % group_ == 0) && room() >= room_to_wake_for_) has_room_.notify_all();
   if (error) {
     is_over_ = true;
     std::rethrow_exception(error);
@@ -206,6 +206,7 @@ template <typename Item, typename Result>
 typename OrderedWorkers<Item, Result>::Step OrderedWorkers<Item, Result>::step(size_t worker, Pace& pace) {
   std::unique_lock source_lock(source_mutex_, std::try_to_lock);
   if (!source_lock) {
+    if (ended_) return Step::kOver;
     if (pace.last_work < kWakeUp) return Step::kSourceBusy;
     source_lock.lock();
   }
@@ -220,8 +221,9 @@ typename OrderedWorkers<Item, Result>::Step OrderedWorkers<Item, Result>::step(s
   }
   const bool is_end = !item && !slot.error;
   if (!is_end) issued_ = ticket + 1;
-  if (!item) end();
+  if (!item) ended_ = true;
   source_lock.unlock();
+  if (!item) end();
   if (is_end) return Step::kOver;
   const Clock::time_point begin = Clock::now();
   if (item) work_on(std::move(*item), {ticket, worker}, slot);
@@ -241,8 +243,8 @@ bool OrderedWorkers<Item, Result>::wait_for_room() {
 
 template <typename Item, typename Result>
 uint64_t OrderedWorkers<Item, Result>::room() const {
-  const uint64_t taken = taken_;
-  return slots_.size() - (issued_ - (taken - taken % group_));
+  const uint64_t taken = taken_, begin_of_group = group_ > 1 ? taken - taken % group_ : taken;
+  return slots_.size() - (issued_ - begin_of_group);
 }
 
 template <typename Item, typename Result>
