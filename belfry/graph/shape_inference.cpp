@@ -1,6 +1,5 @@
 #include "belfry/graph/shape_inference.h"
 
-#include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/Reduction.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
@@ -13,6 +12,7 @@
 #include <string_view>
 
 #include "belfry/base/error.h"
+#include "belfry/graph/below_autograd.h"
 #include "belfry/graph/internal/arguments.h"
 #include "belfry/graph/internal/dtype_rules.h"
 #include "belfry/graph/internal/shape_rules.h"
@@ -98,7 +98,7 @@ c10::Stack make_stack(const c10::FunctionSchema& schema, const std::vector<Argum
 }
 
 Outputs call(const c10::OperatorHandle& op, c10::Stack stack) {
-  at::AutoDispatchBelowADInplaceOrView no_autograd;
+  const BelowAutograd below;
   op.callBoxed(&stack);
   if (stack.size() == 1 && stack[0].isTensorList()) return stack[0].toTensorVector();
   Outputs outputs;

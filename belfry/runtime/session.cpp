@@ -1,6 +1,5 @@
 #include "belfry/runtime/session.h"
 
-#include <ATen/core/LegacyTypeDispatch.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include <unordered_map>
 
 #include "belfry/base/error.h"
+#include "belfry/graph/below_autograd.h"
 #include "belfry/graph/node.h"
 #include "belfry/runtime/internal/plan.h"
 #include "belfry/runtime/internal/variable_store.h"
@@ -138,7 +138,7 @@ bool Session::is_initialized(const Variable& variable) const {
 at::Tensor Session::value(const Variable& variable) const {
   check_graph();
   check_variable(*graph_, variable);
-  at::AutoDispatchBelowADInplaceOrView no_autograd;
+  const BelowAutograd below;
   return initialized_value(store_->cell(variable.tensor().node())).clone(at::MemoryFormat::Contiguous);
 }
 
@@ -152,7 +152,7 @@ void Session::set_value(const Variable& variable, const at::Tensor& value) {
         to_string(variable.shape()), variable.name(),
         value.defined() ? to_string(value.scalar_type()) + " " + to_string(value.sizes().vec()) : "none"));
   }
-  at::AutoDispatchBelowADInplaceOrView no_autograd;
+  const BelowAutograd below;
   auto& cell = store_->cell(variable.tensor().node());
   cell.memory.copy_(value);
   cell.memory.unsafeGetTensorImpl()->bump_version();

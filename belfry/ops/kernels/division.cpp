@@ -1,6 +1,5 @@
 #include <ATen/ExpandUtils.h>
 #include <ATen/TensorOperators.h>
-#include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/div.h>
 #include <ATen/ops/floor.h>
@@ -12,6 +11,8 @@
 #include <ATen/ops/where.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
+
+#include "belfry/graph/below_autograd.h"
 
 // Division rounded down, and its remainder, as TensorFlow has them: the quotient of floats is floor(x / y),
 // where ATen's is what fits its remainder (10 and 9 for 1.0 and 0.1).
@@ -65,7 +66,7 @@ Tensor floor_divide_scalar(const Tensor& x, const Scalar& y) {
 struct Remainder : torch::autograd::Function<Remainder> {
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& y) {
     context->save_for_backward({x, y});
-    const at::AutoDispatchBelowADInplaceOrView below;
+    const BelowAutograd below;
     return at::remainder(x.to(at::kDouble), y.to(at::kDouble)).to(at::result_type(x, y));
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,

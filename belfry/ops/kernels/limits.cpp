@@ -22,6 +22,8 @@
 #include <limits>
 #include <vector>
 
+#include "belfry/graph/below_autograd.h"
+
 // Functions that have a kink or an edge, with TensorFlow's gradients there: what lies exactly on a limit
 // still moves, the first of two equal tensors is the maximum, and a base that has no logarithm passes nothing
 // to its exponent. The values are ATen's.
@@ -60,7 +62,7 @@ template <auto kFunction, auto kMask>
 struct FirstOfEquals : Function<FirstOfEquals<kFunction, kMask>> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& y) {
     context->save_for_backward({x, y});
-    const at::AutoDispatchBelowADInplaceOrView below;
+    const BelowAutograd below;
     return kFunction(x, y);
   }
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
@@ -95,7 +97,7 @@ struct Clamp : Function<Clamp> {
     context->save_for_backward({x});
     context->saved_data["min"] = min;
     context->saved_data["max"] = max;
-    const at::AutoDispatchBelowADInplaceOrView below;
+    const BelowAutograd below;
     return at::clamp(x, min, max);
   }
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
@@ -121,7 +123,7 @@ Tensor clamp_max(const Tensor& x, const Scalar& max) {
 
 struct Pow : Function<Pow> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& exponent) {
-    const at::AutoDispatchBelowADInplaceOrView below;
+    const BelowAutograd below;
     const Tensor y = at::pow(x, exponent);
     context->save_for_backward({x, exponent, y});
     return y;
@@ -165,7 +167,7 @@ struct Selu : Function<Selu> {
   static constexpr double kScale = 1.0507009873554804934193349852946;
 
   static Tensor forward(AutogradContext* context, const Tensor& x) {
-    const at::AutoDispatchBelowADInplaceOrView below;
+    const BelowAutograd below;
     const Tensor y = at::selu(x);
     context->save_for_backward({x, y});
     return y;

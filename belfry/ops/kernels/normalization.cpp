@@ -20,6 +20,7 @@
 #include <tuple>
 #include <utility>
 
+#include "belfry/graph/below_autograd.h"
 #include "belfry/ops/internal/image.h"
 #include "belfry/ops/internal/many_values.h"
 
@@ -73,7 +74,7 @@ struct LongBatchNorm : torch::autograd::Function<LongBatchNorm> {
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context, const Tensor& x,
                                                 const OptionalTensor& scale, const OptionalTensor& offset,
                                                 double epsilon) {
-    const at::AutoDispatchBelowADInplaceOrView below;
+    const BelowAutograd below;
     const Tensor columns = x.dim() == 2 ? x : x.movedim(1, -1).reshape({-1, x.size(1)});
     const auto [mean, variance] = long_column_statistics(columns);
     const auto options = statistics_options(x, scale);

@@ -1,4 +1,3 @@
-#include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/alias.h>
 #include <ATen/ops/zeros_like.h>
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "belfry/base/error.h"
+#include "belfry/graph/below_autograd.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/kernel_error.h"
 #include "belfry/graph/shape_inference.h"
@@ -34,7 +34,7 @@ class AutogradMode {
 
  private:
   c10::AutoGradMode enabled_{true};
-  std::optional<at::AutoDispatchBelowADInplaceOrView> below_;
+  std::optional<BelowAutograd> below_;
 };
 
 c10::IValue take(const Source& source, std::vector<c10::IValue>& frame) {
