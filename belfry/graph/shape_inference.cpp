@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "belfry/base/error.h"
+#include "belfry/graph/arguments_of.h"
 #include "belfry/graph/below_autograd.h"
 #include "belfry/graph/internal/arguments.h"
 #include "belfry/graph/internal/dtype_rules.h"
@@ -53,46 +54,17 @@ at::Tensor stand_in(const Shape& shape, DType dtype, c10::Device device, int64_t
   return at::full({}, fill, options).expand(shape);
 }
 
-c10::Stack make_stack(const c10::FunctionSchema& schema, const std::vector<Argument>& arguments,
-                      const std::vector<Tensor>& inputs, c10::Device device, const internal::Shapes& shapes,
-                      int64_t fill) {
-  const auto input = [&](int index) { return stand_in(shapes[index], inputs[index].dtype(), device, fill); };
-  c10::Stack stack;
+/// The arguments of a call on `device`, with stand-ins of the inputs.
+c10::Stack stand_in_stack(const c10::FunctionSchema& schema, const std::vector<Argument>& arguments,
+                          const std::vector<Tensor>& inputs, c10::Device device,
+                          const internal::Shapes& shapes, int64_t fill) {
+  c10::Stack stack = make_stack(schema, arguments, [&](int index) {
+    return stand_in(shapes[index], inputs[index].dtype(), device, fill);
+  });
   for (size_t i = 0; i < arguments.size(); ++i) {
-    const Argument& argument = arguments[i];
-    switch (argument.kind) {
-      case Argument::Kind::kConstant:
-        if (argument.constant.isDevice()) {
-          stack.emplace_back(device);
-        } else if (argument.constant.isTensor() && device.is_meta()) {
-          stack.emplace_back(argument.constant.toTensor().to(device));
-        } else {
-          stack.push_back(argument.constant);
-        }
-        break;
-      case Argument::Kind::kInput:
-        stack.emplace_back(input(argument.inputs[0]));
-        break;
-      case Argument::Kind::kInputList: {
-        const auto& list =
-            *internal::without_optional(*schema.arguments()[i].type()).castRaw<c10::ListType>();
-        if (list.getElementType()->kind() == c10::TypeKind::OptionalType) {
-          c10::List<std::optional<at::Tensor>> tensors;
-          for (int index : argument.inputs) {
-            tensors.push_back(index < 0 ? std::nullopt : std::optional(input(index)));
-          }
-          stack.emplace_back(std::move(tensors));
-        } else {
-          c10::List<at::Tensor> tensors;
-          for (int index : argument.inputs) tensors.push_back(input(index));
-          stack.emplace_back(std::move(tensors));
-        }
-        break;
-      }
-      case Argument::Kind::kGenerator:
-        stack.emplace_back();
-        break;
-    }
+    if (arguments[i].kind != Argument::Kind::kConstant) continue;
+    if (stack[i].isDevice()) stack[i] = device;
+    if (stack[i].isTensor() && device.is_meta()) stack[i] = stack[i].toTensor().to(device);
   }
   return stack;
 }
@@ -128,7 +100,7 @@ bool has_integers(const std::vector<Tensor>& inputs) {
 Outputs run_on_cpu(const c10::OperatorHandle& op, const std::vector<Argument>& arguments,
                    const std::vector<Tensor>& inputs, const internal::Shapes& shapes) {
   const auto run = [&](int64_t fill) {
-    return call(op, make_stack(op.schema(), arguments, inputs, c10::kCPU, shapes, fill));
+    return call(op, stand_in_stack(op.schema(), arguments, inputs, c10::kCPU, shapes, fill));
   };
   try {
     return run(0);
@@ -223,7 +195,7 @@ std::vector<Node::Output> infer_outputs(const c10::OperatorHandle& op, const std
   const c10::OperatorHandle kernel = kernel_of(op);
   const auto infer_on_meta = [&](auto&& evaluate) {
     return internal::infer_by_trials(inputs, arguments, kMetaTest, [&](const internal::Shapes& shapes) {
-      return evaluate(make_stack(op.schema(), arguments, inputs, c10::kMeta, shapes, 0));
+      return evaluate(stand_in_stack(op.schema(), arguments, inputs, c10::kMeta, shapes, 0));
     });
   };
 
