@@ -139,7 +139,7 @@ at::Tensor Session::value(const Variable& variable) const {
   check_graph();
   check_variable(*graph_, variable);
   const BelowAutograd below;
-  return initialized_value(store_->cell(variable.tensor().node())).clone(at::MemoryFormat::Contiguous);
+  return store_->cell(variable.tensor().node()).value().clone(at::MemoryFormat::Contiguous);
 }
 
 void Session::set_value(const Variable& variable, const at::Tensor& value) {

@@ -44,7 +44,7 @@ c10::IValue take(const Source& source, std::vector<c10::IValue>& frame) {
     case Source::Kind::kConstant:
       return *source.constant;
     case Source::Kind::kVariable:
-      return initialized_value(*source.cell);
+      return source.cell->value();
     case Source::Kind::kSlot:
       return source.last_use ? std::move(frame[source.slot]) : frame[source.slot];
   }

@@ -85,10 +85,10 @@ bool VariableStore::set_generator_state(const Node& node, const at::Tensor& stat
   }
 }
 
-void throw_uninitialized(const Node& variable) {
+void VariableStore::Cell::throw_uninitialized() const {
   throw UsageError(
       fmt::format("[Session] the variable '{}' has no value yet: call initialize_variables(), or restore it",
-                  variable.name()));
+                  variable->name()));
 }
 
 }  // namespace belfry

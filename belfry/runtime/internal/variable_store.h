@@ -22,6 +22,16 @@ class VariableStore {
     const Node* variable;
     const at::Tensor memory;                ///< of the value; the same for good, so that threads may share it
     std::atomic<bool> initialized = false;  ///< false while the memory holds no value
+
+    /// The memory. Throws UsageError while it holds no value.
+    const at::Tensor& value() const {
+      if (!initialized.load(std::memory_order_acquire)) [[unlikely]]
+        throw_uninitialized();
+      return memory;
+    }
+
+   private:
+    [[noreturn]] void throw_uninitialized() const;
   };
 
   Cell& cell(const Node& variable);
@@ -43,13 +53,5 @@ class VariableStore {
   std::unordered_map<const Node*, std::unique_ptr<Cell>> cells_;
   std::unordered_map<const Node*, at::Generator> generators_;
 };
-
-/// The value of `cell`. Throws UsageError when the variable is not initialised.
-inline const at::Tensor& initialized_value(const VariableStore::Cell& cell) {
-  void throw_uninitialized(const Node& variable);
-  if (!cell.initialized.load(std::memory_order_acquire)) [[unlikely]]
-    throw_uninitialized(*cell.variable);
-  return cell.memory;
-}
 
 }  // namespace belfry
