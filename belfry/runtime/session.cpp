@@ -99,7 +99,8 @@ Callable Session::make_callable(const std::vector<Fetch>& feeds, const std::vect
   std::lock_guard lock(plans_->mutex);
   auto found = plans_->plans.find(key);
   if (found == plans_->plans.end()) {
-    auto plan = std::make_shared<const Plan>(*graph_, store_, key.first, key.second);
+    auto plan =
+        std::make_shared<const Plan>(*graph_, store_, internal::make_plan(key.first, key.second, *store_));
     found = plans_->plans.emplace(std::move(key), std::move(plan)).first;
   }
   return Callable(found->second);
@@ -124,7 +125,7 @@ void Session::initialize_variables() {
   for (const auto& record : graph_->variables()) {
     const Variable variable(record.get());
     if (is_initialized(variable)) continue;
-    const Plan plan(*graph_, store_, {}, {variable.initial_value()});
+    const Plan plan(*graph_, store_, internal::make_plan({}, {variable.initial_value()}, *store_));
     set_value(variable, plan.run({})[0]);
   }
 }

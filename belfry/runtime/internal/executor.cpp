@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
+#include <variant>
 
 #include "belfry/base/error.h"
+#include "belfry/graph/arguments_of.h"
 #include "belfry/graph/below_autograd.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/kernel_error.h"
@@ -19,6 +21,8 @@
 
 namespace belfry {
 namespace {
+
+using namespace internal;
 
 /// Switches this thread between running below autograd and recording for it.
 class AutogradMode {
@@ -37,42 +41,30 @@ class AutogradMode {
   std::optional<BelowAutograd> below_;
 };
 
-c10::IValue take(const Source& source, std::vector<c10::IValue>& frame) {
-  switch (source.kind) {
-    case Source::Kind::kNone:
-      return {};
-    case Source::Kind::kConstant:
-      return *source.constant;
-    case Source::Kind::kVariable:
-      return source.cell->value();
-    case Source::Kind::kSlot:
-      return source.last_use ? std::move(frame[source.slot]) : frame[source.slot];
-  }
+using Frame = std::vector<c10::IValue>;
+
+c10::IValue take(const Source& source, Frame& frame) {
+  if (const auto* value = std::get_if<SlotValue>(&source))
+    return value->is_last_use ? std::move(frame[value->slot]) : frame[value->slot];
+  if (const auto* value = std::get_if<VariableValue>(&source)) return value->cell->value();
+  if (const auto* value = std::get_if<ConstantValue>(&source)) return *value->value;
   return {};
 }
 
-void push(c10::Stack& stack, const Step::Arg& arg, std::vector<c10::IValue>& frame) {
-  switch (arg.kind) {
-    case Step::Arg::Kind::kSource:
-      stack.push_back(arg.sources.empty() ? arg.constant : take(arg.sources[0], frame));
-      break;
-    case Step::Arg::Kind::kList: {
-      c10::List<at::Tensor> list;
-      list.reserve(arg.sources.size());
-      for (const Source& source : arg.sources) list.push_back(take(source, frame).toTensor());
-      stack.emplace_back(std::move(list));
-      break;
-    }
-    case Step::Arg::Kind::kOptionalList: {
-      c10::List<std::optional<at::Tensor>> list;
-      list.reserve(arg.sources.size());
-      for (const Source& source : arg.sources) {
-        c10::IValue value = take(source, frame);
-        list.push_back(value.isNone() ? std::nullopt : std::optional(std::move(value).toTensor()));
-      }
-      stack.emplace_back(std::move(list));
-      break;
-    }
+at::Tensor take_tensor(const Source& source, Frame& frame) {
+  c10::IValue value = take(source, frame);
+  return value.isNone() ? at::Tensor() : std::move(value).toTensor();
+}
+
+void push(c10::Stack& stack, const CallStep::Argument& argument, Frame& frame) {
+  if (const auto* source = std::get_if<Source>(&argument)) {
+    stack.push_back(take(*source, frame));
+  } else if (const auto* constant = std::get_if<c10::IValue>(&argument)) {
+    stack.push_back(*constant);
+  } else {
+    const auto& list = std::get<CallStep::List>(argument);
+    stack.push_back(make_list(list.elements.size(), list.may_have_gaps,
+                              [&](size_t i) { return take_tensor(list.elements[i], frame); }));
   }
 }
 
@@ -107,10 +99,8 @@ bool fits(const Node& node, const c10::Stack& stack) {
   return known || (stack.size() == node.arguments().size() && takes_shapes(node.op(), stack));
 }
 
-}  // namespace
-
-void Plan::check_feed(size_t index, const at::Tensor& value) const {
-  const Tensor& feed = feeds_[index];
+/// Throws UsageError unless `value` fits the dtype and shape of `feed`.
+void check_feed(const Tensor& feed, const at::Tensor& value) {
   if (!value.defined())
     throw UsageError(fmt::format("[Session] expected a value for '{}', got none", feed.name()));
   if (value.scalar_type() != feed.dtype()) {
@@ -128,21 +118,109 @@ void Plan::check_feed(size_t index, const at::Tensor& value) const {
   }
 }
 
-void Plan::check_graph() const {
-  if (graph_lifetime_.expired()) {
-    throw UsageError(
-        "[Session] expected the graph to live as long as what runs it, got one that is destroyed: keep the "
-        "trainer, or the model, that made this predictor");
+/// Runs steps, one after another, on a frame of values.
+class StepExecutor {
+ public:
+  StepExecutor(AutogradMode& autograd, Frame& frame, VariableStore& store)
+      : autograd_(autograd), frame_(frame), store_(store) {}
+
+  void operator()(const Step& step) {
+    autograd_.record(!std::holds_alternative<CallStep>(step) || std::get<CallStep>(step).is_recorded);
+    std::visit(
+        [&](const auto& any) {
+          try {
+            run(any);
+          } catch (...) {
+            rethrow_error_of(*any.node);
+          }
+        },
+        step);
   }
-}
+
+ private:
+  void run(const LeafStep& step) {
+    frame_[step.output] = take_tensor(step.source, frame_).detach().set_requires_grad(true);
+  }
+  void run(const AliasStep& step) { frame_[step.output] = at::alias(take_tensor(step.source, frame_)); }
+  void run(const CopyStep& step) { frame_[step.output] = take_tensor(step.source, frame_).clone(); }
+
+  void run(const CallStep& step) {
+    stack_.clear();
+    for (const CallStep::Argument& argument : step.arguments) push(stack_, argument, frame_);
+    step.op.callBoxed(&stack_);
+    for (VariableStore::Cell* cell : step.mutated) cell->memory.unsafeGetTensorImpl()->bump_version();
+    if (!step.mutated.empty()) store_.count_write();
+    if (step.returns_list) {
+      const c10::List<at::Tensor> list = stack_[0].toTensorList();
+      if (list.size() != step.outputs.size()) {
+        throw UsageError(fmt::format("[{} {}] expected {} tensors as when the graph was built, got {}",
+                                     step.node->op_name(), step.node->name(), step.outputs.size(),
+                                     list.size()));
+      }
+      for (size_t i = 0; i < step.outputs.size(); ++i) {
+        if (step.outputs[i] >= 0) frame_[step.outputs[i]] = list.get(i);
+      }
+    } else {
+      for (size_t i = 0; i < step.outputs.size(); ++i) {
+        if (step.outputs[i] >= 0) frame_[step.outputs[i]] = std::move(stack_[i]);
+      }
+    }
+    stack_.clear();
+  }
+
+  void run(const GradientsStep& step) {
+    const at::Tensor loss = take_tensor(step.loss, frame_);
+    const at::Tensor grad_loss = take_tensor(step.grad_loss, frame_);
+    torch::autograd::variable_list xs;
+    for (const Source& source : step.xs) xs.push_back(take_tensor(source, frame_));
+    torch::autograd::variable_list given;
+    if (grad_loss.defined()) given.push_back(grad_loss);
+    std::vector<at::Tensor> gradients(xs.size());
+    if (loss.requires_grad()) {
+      gradients = torch::autograd::grad({loss}, xs, given, /*retain_graph=*/step.keeps_recording,
+                                        /*create_graph=*/step.is_differentiable, /*allow_unused=*/true);
+    }
+    for (size_t i = 0; i < xs.size(); ++i) {
+      if (step.outputs[i] < 0) continue;
+      // An operator on the way may have no derivative (floor, comparison): the gradient is zero then.
+      frame_[step.outputs[i]] = gradients[i].defined() ? gradients[i] : at::zeros_like(xs[i]);
+    }
+  }
+
+  [[noreturn]] void rethrow_error_of(const Node& node) {
+    const c10::Stack arguments = std::exchange(stack_, {});
+    rethrow_kernel_error({.who = fmt::format("{} {}", node.op_name(), node.name()),
+                          .inputs = describe_inputs(node, arguments),
+                          .values_to_blame = [&] { return fits(node, arguments); }});
+  }
+
+  AutogradMode& autograd_;
+  Frame& frame_;
+  VariableStore& store_;
+  c10::Stack stack_;
+};
+
+}  // namespace
 
 void Plan::check_feeds(const std::vector<at::Tensor>& feeds) const {
   check_graph();
-  if (feeds.size() != feeds_.size()) {
+  if (feeds.size() != plan_.feeds.size()) {
     throw UsageError(
-        fmt::format("[Session] expected {} values to feed, got {}", feeds_.size(), feeds.size()));
+        fmt::format("[Session] expected {} values to feed, got {}", plan_.feeds.size(), feeds.size()));
   }
-  for (size_t i = 0; i < feeds.size(); ++i) check_feed(i, feeds[i]);
+  for (size_t i = 0; i < feeds.size(); ++i) check_feed(plan_.feeds[i], feeds[i]);
+}
+
+Plan::Frame Plan::make_frame(const std::vector<at::Tensor>& feeds) const {
+  Frame frame(plan_.num_slots);
+  for (size_t i = 0; i < feeds.size(); ++i) {
+    const c10::Device device = plan_.feeds[i].node().device();
+    at::Tensor value = feeds[i].device() == device ? feeds[i] : feeds[i].to(device);
+    if (plan_.has_gradients && value.is_inference())
+      value = value.clone();  // autograd refuses tensors made in inference mode
+    frame[plan_.feed_slots[i]] = std::move(value);
+  }
+  return frame;
 }
 
 std::vector<at::Tensor> Plan::run(const std::vector<at::Tensor>& feeds) const try {
@@ -150,110 +228,30 @@ std::vector<at::Tensor> Plan::run(const std::vector<at::Tensor>& feeds) const tr
   const c10::InferenceMode normal_tensors(false);  // whatever mode the caller is in
   AutogradMode autograd;
   const ReuseMemory reuse_memory;
-  Frame frame(num_slots_);
-  for (size_t i = 0; i < feeds.size(); ++i) {
-    const c10::Device device = feeds_[i].node().device();
-    at::Tensor value = feeds[i].device() == device ? feeds[i] : feeds[i].to(device);
-    if (has_gradients_ && value.is_inference())
-      value = value.clone();  // autograd refuses tensors made in inference mode
-    frame[feed_slots_[i]] = std::move(value);
-  }
-  c10::Stack stack;
-  for (const Step& step : steps_) {
-    autograd.record(step.recorded || step.kind != Step::Kind::kCall);
-    execute(step, frame, stack);
-  }
+  Frame frame = make_frame(feeds);
+  StepExecutor execute(autograd, frame, *store_);
+  for (const Step& step : plan_.steps) execute(step);
   autograd.record(false);
   std::vector<at::Tensor> results;
-  results.reserve(fetches_.size());
-  for (const Source& source : fetch_sources_) results.push_back(fetch(source, frame));
+  results.reserve(plan_.fetches.size());
+  for (const Source& source : plan_.fetch_sources) results.push_back(fetch(source, frame));
   return results;
 } catch (...) {  // of what no step does: copies of feeds and fetches
   rethrow_kernel_error({.who = "Session", .inputs = {}, .values_to_blame = {}});
 }
 
-void Plan::execute(const Step& step, Frame& frame, c10::Stack& stack) const {
-  try {
-    switch (step.kind) {
-      case Step::Kind::kLeaf:
-        frame[step.outputs[0]] =
-            take(step.args[0].sources[0], frame).toTensor().detach().set_requires_grad(true);
-        return;
-      case Step::Kind::kAlias:
-        frame[step.outputs[0]] = at::alias(take(step.args[0].sources[0], frame).toTensor());
-        return;
-      case Step::Kind::kCopy:
-        frame[step.outputs[0]] = take(step.args[0].sources[0], frame).toTensor().clone();
-        return;
-      case Step::Kind::kGradients:
-        execute_gradients(step, frame);
-        return;
-      case Step::Kind::kCall:
-        break;
-    }
-    stack.clear();
-    for (const Step::Arg& arg : step.args) push(stack, arg, frame);
-    step.op->callBoxed(&stack);
-    for (VariableStore::Cell* cell : step.mutated) cell->memory.unsafeGetTensorImpl()->bump_version();
-    if (!step.mutated.empty()) store_->count_write();
-    if (step.returns_list) {
-      const c10::List<at::Tensor> list = stack[0].toTensorList();
-      if (list.size() != step.outputs.size()) {
-        throw UsageError(fmt::format("[{} {}] expected {} tensors as when the graph was built, got {}",
-                                     step.node->op_name(), step.node->name(), step.outputs.size(),
-                                     list.size()));
-      }
-      for (size_t i = 0; i < step.outputs.size(); ++i) {
-        if (step.outputs[i] >= 0) frame[step.outputs[i]] = list.get(i);
-      }
-    } else {
-      for (size_t i = 0; i < step.outputs.size(); ++i) {
-        if (step.outputs[i] >= 0) frame[step.outputs[i]] = std::move(stack[i]);
-      }
-    }
-    stack.clear();
-  } catch (...) {
-    const Node& node = *step.node;
-    const c10::Stack arguments = std::exchange(stack, {});
-    rethrow_kernel_error({.who = fmt::format("{} {}", node.op_name(), node.name()),
-                          .inputs = describe_inputs(node, arguments),
-                          .values_to_blame = [&] { return fits(node, arguments); }});
-  }
-}
-
-void Plan::execute_gradients(const Step& step, Frame& frame) const {
-  const at::Tensor loss = take(step.args[0].sources[0], frame).toTensor();
-  const c10::IValue grad_loss = take(step.args[1].sources[0], frame);
-  torch::autograd::variable_list xs;
-  for (const Source& source : step.args[2].sources) xs.push_back(take(source, frame).toTensor());
-  torch::autograd::variable_list given;
-  if (!grad_loss.isNone()) given.push_back(grad_loss.toTensor());
-  std::vector<at::Tensor> gradients;
-  if (loss.requires_grad()) {
-    gradients = torch::autograd::grad({loss}, xs, given, /*retain_graph=*/step.keep_recording,
-                                      /*create_graph=*/step.differentiable, /*allow_unused=*/true);
-  } else {
-    gradients.resize(xs.size());
-  }
-  for (size_t i = 0; i < xs.size(); ++i) {
-    if (step.outputs[i] < 0) continue;
-    // An operator on the way may have no derivative (floor, comparison): the gradient is zero then.
-    frame[step.outputs[i]] = gradients[i].defined() ? gradients[i] : at::zeros_like(xs[i]);
-  }
-}
-
 at::Tensor Plan::fetch(const Source& source, Frame& frame) const {
-  c10::IValue value = take(source, frame);
-  if (value.isNone()) return {};
-  at::Tensor tensor = std::move(value).toTensor();
+  at::Tensor tensor = take_tensor(source, frame);
   if (!tensor.defined()) return tensor;
   if (tensor.requires_grad()) tensor = tensor.detach();
   // Memory with another owner may be a variable's, which the next step overwrites, or a constant of the
   // graph.
   if (tensor.use_count() > 1 || tensor.storage().use_count() > 1) {
     const bool shared =
-        std::ranges::any_of(variables_, [&](const auto* cell) { return cell->memory.is_alias_of(tensor); }) ||
-        std::ranges::any_of(constants_, [&](const auto& constant) { return constant.is_alias_of(tensor); });
+        std::ranges::any_of(plan_.variables,
+                            [&](const auto* cell) { return cell->memory.is_alias_of(tensor); }) ||
+        std::ranges::any_of(plan_.constants,
+                            [&](const auto& constant) { return constant.is_alias_of(tensor); });
     if (shared) return tensor.clone(at::MemoryFormat::Contiguous);
   }
   return tensor;

@@ -1,0 +1,70 @@
+#include "belfry/runtime/internal/last_uses.h"
+
+#include <ranges>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
+namespace belfry::internal {
+namespace {
+
+/// Goes through the plan from its end: the first use that it meets is the last.
+class LastUses {
+ public:
+  explicit LastUses(int num_slots) : used_(static_cast<size_t>(num_slots), false) {}
+
+  void mark(Source& source) {
+    auto* value = std::get_if<SlotValue>(&source);
+    if (!value) return;
+    value->is_last_use = !used_[value->slot];
+    used_[value->slot] = true;
+  }
+  void mark(std::vector<Source>& sources) {
+    for (Source& source : std::views::reverse(sources)) mark(source);
+  }
+
+  void mark(CallStep& step) {
+    drop_unused(step.outputs);
+    for (CallStep::Argument& argument : std::views::reverse(step.arguments)) {
+      if (auto* source = std::get_if<Source>(&argument)) mark(*source);
+      if (auto* list = std::get_if<CallStep::List>(&argument)) mark(list->elements);
+    }
+  }
+  void mark(GradientsStep& step) {
+    drop_unused(step.outputs);
+    mark(step.xs);
+    mark(step.grad_loss);
+    mark(step.loss);
+  }
+  void mark(DerivedTensor& step) {
+    if (!used_[step.output]) {
+      step.output = -1;
+    } else {
+      mark(step.source);
+    }
+  }
+
+ private:
+  void drop_unused(std::vector<int>& slots) const {
+    for (int& slot : slots) {
+      if (slot >= 0 && !used_[slot]) slot = -1;
+    }
+  }
+
+  std::vector<bool> used_;
+};
+
+}  // namespace
+
+void mark_last_uses(PlanData& plan) {
+  LastUses last_uses(plan.num_slots);
+  last_uses.mark(plan.fetch_sources);
+  for (Step& step : std::views::reverse(plan.steps))
+    std::visit([&](auto& any) { last_uses.mark(any); }, step);
+  std::erase_if(plan.steps, [](const Step& step) {
+    const DerivedTensor* derived = as_derived(step);
+    return derived && derived->output < 0;
+  });
+}
+
+}  // namespace belfry::internal
