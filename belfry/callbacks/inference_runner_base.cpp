@@ -118,10 +118,7 @@ void InferenceRunnerBase::build_tower(const Tower& tower, TowerFunc& function) {
   log_info("[{}] Building tower '{}' on device {} ...", name(), tower.name, tower.device.str());
   VariableScope reuse("", {.reuse = Reuse::kReuse});
   TowerContext context(tower.name, {.is_training = false, .device = tower.device});
-  const std::vector<Tensor> tensors = input_->input_tensors();
-  std::vector<std::pair<std::string, Tensor>> inputs;
-  for (size_t i = 0; i < tensors.size(); ++i) inputs.emplace_back(function.signature()[i].name, tensors[i]);
-  function(TowerInputs(std::move(inputs)));
+  function.build(context, input_->input_tensors());
 }
 
 std::vector<Tensor> InferenceRunnerBase::fetches_of(const TowerTensorHandle& tower) const {

@@ -173,14 +173,8 @@ TowerFunc::TowerFunc(Function function, std::vector<TensorSpec> signature)
 Tensor TowerFunc::operator()(const TowerInputs& inputs) {
   const TowerContext& tower = current_tower_context("TowerFunc");
   std::vector<std::pair<std::string, Tensor>> ordered;
-  for (const TensorSpec& spec : signature_) {
+  for (const TensorSpec& spec : signature_)
     ordered.emplace_back(spec.name, inputs.has(spec.name) ? inputs[spec.name] : Tensor());
-    const Tensor& given = ordered.back().second;
-    if (given.defined() && (given.dtype() != spec.dtype || !compatible(spec.shape, given.shape()))) {
-      throw UsageError(fmt::format("[TowerFunc] expected {} {} for the input '{}', got {}",
-                                   to_string(spec.dtype), to_string(spec.shape), spec.name, describe(given)));
-    }
-  }
   for (const auto& [name, tensor] : inputs.items()) {
     if (std::none_of(signature_.begin(), signature_.end(),
                      [&given = name](const auto& spec) { return spec.name == given; })) {
@@ -189,7 +183,31 @@ Tensor TowerFunc::operator()(const TowerInputs& inputs) {
       throw UsageError(fmt::format("[TowerFunc] expected inputs among {}, got '{}'", names, name));
     }
   }
-  TowerInputs arguments(std::move(ordered));
+  return call(tower, std::move(ordered));
+}
+
+const TowerTensorHandle& TowerFunc::build(const TowerContext& tower, const std::vector<Tensor>& tensors) {
+  if (tensors.size() != signature_.size()) {
+    throw UsageError(fmt::format("[TowerFunc] expected {} inputs, one for each of the signature, got {}",
+                                 signature_.size(), tensors.size()));
+  }
+  std::vector<std::pair<std::string, Tensor>> inputs;
+  for (size_t i = 0; i < tensors.size(); ++i) inputs.emplace_back(signature_[i].name, tensors[i]);
+  call(tower, std::move(inputs));
+  return towers_.back();
+}
+
+/// Requires: `inputs` are in the order of the signature.
+Tensor TowerFunc::call(const TowerContext& tower, std::vector<std::pair<std::string, Tensor>> inputs) {
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const TensorSpec& spec = signature_[i];
+    const Tensor& given = inputs[i].second;
+    if (given.defined() && (given.dtype() != spec.dtype || !compatible(spec.shape, given.shape()))) {
+      throw UsageError(fmt::format("[TowerFunc] expected {} {} for the input '{}', got {}",
+                                   to_string(spec.dtype), to_string(spec.shape), spec.name, describe(given)));
+    }
+  }
+  TowerInputs arguments(std::move(inputs));
   const Tensor output = function_(arguments);
   towers_.emplace_back(tower, default_graph(), arguments, output);
   return output;

@@ -154,6 +154,9 @@ class TowerFunc {
   /// the signature; missing ones are none; an unknown name, or a dtype or shape that does not fit, is a
   /// UsageError.
   Tensor operator()(const TowerInputs& inputs);
+  /// Calls the function in `tower`, the current TowerContext, with `tensors` as its inputs, one for each of
+  /// the signature and in its order. Returns the handle of the call, valid until the next.
+  const TowerTensorHandle& build(const TowerContext& tower, const std::vector<Tensor>& tensors);
 
   const std::vector<TensorSpec>& signature() const { return signature_; }
   /// One handle for each call so far.
@@ -162,6 +165,8 @@ class TowerFunc {
   const TowerTensorHandle* find_tower(const std::string& name) const;
 
  private:
+  Tensor call(const TowerContext& tower, std::vector<std::pair<std::string, Tensor>> inputs);
+
   Function function_;
   std::vector<TensorSpec> signature_;
   TowerTensorHandles towers_;

@@ -13,12 +13,10 @@
 namespace belfry {
 namespace {
 
-TowerInputs build_placeholders(const std::vector<TensorSpec>& signature) {
-  std::vector<std::pair<std::string, Tensor>> inputs;
-  for (const TensorSpec& spec : signature) {
-    inputs.emplace_back(spec.name, add_placeholder(spec));
-  }
-  return TowerInputs(std::move(inputs));
+std::vector<Tensor> build_placeholders(const std::vector<TensorSpec>& signature) {
+  std::vector<Tensor> placeholders;
+  for (const TensorSpec& spec : signature) placeholders.push_back(add_placeholder(spec));
+  return placeholders;
 }
 
 std::vector<Tensor> find_all(const TowerTensorHandle& tower, const std::vector<std::string>& names) {
@@ -37,9 +35,9 @@ struct OfflinePredictor::Model {
     TowerFunc tower_func = config.model.tower_func();
     {
       GraphScope as_default(graph);
-      const TowerInputs placeholders = build_placeholders(tower_func.signature());
+      const std::vector<Tensor> placeholders = build_placeholders(tower_func.signature());
       TowerContext tower("", {.is_training = false, .device = config.device});
-      tower_func(placeholders);
+      tower_func.build(tower, placeholders);
     }
     const TowerTensorHandle& tower = tower_func.towers().back();
     input_names = config.inputs.empty() ? names_of(tower_func.signature()) : config.inputs;

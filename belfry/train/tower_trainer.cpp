@@ -48,13 +48,6 @@ class Reopened {
   bool was_final_;
 };
 
-/// The arguments of a tower function: `tensors` under the names of its signature.
-TowerInputs named(const std::vector<TensorSpec>& signature, const std::vector<Tensor>& tensors) {
-  std::vector<std::pair<std::string, Tensor>> inputs;
-  for (size_t i = 0; i < signature.size(); ++i) inputs.emplace_back(signature[i].name, tensors.at(i));
-  return TowerInputs(std::move(inputs));
-}
-
 }  // namespace
 
 void TowerTrainer::set_tower_func(TowerFunc tower_func) {
@@ -80,7 +73,7 @@ Tensor TowerTrainer::build_training_tower() {
   const c10::Device device = current_device();  // which a GraphScope resets
   GraphScope as_default(graph());
   TowerContext tower("", {.is_training = true, .device = device});
-  return (*tower_func_)(named(tower_func_->signature(), input_->input_tensors()));
+  return tower_func_->build(tower, input_->input_tensors()).output();
 }
 
 Feeds TowerTrainer::next_feeds() {
@@ -123,8 +116,7 @@ const TowerTensorHandle& TowerTrainer::prediction_tower(c10::Device device) {
     placeholders.push_back(build_or_reuse_placeholder(spec));
   VariableScope reuse("", {.reuse = Reuse::kReuse});
   TowerContext tower(name, {.is_training = false, .device = device});
-  (*tower_func_)(named(tower_func_->signature(), placeholders));
-  return tower_func_->towers().back();
+  return tower_func_->build(tower, placeholders);
 }
 
 }  // namespace belfry

@@ -87,5 +87,15 @@ TEST_F(TowerTest, ATowerIsBuiltOnTheCurrentDeviceUnlessItHasOne) {
   EXPECT_EQ(graph.tensor("b/y").node().device(), second);
 }
 
+TEST_F(TowerTest, BuildGivesTheFunctionItsInputsInTheOrderOfTheSignature) {
+  const Tensor x = placeholder("x", {kDynamic, 2});
+  TowerContext context("a", {.is_training = true});
+  const TowerTensorHandle& tower = function.build(context, {x});
+  EXPECT_EQ(tower.inputs()["x"], x);
+  EXPECT_EQ(tower.output(), graph.tensor("a/cost"));
+  EXPECT_THROW(function.build(context, {}), UsageError);
+  EXPECT_THROW(function.build(context, {placeholder("y", {kDynamic, 3})}), UsageError);
+}
+
 }  // namespace
 }  // namespace belfry

@@ -38,12 +38,11 @@ class TinyTrainer : public Trainer {
   void set_tower_func(TowerFunc::Function function, std::vector<TensorSpec> signature) {
     GraphScope as_default(graph());
     tower_func_.emplace(std::move(function), std::move(signature));
-    std::vector<std::pair<std::string, Tensor>> inputs;
-    for (const TensorSpec& spec : tower_func_->signature()) {
-      inputs.emplace_back(spec.name, build_or_reuse_placeholder(spec));
-    }
+    std::vector<Tensor> inputs;
+    for (const TensorSpec& spec : tower_func_->signature())
+      inputs.push_back(build_or_reuse_placeholder(spec));
     TowerContext tower("", {.is_training = true});
-    (*tower_func_)(TowerInputs(std::move(inputs)));
+    tower_func_->build(tower, inputs);
   }
   TowerFunc* tower_func() override { return tower_func_ ? &*tower_func_ : nullptr; }
 
