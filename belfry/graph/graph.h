@@ -1,5 +1,7 @@
 #pragma once
 
+#include <c10/core/Device.h>
+
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -125,10 +127,13 @@ class Graph {
   std::shared_ptr<const void> lifetime_ = std::make_shared<char>();
 };
 
-/// Makes `graph` the default graph of this thread, with fresh scopes, until the guard ends.
+/// Makes `graph` the default graph of this thread, with fresh scopes, until the guard ends. Nodes belong to
+/// `device`, the CPU unless given; `GraphScope as_default(graph, current_device());` stays on the current
+/// one.
 class GraphScope {
  public:
   explicit GraphScope(Graph& graph);
+  GraphScope(Graph& graph, c10::Device device);
   ~GraphScope();
   GraphScope(const GraphScope&) = delete;
   GraphScope& operator=(const GraphScope&) = delete;

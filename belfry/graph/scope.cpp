@@ -55,9 +55,11 @@ struct GraphScope::Saved {
   internal::BuildContext context;
 };
 
-GraphScope::GraphScope(Graph& graph) : saved_(new Saved{build_context()}) {
+GraphScope::GraphScope(Graph& graph) : GraphScope(graph, c10::kCPU) {}
+GraphScope::GraphScope(Graph& graph, c10::Device device) : saved_(new Saved{build_context()}) {
   build_context() = {};
   build_context().graph = &graph;
+  build_context().device = device;
 }
 GraphScope::~GraphScope() {
   build_context() = std::move(saved_->context);

@@ -13,9 +13,7 @@ namespace belfry {
 
 void SingleCostTrainer::setup_graph(TowerFunc get_cost, Shared<InputSource> input,
                                     const OptimizerFunc& get_optimizer) {
-  const c10::Device device = current_device();  // which a GraphScope resets
-  GraphScope as_default(graph());
-  DeviceScope on(device);
+  GraphScope as_default(graph(), current_device());
   if (!get_optimizer)
     throw UsageError("[SingleCostTrainer] expected a function that makes an optimizer, got none");
   set_tower_func(std::move(get_cost));

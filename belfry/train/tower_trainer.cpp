@@ -70,9 +70,8 @@ void TowerTrainer::set_input(Shared<InputSource> input) {
 
 Tensor TowerTrainer::build_training_tower() {
   if (!input_) throw UsageError("[TowerTrainer] expected set_input before build_training_tower");
-  const c10::Device device = current_device();  // which a GraphScope resets
-  GraphScope as_default(graph());
-  TowerContext tower("", {.is_training = true, .device = device});
+  GraphScope as_default(graph(), current_device());
+  TowerContext tower("", {.is_training = true});
   return tower_func_->build(tower, input_->input_tensors()).output();
 }
 

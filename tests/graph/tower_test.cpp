@@ -97,5 +97,17 @@ TEST_F(TowerTest, BuildGivesTheFunctionItsInputsInTheOrderOfTheSignature) {
   EXPECT_THROW(function.build(context, {placeholder("y", {kDynamic, 3})}), UsageError);
 }
 
+TEST_F(TowerTest, AGraphIsEnteredOnTheCpuUnlessADeviceIsGiven) {
+  const c10::Device second(c10::kCUDA, 1);
+  DeviceScope on(second);
+  Graph inner;
+  {
+    GraphScope scope(inner);
+    EXPECT_EQ(current_device(), c10::Device(c10::kCPU));
+  }
+  GraphScope scope(inner, current_device());
+  EXPECT_EQ(current_device(), second);
+}
+
 }  // namespace
 }  // namespace belfry
