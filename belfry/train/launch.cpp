@@ -60,7 +60,9 @@ TrainingEnd launch_train_with_config(const TrainConfig& config, SingleCostTraine
       .callbacks = config.callbacks,
       .monitors = config.monitors.value_or(std::vector<std::shared_ptr<Monitor>>()),
       .session_init = config.session_init,
-      .loop = {},
+      .loop = {.steps_per_epoch = steps_per_epoch,
+               .starting_epoch = config.starting_epoch,
+               .max_epoch = config.max_epoch},
       .log_dir = config.log_dir,
   };
   if (!config.monitors) options.monitors = default_monitors();
@@ -72,24 +74,21 @@ TrainingEnd launch_train_with_config(const TrainConfig& config, SingleCostTraine
   trainer.setup_callbacks(options);
   trainer.initialize(options.session_init);
 
-  LoopOptions loop{.steps_per_epoch = steps_per_epoch,
-                   .starting_epoch = config.starting_epoch,
-                   .max_epoch = config.max_epoch};
   if (config.epoch_from_global_step) {
     const int64_t global_step = trainer.global_step();
     const auto state = internal::find_training_state(config.log_dir, global_step);
     if (steps_per_epoch > 0) {
       const auto history = internal::find_history(config.log_dir, global_step);
       const internal::Place place = internal::place_of(global_step, steps_per_epoch, state, history);
-      loop.starting_epoch = place.epoch;
-      loop.starting_step = place.step;
+      options.loop.starting_epoch = place.epoch;
+      options.loop.starting_step = place.step;
     }
     if (state) {
       internal::resume_data(trainer, *state);
       random_states->set(state->random);
     }
   }
-  return trainer.main_loop(loop);
+  return trainer.main_loop(options.loop);
 }
 
 TrainingEnd launch_train_with_config(const TrainConfig& config, SingleCostTrainer&& trainer) {
