@@ -79,9 +79,9 @@ class GanTrainer : public TowerTrainer {
 
  private:
   void run_step() override {
-    const Feeds feeds = next_feeds();
-    session().run(train_generator_, feeds);
-    run_hooked({train_discriminator_}, feeds);
+    const std::vector<at::Tensor> batch = next_batch();
+    run({train_generator_}, batch);
+    run_hooked({train_discriminator_}, batch);
   }
 
   static std::vector<Variable> variables_under(const std::string& scope) {

@@ -7,7 +7,6 @@
 #include "belfry/graph/node.h"
 #include "belfry/graph/scope.h"
 #include "belfry/graph/special_nodes.h"
-#include "belfry/loop/trainer.h"
 
 namespace belfry {
 
@@ -21,18 +20,6 @@ void InputSource::setup(const std::vector<TensorSpec>& signature) {
 std::optional<Datapoint> InputSource::next(std::stop_token stop) {
   if (stop.stop_requested()) return std::nullopt;
   return Datapoint();
-}
-
-Feeds InputSource::next_feeds(std::stop_token stop) {
-  std::optional<Datapoint> values = next(stop);
-  if (!values) {
-    if (stop.stop_requested()) throw StopTraining("it was asked to stop", EndReason::kStopRequested);
-    throw StopTraining(fmt::format("the data of {} is at its end", name()), EndReason::kEndOfData);
-  }
-  const std::vector<Tensor> tensors = feed_tensors();
-  Feeds feeds;
-  for (size_t i = 0; i < tensors.size(); ++i) feeds.emplace_back(tensors[i], std::move(values->at(i)));
-  return feeds;
 }
 
 Tensor build_or_reuse_placeholder(const TensorSpec& spec) {

@@ -9,8 +9,6 @@
 #include "belfry/base/shared.h"
 #include "belfry/dataflow/dataflow.h"
 #include "belfry/graph/tensor.h"
-#include "belfry/loop/callback.h"
-#include "belfry/runtime/session.h"
 
 namespace belfry {
 
@@ -44,8 +42,6 @@ class InputSource {
   /// end, or as soon as `stop` is requested, also while it waits for data. Throws what went wrong in the
   /// data, in whichever thread. Requires: reset_state() was called.
   virtual std::optional<Datapoint> next(std::stop_token stop = {});
-  /// `next`, ready for a run. Throws StopTraining where `next` returns nullopt.
-  Feeds next_feeds(std::stop_token stop = {});
 
   /// Starts a new pass. Called before training, and each time an evaluation begins. May wait for what stop()
   /// has left behind.
@@ -71,10 +67,6 @@ class InputSource {
   /// Whether a pass ends by itself, next() returning nullopt after the last of the data. Where it does not, a
   /// pass is size() steps.
   virtual bool is_finite() const { return false; }
-
-  /// Callbacks that the source needs as the input of training, besides the calls above. An evaluation does
-  /// not run them.
-  virtual Callbacks callbacks() { return {}; }
 
  protected:
   /// Build nodes here.

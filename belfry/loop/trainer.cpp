@@ -270,15 +270,16 @@ bool Trainer::run_epoch() {
   return true;
 }
 
-std::vector<at::Tensor> Trainer::run_hooked(const std::vector<Tensor>& fetches, const Feeds& feeds) {
-  std::vector<Fetch> wanted(fetches.begin(), fetches.end());
+std::vector<at::Tensor> Trainer::run_hooked(const std::vector<Tensor>& fetches,
+                                            const std::vector<at::Tensor>& batch) {
+  std::vector<Tensor> wanted = fetches;
   std::vector<size_t> counts;
   for_each_callback("before_run", [&](Callback& callback, size_t) {
     const std::vector<Tensor> asked = callback.before_run();
     counts.push_back(asked.size());
     wanted.insert(wanted.end(), asked.begin(), asked.end());
   });
-  std::vector<at::Tensor> values = session_->run(wanted, feeds);
+  std::vector<at::Tensor> values = hooked_.run(*session_, feed_tensors(), wanted, batch);
   auto next = values.begin() + static_cast<std::ptrdiff_t>(fetches.size());
   for_each_callback("after_run", [&](Callback& callback, size_t i) {
     const auto end = next + static_cast<std::ptrdiff_t>(counts[i]);
@@ -287,6 +288,11 @@ std::vector<at::Tensor> Trainer::run_hooked(const std::vector<Tensor>& fetches, 
   });
   values.resize(fetches.size());
   return values;
+}
+
+std::vector<at::Tensor> Trainer::run(const std::vector<Tensor>& fetches,
+                                     const std::vector<at::Tensor>& batch) {
+  return unhooked_.run(*session_, feed_tensors(), fetches, batch);
 }
 
 void Trainer::after_train() {

@@ -12,6 +12,7 @@
 #include "belfry/graph/tower.h"
 #include "belfry/loop/callback.h"
 #include "belfry/loop/monitor.h"
+#include "belfry/loop/step_runner.h"
 #include "belfry/runtime/compile_options.h"
 #include "belfry/runtime/session.h"
 #include "belfry/runtime/session_init.h"
@@ -164,9 +165,14 @@ class Trainer {
  protected:
   /// One iteration. Must call run_hooked exactly once for the step to be counted; may run anything else.
   virtual void run_step() = 0;
-  /// Runs `fetches` with `feeds` together with everything the callbacks ask for in before_run. Returns the
-  /// values of `fetches`. Increments the global step.
-  std::vector<at::Tensor> run_hooked(const std::vector<Tensor>& fetches, const Feeds& feeds = {});
+  /// Runs `fetches` together with everything the callbacks ask for in before_run; `batch` has one value for
+  /// each of feed_tensors(). Returns the values of `fetches`. Increments the global step.
+  std::vector<at::Tensor> run_hooked(const std::vector<Tensor>& fetches,
+                                     const std::vector<at::Tensor>& batch = {});
+  /// As above without callbacks and count, for a step of several runs.
+  std::vector<at::Tensor> run(const std::vector<Tensor>& fetches, const std::vector<at::Tensor>& batch = {});
+  /// The placeholders that every batch has values for, in its order; the same from the first run on.
+  virtual std::vector<Tensor> feed_tensors() const { return {}; }
 
  private:
   class StepCounter;
@@ -183,6 +189,7 @@ class Trainer {
 
   Graph graph_;
   std::unique_ptr<Session> session_;
+  StepRunner hooked_, unhooked_;
   Callbacks callbacks_;
   Monitors monitors_;
   std::string log_dir_;

@@ -31,7 +31,7 @@ Tensor SingleCostTrainer::build_cost() {
 
 void SingleCostTrainer::run_step() {
   if (!train_op_) throw UsageError("[SingleCostTrainer] expected setup_graph before training");
-  run_hooked({train_op_}, next_feeds());
+  run_hooked({train_op_}, next_batch());
 }
 
 Tensor SimpleTrainer::build_train_op(const OptimizerFunc& get_optimizer) {

@@ -65,7 +65,6 @@ void TowerTrainer::set_input(Shared<InputSource> input) {
   GraphScope as_default(graph());
   input_->setup(tower_func_->signature());
   register_callback(std::make_shared<RunInput>(input_));
-  for (const auto& callback : input_->callbacks()) register_callback(callback);
 }
 
 Tensor TowerTrainer::build_training_tower() {
@@ -75,9 +74,15 @@ Tensor TowerTrainer::build_training_tower() {
   return tower_func_->build(tower, input_->input_tensors()).output();
 }
 
-Feeds TowerTrainer::next_feeds() {
-  if (!input_) throw UsageError("[TowerTrainer] expected set_input before next_feeds");
-  return input_->next_feeds(stop_token());
+std::vector<at::Tensor> TowerTrainer::next_batch() {
+  if (!input_) throw UsageError("[TowerTrainer] expected set_input before next_batch");
+  if (std::optional<Datapoint> batch = input_->next(stop_token())) return std::move(*batch);
+  if (stop_requested()) throw StopTraining("it was asked to stop", EndReason::kStopRequested);
+  throw StopTraining(fmt::format("the data of {} is at its end", input_->name()), EndReason::kEndOfData);
+}
+
+std::vector<Tensor> TowerTrainer::feed_tensors() const {
+  return input_ ? input_->feed_tensors() : std::vector<Tensor>();
 }
 
 std::optional<DataProgress> TowerTrainer::data_progress() const {

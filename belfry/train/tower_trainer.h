@@ -23,7 +23,7 @@ namespace belfry {
 ///         build_training_tower();
 ///         train_op_ = ...;
 ///       }
-///       void run_step() override { run_hooked({train_op_}, next_feeds()); }
+///       void run_step() override { run_hooked({train_op_}, next_batch()); }
 ///     };
 class TowerTrainer : public Trainer {
  public:
@@ -54,9 +54,11 @@ class TowerTrainer : public Trainer {
   /// Calls the tower function with the input's tensors in a training tower without a name, on the current
   /// device; returns its output.
   Tensor build_training_tower();
-  /// The values of one step, for run_hooked. Throws StopTraining at the end of the data, or when training was
-  /// asked to stop while waiting for them.
-  Feeds next_feeds();
+  /// The values of one step, for run_hooked and run. Throws StopTraining at the end of the data, or when
+  /// training was asked to stop while waiting for them.
+  std::vector<at::Tensor> next_batch();
+  /// The input's; none before set_input.
+  std::vector<Tensor> feed_tensors() const override;
 
  private:
   const TowerTensorHandle& prediction_tower(c10::Device device);

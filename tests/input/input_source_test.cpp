@@ -16,7 +16,6 @@
 #include "belfry/input/feed_input.h"
 #include "belfry/input/queue_input.h"
 #include "belfry/input/tensor_input.h"
-#include "belfry/loop/trainer.h"
 #include "tests/support/stalled_flow.h"
 #include "tests/support/thread_limit.h"
 
@@ -127,17 +126,16 @@ TEST_P(DataFlowInputTest, DatapointsMustHaveOneComponentForEachInput) {
   }
 }
 
-TEST_P(DataFlowInputTest, AnExhaustedFeedStopsTraining) {
+TEST_P(DataFlowInputTest, HasOneValueForEachOfItsPlaceholders) {
   auto input = make(Numbers(1), false);
-  EXPECT_EQ(input->next_feeds().size(), 1u);
-  EXPECT_THROW(input->next_feeds(), StopTraining);
+  EXPECT_EQ(input->next()->size(), input->feed_tensors().size());
 }
 
 TEST_P(DataFlowInputTest, AStopRequestIsTheEnd) {
   auto input = make(Numbers(3), true);
   std::stop_source stop;
   stop.request_stop();
-  EXPECT_THROW(input->next_feeds(stop.get_token()), StopTraining);
+  EXPECT_FALSE(input->next(stop.get_token()));
 }
 
 TEST_P(DataFlowInputTest, NextBeforeResetIsAnError) {
@@ -221,7 +219,8 @@ TEST(TensorInputTest, ProvidesTheTensorsOfTheFunctionWithoutFeeds) {
       39);
   input.setup({{"x", {kDynamic}, kInt64}});
   EXPECT_EQ(input.input_tensors()[0].shape(), Shape({2}));
-  EXPECT_TRUE(input.next_feeds().empty());
+  EXPECT_TRUE(input.next()->empty());
+  EXPECT_TRUE(input.feed_tensors().empty());
   EXPECT_EQ(input.size(), 39);
 }
 

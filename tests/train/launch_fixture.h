@@ -12,7 +12,7 @@
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
 #include "belfry/input/queue_input.h"
-#include "belfry/predict/online_predictor.h"
+#include "belfry/predict/predictor.h"
 #include "belfry/train/launch.h"
 #include "tests/support/temp_dir.h"
 #include "tests/train/toy_model.h"

@@ -41,7 +41,7 @@ TEST_F(LaunchTest, ADataflowIsEnoughAndDefaultsShowTheTraining) {
 }
 
 TEST_F(LaunchTest, APredictorOfSetupGraphSeesTheCurrentWeights) {
-  std::shared_ptr<OnlinePredictor> predictor;
+  std::shared_ptr<Predictor> predictor;
   std::vector<float> seen;
   AtHook hooks;
   hooks.at_setup = [&](Trainer& t) { predictor = t.get_predictor({"x"}, {"predicted"}); };
@@ -52,7 +52,7 @@ TEST_F(LaunchTest, APredictorOfSetupGraphSeesTheCurrentWeights) {
 }
 
 TEST_F(LaunchTest, APredictorMayBeAskedForInTheMiddleOfTraining) {
-  std::vector<std::shared_ptr<OnlinePredictor>> predictors;
+  std::vector<std::shared_ptr<Predictor>> predictors;
   AtHook hooks;
   hooks.at_step = [&](Trainer& t) { predictors.push_back(t.get_predictor({"x"}, {"predicted"})); };
   train(2, hooks);

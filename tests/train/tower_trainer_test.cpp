@@ -7,7 +7,7 @@
 #include "belfry/input/tensor_input.h"
 #include "belfry/ops/ops.h"
 #include "belfry/optim/gradient_descent.h"
-#include "belfry/predict/online_predictor.h"
+#include "belfry/predict/predictor.h"
 #include "tests/support/tiny_trainer.h"
 
 namespace belfry {
@@ -44,9 +44,9 @@ class GameTrainer : public TowerTrainer {
                               {.global_step = {}, .name = player + "_step"});
   }
   void run_step() override {
-    const Feeds feeds = next_feeds();
-    session().run(left_step_, feeds);
-    run_hooked({right_step_}, feeds);
+    const std::vector<at::Tensor> batch = next_batch();
+    run({left_step_}, batch);
+    run_hooked({right_step_}, batch);
   }
 
   Tensor left_step_, right_step_;
@@ -81,7 +81,7 @@ TEST(TowerTrainerTest, TheModelIsLoggedWhenTrainingStarts) {
 TEST(TowerTrainerTest, MisuseIsExplained) {
   struct Bare : TowerTrainer {
     using TowerTrainer::build_training_tower;
-    using TowerTrainer::next_feeds;
+    using TowerTrainer::next_batch;
     using TowerTrainer::set_input;
     using TowerTrainer::set_tower_func;
     void run_step() override { run_hooked({}); }
@@ -91,9 +91,28 @@ TEST(TowerTrainerTest, MisuseIsExplained) {
   trainer.set_tower_func(TowerFunc(build_game, {{"x", {}, kFloat32}}));
   EXPECT_THROW(trainer.set_tower_func(TowerFunc(build_game, {})), UsageError);
   EXPECT_THROW(trainer.build_training_tower(), UsageError);
-  EXPECT_THROW(trainer.next_feeds(), UsageError);
+  EXPECT_THROW(trainer.next_batch(), UsageError);
   trainer.set_input(ones_input());
   EXPECT_THROW(trainer.set_input(ones_input()), UsageError);
+}
+
+TEST(TowerTrainerTest, AStopRequestEndsTheWaitForTheNextBatch) {
+  struct Bare : TowerTrainer {
+    Bare() {
+      set_tower_func(TowerFunc(build_game, {{"x", {}, kFloat32}}));
+      set_input(ones_input());
+    }
+    using TowerTrainer::next_batch;
+    void run_step() override {}
+  } trainer;
+  EXPECT_TRUE(trainer.next_batch().empty());
+  trainer.request_stop();
+  try {
+    trainer.next_batch();
+    FAIL();
+  } catch (const StopTraining& e) {
+    EXPECT_EQ(e.reason(), EndReason::kStopRequested);
+  }
 }
 
 }  // namespace
