@@ -101,7 +101,7 @@ class DrawSamples : public Callback {
   void trigger() override { draw_images((*predictor_)(noise_)[0], std::vector<std::string>(10)); }
 
  private:
-  std::shared_ptr<OnlinePredictor> predictor_;
+  std::shared_ptr<Predictor> predictor_;
   at::Tensor noise_ = at::rand({10, kNoise}) * 2 - 1;
 };
 

@@ -319,9 +319,9 @@ void Trainer::read_global_step() {
   global_step_ = session_->value(get_global_step()).item<int64_t>();
 }
 
-std::shared_ptr<OnlinePredictor> Trainer::get_predictor(const std::vector<std::string>&,
-                                                        const std::vector<std::string>&, c10::Device,
-                                                        const CompileOptions&) {
+std::shared_ptr<Predictor> Trainer::get_predictor(const std::vector<std::string>&,
+                                                  const std::vector<std::string>&, c10::Device,
+                                                  const CompileOptions&) {
   throw UsageError("[get_predictor] expected a trainer that knows its tower function, got one that does not");
 }
 

@@ -19,7 +19,7 @@
 
 namespace belfry {
 
-class OnlinePredictor;
+class Predictor;
 
 /// Why training ended.
 enum class EndReason {
@@ -155,10 +155,10 @@ class Trainer {
 
   /// A compiled callable in inference mode that maps `inputs` to `outputs`, named as in the tower function.
   /// Overridden by TowerTrainer; here an error, as there is no tower function.
-  virtual std::shared_ptr<OnlinePredictor> get_predictor(const std::vector<std::string>& inputs,
-                                                         const std::vector<std::string>& outputs,
-                                                         c10::Device device = c10::kCPU,
-                                                         const CompileOptions& compile = {});
+  virtual std::shared_ptr<Predictor> get_predictor(const std::vector<std::string>& inputs,
+                                                   const std::vector<std::string>& outputs,
+                                                   c10::Device device = c10::kCPU,
+                                                   const CompileOptions& compile = {});
   /// The tower function, or null.
   virtual TowerFunc* tower_func() { return nullptr; }
 

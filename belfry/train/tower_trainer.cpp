@@ -95,10 +95,9 @@ bool TowerTrainer::resume_data(const DataProgress& progress) {
   return input_ && input_->resume_at({.pass = progress.pass, .index = progress.index});
 }
 
-std::shared_ptr<OnlinePredictor> TowerTrainer::get_predictor(const std::vector<std::string>& inputs,
-                                                             const std::vector<std::string>& outputs,
-                                                             c10::Device device,
-                                                             const CompileOptions& compile) {
+std::shared_ptr<Predictor> TowerTrainer::get_predictor(const std::vector<std::string>& inputs,
+                                                       const std::vector<std::string>& outputs,
+                                                       c10::Device device, const CompileOptions& compile) {
   if (!tower_func_) throw UsageError("[get_predictor] expected set_tower_func to be called before");
   const TowerTensorHandle& tower = prediction_tower(device);
   std::vector<Tensor> input_tensors, output_tensors;

@@ -36,10 +36,10 @@ class TowerTrainer : public Trainer {
   ///
   /// May be called at any time from setup_graph on; results need the session's variables to have values. Must
   /// be called from the training thread; the predictor may be used from any.
-  std::shared_ptr<OnlinePredictor> get_predictor(const std::vector<std::string>& inputs,
-                                                 const std::vector<std::string>& outputs,
-                                                 c10::Device device = c10::kCPU,
-                                                 const CompileOptions& compile = {}) override;
+  std::shared_ptr<Predictor> get_predictor(const std::vector<std::string>& inputs,
+                                           const std::vector<std::string>& outputs,
+                                           c10::Device device = c10::kCPU,
+                                           const CompileOptions& compile = {}) override;
 
   std::optional<DataProgress> data_progress() const override;
   bool resume_data(const DataProgress& progress) override;
