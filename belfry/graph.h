@@ -5,7 +5,9 @@
 // Left out, as only who builds graphs node by node needs them: kernel.h, kernel_error.h, needed_nodes.h,
 // rewriter.h, shape_inference.h, special_nodes.h.
 
+#include "belfry/graph/arguments_of.h"
 #include "belfry/graph/attribute.h"
+#include "belfry/graph/below_autograd.h"
 #include "belfry/graph/collection.h"
 #include "belfry/graph/function.h"
 #include "belfry/graph/gradients.h"

@@ -28,9 +28,9 @@
 #include <jpeglib.h>
 
 #include "belfry/belfry.h"
-#include "belfry/dataflow/imgaug/image_batch_data.h"
-#include "belfry/dataflow/imgaug/image_flows.h"
-#include "belfry/dataflow/imgaug/imgaug.h"
+#include "belfry/data/images/image_batch_data.h"
+#include "belfry/data/images/image_flows.h"
+#include "belfry/data/imgaug/imgaug.h"
 
 using namespace belfry;
 using namespace belfry::imgaug;

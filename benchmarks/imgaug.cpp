@@ -10,7 +10,7 @@
 #include <ATen/ops/randint.h>
 #include <benchmark/benchmark.h>
 
-#include "belfry/dataflow/imgaug/imgaug.h"
+#include "belfry/data/imgaug/imgaug.h"
 
 namespace belfry::imgaug {
 namespace {

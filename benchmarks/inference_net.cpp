@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "belfry/belfry.h"
-#include "belfry/compile/compiled_callable.h"
+#include "belfry/inference/compiled_callable.h"
 
 using namespace belfry;
 

@@ -11,9 +11,9 @@
 #include <chrono>
 #include <vector>
 
-#include "belfry/compile/compiled_callable.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/node.h"
+#include "belfry/inference/compiled_callable.h"
 #include "belfry/runtime/session.h"
 
 namespace {

@@ -26,10 +26,10 @@
 #include <functional>
 #include <thread>
 
+#include "belfry/data/storage/lmdb_serializer.h"
+#include "belfry/data/storage/shard_serializer.h"
+#include "belfry/data/storage/tfrecord_serializer.h"
 #include "belfry/dataflow/raw.h"
-#include "belfry/dataflow/storage/lmdb_serializer.h"
-#include "belfry/dataflow/storage/shard_serializer.h"
-#include "belfry/dataflow/storage/tfrecord_serializer.h"
 
 namespace {
 

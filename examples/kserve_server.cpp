@@ -15,7 +15,7 @@
 #include <CLI/CLI.hpp>
 
 #include "belfry/belfry.h"
-#include "kserve/http_server.h"
+#include "server/http_server.h"
 
 using namespace belfry;
 

@@ -11,8 +11,8 @@ import pathlib
 import re
 import sys
 
-# The lists that are not of the folder of their name: those of Belfry::data, which is a library of its own.
-FOLDERS = {"data": ["dataflow/imgaug", "dataflow/remote", "dataflow/storage"]}
+# Lists of other libraries, which belfry.h does not include.
+OF_OTHER_LIBRARIES = {"data"}
 # One by one: bytes and structs of many formats, of which a program wants one; and no part of the library.
 WITHOUT_LIST = {"formats", "cli"}
 INCLUDE = re.compile(r'^#include "(belfry/[^"]+)"\n', re.MULTILINE)
@@ -20,28 +20,20 @@ LEFT_OUT = re.compile(r"^// Left out[^:]*:((?:.*\n//)*.*\n)", re.MULTILINE)
 
 
 def lists(sources):
-    """The name of each list -> the folders, below belfry/, whose headers it holds."""
-    folders = {entry.name for entry in sources.iterdir() if entry.is_dir()} - WITHOUT_LIST
-    return {name: [name] for name in sorted(folders)} | FOLDERS
+    """The folders of belfry/ that have a list, belfry/NAME.h."""
+    return sorted({entry.name for entry in sources.iterdir() if entry.is_dir()} - WITHOUT_LIST)
 
 
 def headers_for(name, sources):
     """The public headers that a list answers for, as an #include spells them."""
-    everything = lists(sources)
-    others = [sources / folder for key, folders in everything.items() if key != name for folder in folders]
-    found = []
-    for folder in everything[name]:
-        for file in (sources / folder).rglob("*.h"):
-            nearer = any(other in file.parents and len(other.parts) > len((sources / folder).parts) for other in others)
-            if not nearer and "internal" not in file.parts:
-                found.append(file.relative_to(sources.parent).as_posix())
-    return sorted(found)
+    headers = (file for file in (sources / name).rglob("*.h") if "internal" not in file.parts)
+    return sorted(file.relative_to(sources.parent).as_posix() for file in headers)
 
 
 def left_out(text, name):
     """What the comments of a list leave out, by the names from its folder on."""
     names = (match for comment in LEFT_OUT.findall(text) for match in re.findall(r"[\w/]+\.h\b", comment))
-    return {f"belfry/{FOLDERS.get(name, [name])[0]}/{header}" for header in names}
+    return {f"belfry/{name}/{header}" for header in names}
 
 
 def wanted(sources):
@@ -53,7 +45,7 @@ def wanted(sources):
             path = sources / f"{name}.h"
             left = left_out(path.read_text(encoding="utf-8"), name) if path.exists() else set()
             all_lists[name] = [header for header in headers if header not in left]
-    all_lists["belfry"] = [f"belfry/{name}.h" for name in all_lists if name not in FOLDERS]
+    all_lists["belfry"] = [f"belfry/{name}.h" for name in all_lists if name not in OF_OTHER_LIBRARIES]
     return all_lists
 
 

@@ -13,9 +13,9 @@
 
 #include "belfry/base/shared.h"
 #include "belfry/callbacks/inferencer.h"
-#include "belfry/compile/compiled_callable.h"
 #include "belfry/dataflow/dataflow.h"
 #include "belfry/graph/tower.h"
+#include "belfry/inference/compiled_callable.h"
 #include "belfry/input/input_source.h"
 #include "belfry/loop/callback.h"
 

@@ -9,9 +9,9 @@
 #include "belfry/cli/commands.h"
 #include "belfry/cli/model.h"
 #include "belfry/cli/output.h"
-#include "belfry/export/graph_file.h"
-#include "belfry/export/onnx.h"
-#include "belfry/export/saved_model.h"
+#include "belfry/interchange/graph_file.h"
+#include "belfry/interchange/onnx.h"
+#include "belfry/interchange/saved_model.h"
 #include "belfry/predict/graph_predictor.h"
 #include "belfry/runtime/session.h"
 

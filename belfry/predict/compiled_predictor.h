@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "belfry/compile/compiled_callable.h"
+#include "belfry/inference/compiled_callable.h"
 #include "belfry/predict/predictor.h"
 
 namespace belfry {

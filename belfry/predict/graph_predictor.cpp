@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "belfry/export/graph_file.h"
+#include "belfry/interchange/graph_file.h"
 
 namespace belfry {
 

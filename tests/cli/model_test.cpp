@@ -2,9 +2,9 @@
 #include <ATen/ops/randn.h>
 #include <fmt/format.h>
 
-#include "belfry/export/graph_file.h"
 #include "belfry/graph/scope.h"
 #include "belfry/graph/tower.h"
+#include "belfry/interchange/graph_file.h"
 #include "belfry/layers/batch_norm.h"
 #include "belfry/layers/conv2d.h"
 #include "belfry/layers/fully_connected.h"
@@ -200,7 +200,7 @@ TEST_F(ModelCli, ExportsOnnxThatComputesTheSame) {
   EXPECT_EQ(belfry({"export", "net.safetensors", "net.onnx"}).code, 0);
   const at::Tensor images = at::randn({7, 8, 8, 3});
   save("net.0.in.npz", {{"image", images}});
-  EXPECT_EQ(test::run_python("tests/export/run_onnx.py", {dir.path()}), "");
+  EXPECT_EQ(test::run_python("tests/interchange/run_onnx.py", {dir.path()}), "");
   EXPECT_TRUE(
       test::close(load("net.0.out.npz").at("0"), session.run("prob", {{"image", images}}), kRounding));
 }

@@ -5,10 +5,10 @@
 #include <fmt/format.h>
 
 #include "belfry/base/error.h"
-#include "belfry/export/internal/onnx_importer.h"
-#include "belfry/export/onnx.h"
 #include "belfry/formats/onnx.h"
 #include "belfry/graph/graph.h"
+#include "belfry/interchange/internal/onnx/importer.h"
+#include "belfry/interchange/onnx.h"
 #include "tests/fuzz/choices.h"
 #include "tests/fuzz/one_operator.h"
 #include "tests/support/fault_file_system.h"

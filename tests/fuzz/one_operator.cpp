@@ -14,12 +14,12 @@
 #include <fmt/format.h>
 
 #include "belfry/base/error.h"
-#include "belfry/compile/compiled_callable.h"
-#include "belfry/export/internal/frozen_graph.h"
-#include "belfry/export/internal/graph_json.h"
-#include "belfry/export/internal/graph_operators.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/internal/arguments.h"
+#include "belfry/inference/compiled_callable.h"
+#include "belfry/interchange/internal/frozen_graph.h"
+#include "belfry/interchange/internal/graph_file/json.h"
+#include "belfry/interchange/internal/graph_operators.h"
 #include "belfry/ops/state.h"
 #include "tests/fuzz/choices.h"
 

@@ -11,8 +11,6 @@
 
 #include "belfry/base/error.h"
 #include "belfry/dataflow/serialize.h"
-#include "belfry/export/graph_file.h"
-#include "belfry/export/onnx.h"
 #include "belfry/formats/bundle_reader.h"
 #include "belfry/formats/checkpoint_state.h"
 #include "belfry/formats/crc32c.h"
@@ -22,6 +20,8 @@
 #include "belfry/formats/tf_example.h"
 #include "belfry/formats/tfrecord.h"
 #include "belfry/graph/graph.h"
+#include "belfry/interchange/graph_file.h"
+#include "belfry/interchange/onnx.h"
 #include "belfry/predict/graph_predictor.h"
 #include "tests/fuzz/one_operator.h"
 #include "tests/support/fault_file_system.h"

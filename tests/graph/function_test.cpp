@@ -6,9 +6,9 @@
 #include <gtest/gtest.h>
 
 #include "belfry/base/error.h"
-#include "belfry/compile/freeze.h"
 #include "belfry/graph/rewriter.h"
 #include "belfry/graph/scope.h"
+#include "belfry/inference/freeze.h"
 #include "belfry/ops/ops.h"
 #include "belfry/runtime/session.h"
 #include "tests/support/message_of.h"

@@ -1,4 +1,4 @@
-#include "belfry/dataflow/imgaug/augmentor.h"
+#include "belfry/data/imgaug/augmentor.h"
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>
@@ -9,11 +9,11 @@
 #include <cmath>
 
 #include "belfry/base/error.h"
-#include "belfry/dataflow/imgaug/convert.h"
-#include "belfry/dataflow/imgaug/crop.h"
-#include "belfry/dataflow/imgaug/imgproc.h"
-#include "belfry/dataflow/imgaug/meta.h"
-#include "belfry/dataflow/imgaug/misc.h"
+#include "belfry/data/imgaug/convert.h"
+#include "belfry/data/imgaug/crop.h"
+#include "belfry/data/imgaug/imgproc.h"
+#include "belfry/data/imgaug/meta.h"
+#include "belfry/data/imgaug/misc.h"
 #include "tests/support/close.h"
 #include "tests/support/message_of.h"
 

@@ -3,7 +3,7 @@
 #include <ATen/ops/randint.h>
 #include <gtest/gtest.h>
 
-#include "belfry/dataflow/imgaug/transform.h"
+#include "belfry/data/imgaug/transform.h"
 
 namespace belfry::imgaug {
 namespace {

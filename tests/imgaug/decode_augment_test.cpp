@@ -1,4 +1,4 @@
-#include "belfry/dataflow/imgaug/decode_augment.h"
+#include "belfry/data/images/decode_augment.h"
 
 #include <ATen/TensorOperators.h>
 #include <gmock/gmock.h>
@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "belfry/base/error.h"
-#include "belfry/dataflow/imgaug/imgaug.h"
+#include "belfry/data/imgaug/imgaug.h"
 #include "tests/imgaug/pictures.h"
 #include "tests/support/message_of.h"
 

@@ -1,7 +1,7 @@
 // Pixels and bytes are compared with those of OpenCV (cv2), which has libjpeg-turbo 2.1.2 inside; ours is the
 // system's. Both are required to be equal to the last bit.
 
-#include "belfry/dataflow/imgaug/jpeg.h"
+#include "belfry/data/codecs/jpeg.h"
 
 #include <ATen/ops/empty.h>
 #include <gmock/gmock.h>
@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "belfry/base/error.h"
-#include "belfry/dataflow/imgaug/decode_image.h"
+#include "belfry/data/codecs/decode_image.h"
 #include "belfry/formats/npz.h"
 #include "tests/imgaug/pictures.h"
 #include "tests/support/message_of.h"

@@ -10,7 +10,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
-#include "belfry/dataflow/imgaug/imgaug.h"
+#include "belfry/data/imgaug/imgaug.h"
 #include "tests/support/message_of.h"
 
 // What augmentors draw: bounds, means and shares of many draws.

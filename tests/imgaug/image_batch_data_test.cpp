@@ -1,4 +1,4 @@
-#include "belfry/dataflow/imgaug/image_batch_data.h"
+#include "belfry/data/images/image_batch_data.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/stack.h>
@@ -9,9 +9,9 @@
 #include <set>
 
 #include "belfry/base/error.h"
+#include "belfry/data/images/image_flows.h"
+#include "belfry/data/imgaug/imgaug.h"
 #include "belfry/dataflow/batch_data.h"
-#include "belfry/dataflow/imgaug/image_flows.h"
-#include "belfry/dataflow/imgaug/imgaug.h"
 #include "belfry/dataflow/map_data.h"
 #include "belfry/dataflow/raw.h"
 #include "belfry/dataflow/repeated_data.h"

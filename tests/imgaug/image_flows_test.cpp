@@ -1,14 +1,14 @@
-#include "belfry/dataflow/imgaug/image_flows.h"
+#include "belfry/data/images/image_flows.h"
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 
 #include "belfry/base/error.h"
+#include "belfry/data/images/image_batch_data.h"
+#include "belfry/data/images/image_folder.h"
+#include "belfry/data/imgaug/imgaug.h"
 #include "belfry/dataflow/datasets/labelled_files.h"
-#include "belfry/dataflow/imgaug/image_batch_data.h"
-#include "belfry/dataflow/imgaug/image_folder.h"
-#include "belfry/dataflow/imgaug/imgaug.h"
 #include "belfry/dataflow/parallel_map_data.h"
 #include "belfry/dataflow/raw.h"
 #include "tests/imgaug/pictures.h"

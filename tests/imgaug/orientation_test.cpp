@@ -6,9 +6,9 @@
 #include <zlib.h>
 
 #include "belfry/base/error.h"
-#include "belfry/dataflow/imgaug/crop.h"
-#include "belfry/dataflow/imgaug/decode_augment.h"
-#include "belfry/dataflow/imgaug/decode_image.h"
+#include "belfry/data/codecs/decode_image.h"
+#include "belfry/data/images/decode_augment.h"
+#include "belfry/data/imgaug/crop.h"
 #include "belfry/formats/png.h"
 #include "tests/imgaug/pictures.h"
 

@@ -8,7 +8,7 @@
 #include <map>
 
 #include "belfry/checkpoint/element_type.h"
-#include "belfry/dataflow/imgaug/imgaug.h"
+#include "belfry/data/imgaug/imgaug.h"
 #include "belfry/formats/npz.h"
 #include "tests/support/close.h"
 #include "tests/support/python.h"

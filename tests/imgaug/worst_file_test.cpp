@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
-#include "belfry/dataflow/imgaug/decode_image.h"
+#include "belfry/data/codecs/decode_image.h"
 #include "tests/support/peak_memory.h"
 
 namespace belfry::imgaug {

@@ -14,9 +14,9 @@
 
 #include "belfry/base/error.h"
 #include "belfry/checkpoint/checkpoint_reader.h"
-#include "belfry/compile/compiled_callable.h"
 #include "belfry/graph/gradients.h"
 #include "belfry/graph/graph.h"
+#include "belfry/inference/compiled_callable.h"
 #include "belfry/ops/call.h"
 #include "belfry/ops/ops.h"
 #include "belfry/runtime/session.h"

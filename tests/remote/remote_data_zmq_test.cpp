@@ -1,4 +1,4 @@
-#include "belfry/dataflow/remote/remote_data_zmq.h"
+#include "belfry/data/remote/remote_data_zmq.h"
 
 #include <ATen/ops/add.h>
 #include <ATen/ops/arange.h>

@@ -1,4 +1,4 @@
-#include "examples/kserve/connection_watch.h"
+#include "server/connection_watch.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

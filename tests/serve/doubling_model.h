@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "belfry/predict/batching_predictor.h"
-#include "examples/kserve/service.h"
+#include "server/service.h"
 
 namespace kserve::test {
 

@@ -1,4 +1,4 @@
-#include "examples/kserve/http_server.h"
+#include "server/http_server.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/sum.h>

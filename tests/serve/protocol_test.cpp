@@ -1,4 +1,4 @@
-#include "examples/kserve/protocol.h"
+#include "server/protocol.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>

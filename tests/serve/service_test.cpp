@@ -1,4 +1,4 @@
-#include "examples/kserve/service.h"
+#include "server/service.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/sum.h>

@@ -9,10 +9,10 @@
 #include <filesystem>
 
 #include "belfry/base/error.h"
-#include "belfry/dataflow/storage/hdf5_data.h"
-#include "belfry/dataflow/storage/numpy_serializer.h"
-#include "belfry/dataflow/storage/tfrecord_data.h"
-#include "belfry/dataflow/storage/tfrecord_serializer.h"
+#include "belfry/data/storage/hdf5_data.h"
+#include "belfry/data/storage/numpy_serializer.h"
+#include "belfry/data/storage/tfrecord_data.h"
+#include "belfry/data/storage/tfrecord_serializer.h"
 #include "belfry/formats/npz.h"
 #include "belfry/formats/tfrecord.h"
 #include "tests/dataflow/flows.h"

@@ -6,8 +6,8 @@
 #include <filesystem>
 
 #include "belfry/base/error.h"
+#include "belfry/data/storage/lmdb_serializer.h"
 #include "belfry/dataflow/serialize.h"
-#include "belfry/dataflow/storage/lmdb_serializer.h"
 #include "tests/dataflow/flows.h"
 #include "tests/formats/arrays.h"
 #include "tests/support/temp_dir.h"

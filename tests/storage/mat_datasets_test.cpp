@@ -1,4 +1,4 @@
-#include "belfry/dataflow/storage/mat_datasets.h"
+#include "belfry/data/datasets/mat_datasets.h"
 
 #include <gmock/gmock.h>
 

@@ -9,12 +9,12 @@
 #include <sstream>
 
 #include "belfry/base/error.h"
-#include "belfry/dataflow/storage/hdf5_data.h"
-#include "belfry/dataflow/storage/lmdb_serializer.h"
-#include "belfry/dataflow/storage/numpy_serializer.h"
-#include "belfry/dataflow/storage/shard_serializer.h"
-#include "belfry/dataflow/storage/tfrecord_data.h"
-#include "belfry/dataflow/storage/tfrecord_serializer.h"
+#include "belfry/data/storage/hdf5_data.h"
+#include "belfry/data/storage/lmdb_serializer.h"
+#include "belfry/data/storage/numpy_serializer.h"
+#include "belfry/data/storage/shard_serializer.h"
+#include "belfry/data/storage/tfrecord_data.h"
+#include "belfry/data/storage/tfrecord_serializer.h"
 #include "tests/dataflow/flows.h"
 #include "tests/formats/arrays.h"
 #include "tests/support/python.h"

@@ -4,8 +4,8 @@
 #include <filesystem>
 
 #include "belfry/base/error.h"
+#include "belfry/data/storage/shard_serializer.h"
 #include "belfry/dataflow/serialize.h"
-#include "belfry/dataflow/storage/shard_serializer.h"
 #include "belfry/formats/tfrecord.h"
 #include "tests/dataflow/flows.h"
 #include "tests/formats/arrays.h"

@@ -7,8 +7,8 @@
 #include <cstring>
 
 #include "belfry/base/error.h"
-#include "belfry/dataflow/storage/internal/mat_file.h"
-#include "belfry/dataflow/storage/lmdb_serializer.h"
+#include "belfry/data/datasets/internal/mat_file.h"
+#include "belfry/data/storage/lmdb_serializer.h"
 #include "tests/dataflow/flows.h"
 #include "tests/formats/arrays.h"
 #include "tests/support/message_of.h"

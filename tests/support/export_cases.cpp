@@ -11,9 +11,9 @@
 #include <limits>
 
 #include "belfry/checkpoint/element_type.h"
-#include "belfry/export/internal/graph_def_builder.h"
 #include "belfry/formats/npz.h"
 #include "belfry/graph/tower.h"
+#include "belfry/interchange/internal/tensorflow/graph_def_builder.h"
 #include "belfry/layers/batch_norm.h"
 #include "belfry/layers/conv2d.h"
 #include "belfry/layers/conv2d_transpose.h"

@@ -51,7 +51,7 @@ class CheckUmbrellas(unittest.TestCase):
         self.add("dataflow/batch.h")
         self.add("dataflow/imgaug/crop.h")
         write(self.sources)
-        self.assertEqual((self.sources / "data.h").read_text(), '#pragma once\n\n#include "belfry/dataflow/imgaug/crop.h"\n')
+        self.assertEqual((self.sources / "data.h").read_text(), '#pragma once\n\n#include "belfry/data/imgaug/crop.h"\n')
         self.assertNotIn("crop.h", (self.sources / "dataflow.h").read_text())
         self.assertNotIn("data.h", (self.sources / "belfry.h").read_text())
 

@@ -22,7 +22,7 @@ class ExtractSamples(unittest.TestCase):
         self.assertEqual(text.count("#include <map>"), 1)
         self.assertTrue(text.startswith("#include <map>\nnamespace sample_1 {"))
 
-    def test_compiler_messages_point_into_the_page(self):
+    def test_inferencer_messages_point_into_the_page(self):
         self.assertIn('#line 3 "page.md"\nint x;', page("text", "```cpp", "int x;", "```"))
 
     def test_each_chain_has_its_own_namespace(self):

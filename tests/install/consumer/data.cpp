@@ -1,5 +1,5 @@
 #include <ATen/ops/ones.h>
-#include <belfry/dataflow/imgaug/crop.h>
+#include <belfry/data/imgaug/crop.h>
 
 using namespace belfry;
 

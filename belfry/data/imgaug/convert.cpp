@@ -1,0 +1,106 @@
+#include "belfry/data/imgaug/convert.h"
+
+#include <ATen/ops/zeros.h>
+#include <fmt/format.h>
+
+#include <opencv2/imgproc.hpp>
+
+#include "belfry/base/error.h"
+#include "belfry/data/imgaug/internal/mat.h"
+#include "belfry/data/imgaug/internal/pixel_transform.h"
+
+namespace belfry::imgaug {
+namespace {
+
+class ToUint8Transform final : public PixelTransform {
+ public:
+  ToUint8Transform() : PixelTransform("ToUint8()", true) {}
+  bool is_per_value() const override { return true; }
+  at::ScalarType output_dtype(at::ScalarType) const override { return at::kByte; }
+  void apply(const Tile& tile, const ImageSums&) const override {
+    if (tile.dtype != at::kByte) clip_to_bytes(tile);
+  }
+};
+
+class ToFloat32Transform final : public PixelTransform {
+ public:
+  ToFloat32Transform() : PixelTransform("ToFloat32()", false) {}
+  bool is_per_value() const override { return true; }
+  at::ScalarType output_dtype(at::ScalarType) const override { return at::kFloat; }
+  void apply(const Tile&, const ImageSums&) const override {}  // tiles are float32 already
+};
+
+at::Tensor convert(const at::Tensor& image, int code, int64_t channels) {
+  const at::Tensor source = with_dense_rows(image);
+  const int64_t h = image.size(0), w = image.size(1);
+  // An image without a dimension for channels keeps to that when it has one channel.
+  at::Tensor like = image.dim() == 2 && channels == 1 ? image : image.new_empty({1, 1, channels});
+  at::Tensor result = empty_image(like, h, w);
+  cv::Mat to = as_mat(result);
+  cv::cvtColor(as_mat(source), to, code);
+  return result;
+}
+
+// The number of channels that `code` makes of the number it takes; 0 when it is not such a conversion.
+int64_t channels_after(int code) {
+  for (const int type : {CV_8UC3, CV_8UC1}) {
+    try {
+      cv::Mat result;
+      cv::cvtColor(cv::Mat(1, 1, type, cv::Scalar(0, 0, 0)), result, code);
+      const int channels = result.channels();
+      return result.size() == cv::Size(1, 1) && (channels == 1 || channels == 3) ? channels : 0;
+    } catch (const cv::Exception&) {
+      continue;  // the other number of channels
+    }
+  }
+  return 0;
+}
+
+TransformPtr color_transform(std::string name, std::function<at::Tensor(const at::Tensor&)> function,
+                             int64_t channels) {
+  return std::make_shared<PhotometricTransform>(std::move(name), std::move(function),
+                                                [channels](ImageSpec spec) {
+                                                  spec.channels = channels;
+                                                  return spec;
+                                                });
+}
+
+}  // namespace
+
+ColorSpace::ColorSpace(int code) : code_(code), channels_(channels_after(code)) {
+  if (channels_ == 0) {
+    throw UsageError(fmt::format(
+        "[ColorSpace] expected one of OpenCV's conversions between 1 and 3 channels, got {}", code));
+  }
+}
+
+TransformPtr ColorSpace::get_transform(const ImageSpec&, Rng&) const {
+  return color_transform(
+      fmt::format("ColorSpace(code={})", code_),
+      [code = code_, channels = channels_](const at::Tensor& image) {
+        return convert(image, code, channels);
+      },
+      channels_);
+}
+
+TransformPtr Grayscale::get_transform(const ImageSpec&, Rng&) const {
+  const int code = options_.rgb ? cv::COLOR_RGB2GRAY : cv::COLOR_BGR2GRAY;
+  const bool keepshape = options_.keepshape;
+  return color_transform(
+      fmt::format("Grayscale(rgb={}, keepshape={})", options_.rgb, keepshape),
+      [code, keepshape](const at::Tensor& image) {
+        const at::Tensor gray = convert(image, code, 1);
+        return keepshape ? convert(gray, cv::COLOR_GRAY2RGB, 3) : gray;
+      },
+      keepshape ? 3 : 1);
+}
+
+TransformPtr ToUint8::get_transform(const ImageSpec&, Rng&) const {
+  return std::make_shared<ToUint8Transform>();
+}
+
+TransformPtr ToFloat32::get_transform(const ImageSpec&, Rng&) const {
+  return std::make_shared<ToFloat32Transform>();
+}
+
+}  // namespace belfry::imgaug

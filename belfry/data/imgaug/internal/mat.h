@@ -1,0 +1,31 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <opencv2/core.hpp>
+
+#include "belfry/data/images/image_spec.h"
+
+namespace belfry::imgaug {
+
+/// `image` itself when each of its rows is contiguous, as OpenCV wants it; else a contiguous copy.
+at::Tensor with_dense_rows(const at::Tensor& image);
+
+/// OpenCV's view of the image's memory: valid while the tensor lives. Requires: dense rows.
+cv::Mat as_mat(const at::Tensor& image);
+
+/// Memory for an image of the dtype, channels and number of dimensions of `like`.
+at::Tensor empty_image(const at::Tensor& like, int64_t h, int64_t w);
+
+/// Calls `operation(source, result)` with the image and a new one of h x w, and returns that.
+template <typename Operation>
+at::Tensor with_mats(const at::Tensor& image, int64_t h, int64_t w, Operation operation) {
+  const at::Tensor source = with_dense_rows(image);
+  at::Tensor result = empty_image(image, h, w);
+  cv::Mat to = as_mat(result);
+  operation(as_mat(source), to);
+  return result;
+}
+
+}  // namespace belfry::imgaug

@@ -1,0 +1,7 @@
+#pragma once
+
+// Graphs made fast for inference.
+
+#include "belfry/inference/compiled_callable.h"
+#include "belfry/inference/freeze.h"
+#include "belfry/inference/profiled_step.h"

@@ -1,0 +1,121 @@
+// Convolutions and products by weights, each as one of oneDNN's primitives with a bias, a residual and an
+// activation inside. Weights are packed once as the primitive wants them, so they must be known.
+
+#include "belfry/inference/internal/fused_op.h"
+#include "belfry/inference/internal/lowerings.h"
+#include "belfry/inference/internal/primitive.h"
+
+namespace belfry {
+namespace {
+
+using dnnl::memory;
+using Dims = memory::dims;
+
+constexpr auto kInference = dnnl::prop_kind::forward_inference;
+
+memory::desc any_layout(const memory::desc& desc) {
+  return {desc.dims(), desc.data_type(), memory::format_tag::any};
+}
+
+/// Convolutions and linear operators add to what their output's memory holds. Where that is not the residual
+/// already, a copy comes before: still faster than to read it from elsewhere, which oneDNN's best
+/// implementations do not.
+at::Tensor make_output(ProgramBuilder& builder, const Node& node, const Tensor& residual) {
+  return residual.defined() ? builder.make_output_from(node, residual) : builder.make_output(node.output());
+}
+
+dnnl::post_ops sum_and_activation(const OpParts& op) {
+  dnnl::post_ops ops;
+  if (op.inputs[3].defined()) ops.append_sum();
+  append_activation(ops, op);
+  return ops;
+}
+
+/// Whether the weights are known and the residual is laid out as the output.
+bool has_primitive_form(ProgramBuilder& builder, const Node& node, const OpParts& op) {
+  const NodeOutput& output = node.outputs()[0];
+  const Tensor& residual = op.inputs[3];
+  if (residual.defined() && (residual.shape() != output.shape || residual.dtype() != output.dtype))
+    return false;
+  const at::Tensor weights = builder.value(op.inputs[1]);
+  const at::Tensor bias = op.inputs[2].defined() ? builder.value(op.inputs[2]) : at::Tensor();
+  return builder.is_weight(weights) && supported({builder.value(op.inputs[0]), weights, bias}) &&
+         (!bias.defined() || bias.dim() == 1);
+}
+
+bool lower_conv2d(ProgramBuilder& builder, const Node& node) {
+  const OpParts op(node);
+  if (!has_primitive_form(builder, node, op)) return false;
+  const at::Tensor input = builder.dense(op.inputs[0]), filter = builder.value(op.inputs[1]);
+  const at::Tensor bias = op.inputs[2].defined() ? builder.value(op.inputs[2]) : at::Tensor();
+  const int64_t groups = op.get<int64_t>("groups");
+  const auto strides = op.get<std::vector<int64_t>>("strides"),
+             dilations = op.get<std::vector<int64_t>>("dilations"),
+             pads = op.get<std::vector<int64_t>>("pads");
+  // [H, W, I, O] seen as [O, I, H, W], or [G, O/G, I, H, W].
+  const at::Tensor grouped = groups == 1 ? filter : filter.unflatten(3, {groups, filter.size(3) / groups});
+  const memory::desc filter_desc =
+      groups == 1 ? desc_of(grouped, {3, 2, 0, 1}) : desc_of(grouped, {3, 4, 2, 0, 1});
+  const Shape& out = node.outputs()[0].shape;
+  Dims before, after, dilation;
+  for (size_t i = 0; i < 2; ++i) {
+    const int64_t axis = static_cast<int64_t>(i), extent = (filter.size(axis) - 1) * dilations[i] + 1;
+    int64_t total = 0;
+    if (op.get<std::string>("padding") == "SAME") {
+      const int64_t size = input.size(axis + 1) + pads[2 * i] + pads[2 * i + 1];
+      total = std::max<int64_t>((out[i + 1] - 1) * strides[i] + extent - size, 0);
+    }
+    before.push_back(pads[2 * i] + total / 2);
+    after.push_back(pads[2 * i + 1] + total - total / 2);
+    dilation.push_back(dilations[i] - 1);
+  }
+
+  const memory::desc bias_desc = bias.defined() ? desc_of(bias) : memory::desc();
+  const dnnl::convolution_forward::desc desc(
+      kInference, dnnl::algorithm::convolution_direct, image_desc(input), any_layout(filter_desc), bias_desc,
+      image_desc(node.outputs()[0]), {strides[0], strides[1]}, dilation, before, after);
+  const dnnl::convolution_forward::primitive_desc description(desc, attributes(sum_and_activation(op)),
+                                                              cpu_engine());
+  if (!is_usable(description)) return false;
+  auto primitive = make_primitive<dnnl::convolution_forward>(description);
+  const at::Tensor output = make_output(builder, node, op.inputs[3]);
+  primitive->add(DNNL_ARG_SRC, description.src_desc(), input);
+  primitive->add(DNNL_ARG_WEIGHTS,
+                 builder.prepared().packed(filter, filter_desc, description.weights_desc()));
+  if (bias.defined()) primitive->add(DNNL_ARG_BIAS, bias_desc, bias);
+  primitive->add(DNNL_ARG_DST, description.dst_desc(), output);
+  return emit_output(builder, node, std::move(primitive), output);
+}
+
+bool lower_linear(ProgramBuilder& builder, const Node& node) {
+  const OpParts op(node);
+  if (!has_primitive_form(builder, node, op)) return false;
+  const at::Tensor input = as_matrix(builder.dense(op.inputs[0])), weight = builder.value(op.inputs[1]);
+  const at::Tensor bias = op.inputs[2].defined() ? builder.value(op.inputs[2]) : at::Tensor();
+  const memory::desc weight_desc = desc_of(weight, {1, 0}),
+                     bias_desc = bias.defined() ? desc_of(bias) : memory::desc(),
+                     output_desc({input.size(0), weight.size(1)}, *data_type(node.outputs()[0].dtype),
+                                 memory::format_tag::ab);
+  const dnnl::inner_product_forward::desc desc(kInference, desc_of(input), any_layout(weight_desc), bias_desc,
+                                               output_desc);
+  const dnnl::inner_product_forward::primitive_desc description(desc, attributes(sum_and_activation(op)),
+                                                                cpu_engine());
+  if (!is_usable(description)) return false;
+  auto primitive = make_primitive<dnnl::inner_product_forward>(description);
+  const at::Tensor output = make_output(builder, node, op.inputs[3]);
+  primitive->add(DNNL_ARG_SRC, description.src_desc(), input);
+  primitive->add(DNNL_ARG_WEIGHTS,
+                 builder.prepared().packed(weight, weight_desc, description.weights_desc()));
+  if (bias.defined()) primitive->add(DNNL_ARG_BIAS, bias_desc, bias);
+  primitive->add(DNNL_ARG_DST, output_desc, output);
+  return emit_output(builder, node, std::move(primitive), output);
+}
+
+}  // namespace
+
+void add_product_lowerings(Lowerings& table) {
+  table["belfry::fused_conv2d"].push_back(lower_conv2d);
+  table["belfry::fused_linear"].push_back(lower_linear);
+}
+
+}  // namespace belfry

@@ -1,0 +1,211 @@
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+
+#include "belfry/base/error.h"
+#include "belfry/graph/kernel.h"
+#include "belfry/inference/internal/lowerings.h"
+
+namespace belfry {
+namespace {
+
+using Operator = c10::OperatorHandle;
+
+/// Every overload of each operator's name; read once, as there are thousands.
+const std::vector<Operator>& overloads_of(const std::string& name) {
+  static const auto all = [] {
+    std::map<std::string, std::vector<Operator>> map;
+    for (const c10::OperatorName& full : c10::Dispatcher::singleton().getAllOpNames()) {
+      if (auto op = c10::Dispatcher::singleton().findSchema(full)) map[full.name].push_back(*op);
+    }
+    return map;
+  }();
+  static const std::vector<Operator> none;
+  const auto found = all.find(name);
+  return found == all.end() ? none : found->second;
+}
+
+bool is_out(const c10::Argument& argument) {
+  return argument.kwarg_only() && argument.alias_info() && argument.alias_info()->isWrite();
+}
+
+/// The overload that takes the arguments of `op` and writes its results into tensors given after them.
+std::optional<Operator> find_out_variant(const Operator& op) {
+  const auto& wanted = op.schema();
+  for (const Operator& candidate : overloads_of(op.operator_name().name)) {
+    const auto& schema = candidate.schema();
+    const size_t inputs = wanted.arguments().size(), outputs = wanted.returns().size();
+    if (schema.arguments().size() != inputs + outputs) continue;
+    bool fits = true;
+    for (size_t i = 0; fits && i < inputs; ++i) {
+      const auto &a = wanted.arguments()[i], &b = schema.arguments()[i];
+      fits = a.name() == b.name() && *a.type() == *b.type() && !is_out(b);
+    }
+    for (size_t i = inputs; fits && i < inputs + outputs; ++i) fits = is_out(schema.arguments()[i]);
+    if (fits) return candidate;
+  }
+  return std::nullopt;
+}
+
+/// What such a variant is worth: most of those that are not written by hand call the operator and copy.
+bool writes_itself(const Operator& out_variant) {
+  return !out_variant.hasKernelForDispatchKey(c10::DispatchKey::CompositeExplicitAutograd);
+}
+
+/// True for calls whose out variants give the tensor another shape on the way, which planned memory has not.
+bool reshapes_out(const Node& node) {
+  if (node.op().schema().argumentIndexWithName("reduction")) return node.attribute("reduction").toInt() != 0;
+  return node.op_name() == "aten::matmul" && (node.inputs()[0].rank() == 1 || node.inputs()[1].rank() == 1);
+}
+
+/// A call with all arguments at hand.
+class OutCall : public Instruction {
+ public:
+  OutCall(Operator op, c10::Stack arguments) : op_(std::move(op)), arguments_(std::move(arguments)) {
+    stack_.reserve(arguments_.size());
+  }
+  void run() override {
+    stack_ = arguments_;  // within its capacity
+    op_.callBoxed(&stack_);
+    stack_.clear();
+  }
+  bool is_often_invalid() const override { return true; }
+  std::string describe() const override { return c10::toString(op_.operator_name()); }
+
+ private:
+  Operator op_;
+  c10::Stack arguments_, stack_;
+};
+
+/// As above, for an operator that makes its results itself: they are copied.
+class FunctionalCall : public Instruction {
+ public:
+  FunctionalCall(Operator op, c10::Stack arguments, std::vector<at::Tensor> outputs)
+      : op_(std::move(op)), arguments_(std::move(arguments)), outputs_(std::move(outputs)) {}
+  void run() override {
+    stack_ = arguments_;
+    op_.callBoxed(&stack_);
+    size_t i = 0;
+    for (const c10::IValue& value : stack_) {
+      if (value.isTensorList()) {
+        for (const at::Tensor& tensor : value.toTensorVector()) outputs_.at(i++).copy_(tensor);
+      } else {
+        outputs_.at(i++).copy_(value.toTensor());
+      }
+    }
+    stack_.clear();
+  }
+  bool is_often_invalid() const override { return true; }
+  std::string describe() const override { return c10::toString(op_.operator_name()) + " + copy"; }
+
+ private:
+  Operator op_;
+  c10::Stack arguments_, stack_;
+  std::vector<at::Tensor> outputs_;
+};
+
+/// The arguments of a node's operator, inputs in their places.
+c10::Stack arguments_of(ProgramBuilder& builder, const Node& node) {
+  c10::Stack stack;
+  for (size_t i = 0; i < node.arguments().size(); ++i) {
+    const Argument& argument = node.arguments()[i];
+    switch (argument.kind) {
+      case Argument::Kind::kConstant:
+        stack.push_back(argument.constant);
+        break;
+      case Argument::Kind::kInput:
+        stack.emplace_back(builder.value(node.inputs()[static_cast<size_t>(argument.inputs[0])]));
+        break;
+      case Argument::Kind::kInputList: {
+        const auto* list = node.op().schema().arguments()[i].type()->castRaw<c10::ListType>();
+        const bool optional = list && list->getElementType()->kind() == c10::TypeKind::OptionalType;
+        c10::List<at::Tensor> tensors;
+        c10::List<std::optional<at::Tensor>> optionals;
+        for (int index : argument.inputs) {
+          const at::Tensor tensor =
+              index < 0 ? at::Tensor() : builder.value(node.inputs()[static_cast<size_t>(index)]);
+          if (optional) {
+            optionals.push_back(index < 0 ? std::nullopt : std::optional(tensor));
+          } else {
+            tensors.push_back(tensor);
+          }
+        }
+        if (optional) {
+          stack.emplace_back(std::move(optionals));
+        } else {
+          stack.emplace_back(std::move(tensors));
+        }
+        break;
+      }
+      case Argument::Kind::kGenerator:
+        throw InternalError(fmt::format("[compile] '{}' draws random numbers", node.name()));
+    }
+  }
+  return stack;
+}
+
+/// Arithmetic with a number: the operator for two tensors, whose variant for given memory is written by hand.
+struct Rewritten {
+  std::string op;
+  bool swapped = false;
+};
+std::optional<Rewritten> with_number_as_tensor(const std::string& op) {
+  for (const char* name : {"add", "sub", "mul", "div"}) {
+    if (op == fmt::format("aten::{}.Scalar", name)) return Rewritten{fmt::format("aten::{}.Tensor", name)};
+  }
+  if (op == "aten::rsub.Scalar") return Rewritten{"aten::sub.Tensor", true};
+  return std::nullopt;
+}
+
+at::Tensor number(const c10::Scalar& value) {
+  at::Tensor tensor = at::scalar_tensor(value, value.isFloatingPoint() ? c10::kDouble
+                                               : value.isBoolean()     ? c10::kBool
+                                                                       : c10::kLong);
+  tensor.unsafeGetTensorImpl()->set_wrapped_number(true);
+  return tensor;
+}
+
+}  // namespace
+
+bool lower_to_operator(ProgramBuilder& builder, const Node& node) {
+  const bool empty = std::ranges::any_of(
+      node.inputs(), [&](const Tensor& input) { return builder.value(input).numel() == 0; });
+  Operator op = empty ? kernel_of(node.op()) : forward_kernel_of(node.op());
+  c10::Stack arguments = arguments_of(builder, node);
+  if (const auto rewritten = with_number_as_tensor(node.op_name())) {
+    op = c10::Dispatcher::singleton().findSchemaOrThrow(
+        rewritten->op.substr(0, rewritten->op.find('.')).c_str(), "Tensor");
+    arguments[1] = number(arguments[1].toScalar());
+    if (rewritten->swapped) std::swap(arguments[0], arguments[1]);
+  } else if (node.op_name() == "aten::softmax.int" && arguments[2].isNone()) {
+    op = c10::Dispatcher::singleton().findSchemaOrThrow("aten::_softmax", "");
+    arguments[2] = false;  // half_to_float
+  }
+  std::vector<at::Tensor> inputs;
+  for (const Tensor& input : node.inputs()) inputs.push_back(builder.value(input));
+
+  const auto out_variant = find_out_variant(op);
+  const bool direct = out_variant && writes_itself(*out_variant) && !reshapes_out(node);
+  const bool in_place = direct && node.outputs().size() == 1 && op.hasTag(at::Tag::pointwise);
+  std::vector<at::Tensor> outputs;
+  for (int i = 0; i < static_cast<int>(node.outputs().size()); ++i) {
+    outputs.push_back(in_place ? builder.make_output_in_place(node, node.output(i))
+                               : builder.make_output(node.output(i)));
+    builder.define(node.output(i), outputs.back());
+  }
+  std::unique_ptr<Instruction> instruction;
+  if (direct) {
+    for (const at::Tensor& output : outputs) arguments.emplace_back(output);
+    instruction = std::make_unique<OutCall>(*out_variant, std::move(arguments));
+  } else {
+    instruction = std::make_unique<FunctionalCall>(op, std::move(arguments), outputs);
+  }
+  builder.emit(node, std::move(instruction), inputs, outputs);
+  return true;
+}
+
+}  // namespace belfry

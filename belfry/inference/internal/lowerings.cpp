@@ -1,0 +1,23 @@
+#include "belfry/inference/internal/lowerings.h"
+
+namespace belfry {
+
+const std::vector<Lowering>& lowerings_of(const std::string& op) {
+  static const Lowerings table = [] {
+    Lowerings all;
+    add_activation_lowerings(all);
+    add_arithmetic_lowerings(all);
+    add_attention_lowerings(all);
+    add_layer_norm_lowerings(all);
+    add_pad_lowerings(all);
+    add_pooling_lowerings(all);
+    add_product_lowerings(all);
+    add_scale_shift_lowerings(all);
+    return all;
+  }();
+  static const std::vector<Lowering> none;
+  const auto found = table.find(op);
+  return found == table.end() ? none : found->second;
+}
+
+}  // namespace belfry

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "belfry/inference/internal/program.h"
+
+namespace belfry {
+
+/// Makes instructions of `node` and defines its outputs, or returns false where it has none for it.
+using Lowering = bool (*)(ProgramBuilder& builder, const Node& node);
+/// From the name of an operator to its lowerings, the fastest first.
+using Lowerings = std::unordered_map<std::string_view, std::vector<Lowering>>;
+
+/// What is faster than an operator of ATen, in the order to be asked; empty for most operators.
+const std::vector<Lowering>& lowerings_of(const std::string& op);
+/// With its ATen operator, written into planned memory where that has a way. Takes every node.
+bool lower_to_operator(ProgramBuilder& builder, const Node& node);
+
+// Each in its own file, lower_NAME.cpp.
+void add_activation_lowerings(Lowerings& table);
+void add_arithmetic_lowerings(Lowerings& table);
+void add_attention_lowerings(Lowerings& table);
+void add_layer_norm_lowerings(Lowerings& table);
+void add_pad_lowerings(Lowerings& table);
+void add_pooling_lowerings(Lowerings& table);
+void add_product_lowerings(Lowerings& table);
+void add_scale_shift_lowerings(Lowerings& table);
+
+}  // namespace belfry
