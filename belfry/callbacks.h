@@ -6,7 +6,6 @@
 #include "belfry/callbacks/hyper_param.h"
 #include "belfry/callbacks/hyper_param_setter.h"
 #include "belfry/callbacks/inference_runner.h"
-#include "belfry/callbacks/inference_runner_base.h"
 #include "belfry/callbacks/inferencer.h"
 #include "belfry/callbacks/min_saver.h"
 #include "belfry/callbacks/model_saver.h"

@@ -3,11 +3,24 @@
 #include <c10/core/Device.h>
 
 #include <cstddef>
+#include <memory>
 #include <string>
+#include <vector>
 
-#include "belfry/callbacks/inference_runner_base.h"
+#include "belfry/base/shared.h"
+#include "belfry/callbacks/inferencer.h"
+#include "belfry/dataflow/dataflow.h"
+#include "belfry/graph/tower.h"
+#include "belfry/input/input_source.h"
+#include "belfry/loop/callback.h"
+#include "belfry/runtime/compile_options.h"
 
 namespace belfry {
+
+namespace internal {
+class Evaluation;
+struct EvaluationConfig;
+}  // namespace internal
 
 struct InferenceRunnerOptions {
   /// Name scope of the tower; two runners of one trainer need different ones.
@@ -18,8 +31,10 @@ struct InferenceRunnerOptions {
   /// Default: the trainer's. Must outlive the training.
   TowerFunc* tower_func = nullptr;
   /// The input of the tower whose first dimension is the number of samples in a batch; "": see
-  /// InferenceRunnerBase.
+  /// InferenceRunner.
   std::string batch_input = {};
+  /// How the tower is compiled.
+  CompileOptions compile = {};
 };
 
 /// Evaluates inferencers over a dataset at the end of each epoch (or when triggered), in a tower that does
@@ -27,17 +42,40 @@ struct InferenceRunnerOptions {
 /// batch too.
 ///
 ///     InferenceRunner(test, {ScalarStats("cross_entropy"), ClassificationError("error", "val-error")})
-class InferenceRunner : public InferenceRunnerBase {
+///
+/// A batch has as many samples as the first dimension of the inputs that are batches: those of the option
+/// batch_input, else those whose first dimension is dynamic, else all that have one, if theirs is the same.
+/// The log says at set-up which these are. Where there is none, or those of the first batch of an evaluation
+/// disagree (pictures of any size and their boxes), each batch counts as one sample, and a warning says so;
+/// if they disagree only later, it is an error.
+///
+/// A request to stop training ends the evaluation between two batches; nothing is reported then.
+class InferenceRunner : public Triggerable {
  public:
   /// One pass over `dataflow` each time.
-  InferenceRunner(AnyDataFlow dataflow, Inferencers inferencers, InferenceRunnerOptions options = {});
+  InferenceRunner(AnyDataFlow dataflow, Inferencers inferencers, const InferenceRunnerOptions& options = {});
   /// To the end of `input` each time, or `input.size()` steps where it has none.
-  InferenceRunner(Shared<InputSource> input, Inferencers inferencers, InferenceRunnerOptions options = {});
+  InferenceRunner(Shared<InputSource> input, Inferencers inferencers,
+                  const InferenceRunnerOptions& options = {});
 
   std::string name() const override { return "InferenceRunner"; }
 
+  /// Throws UsageError when there is no tower function, another runner has a tower of the same name, the
+  /// tower lacks a tensor that an inferencer wants, the input neither ends nor has a size, or batch_input is
+  /// no input with a first dimension.
+  void setup_graph() override;
+  void before_train() override;
+  /// Throws DataError when there is no data at all, and what the data or an inferencer throws.
+  void trigger() override;
+  void after_train() override;
+
  protected:
-  void run_batches(const UseValues& use) override;
+  explicit InferenceRunner(internal::EvaluationConfig config);
+  /// Passes over `dataflow` once, producing up to `prefetch` batches ahead; 0: none.
+  static Shared<InputSource> one_pass(AnyDataFlow dataflow, size_t prefetch);
+
+ private:
+  std::shared_ptr<internal::Evaluation> evaluation_;
 };
 
 }  // namespace belfry

@@ -33,7 +33,7 @@ class Inferencer {
   /// Forgets what the last round has counted.
   virtual void before_inference() {}
   /// `values` are those of get_fetches, in its order, for a batch of `batch_size` samples, as the runner
-  /// counts them (InferenceRunnerBase); 1 where it cannot.
+  /// counts them (InferenceRunner); 1 where it cannot.
   virtual void on_fetches(const std::vector<at::Tensor>& values, int64_t batch_size) = 0;
   /// The scalars of the round by tag. Called after at least one batch.
   virtual std::map<std::string, double> after_inference() = 0;

@@ -15,6 +15,9 @@
 #include "belfry/formats/internal/table.h"
 
 namespace belfry {
+
+using namespace internal;
+
 namespace {
 
 constexpr uint64_t kMaxIndexSize = 64 << 20;  // half a million tensors

@@ -14,6 +14,9 @@
 #include "belfry/formats/internal/table.h"
 
 namespace belfry {
+
+using namespace internal;
+
 namespace {
 
 // Small enough that the sum's pass over a piece leaves it in the cache for the write.

@@ -10,6 +10,9 @@
 #include "belfry/formats/onnx.h"
 
 namespace belfry {
+
+using namespace internal;
+
 namespace {
 
 using protozero::pbf_reader;

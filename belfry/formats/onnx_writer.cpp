@@ -7,6 +7,9 @@
 #include "belfry/formats/onnx.h"
 
 namespace belfry {
+
+using namespace internal;
+
 namespace {
 
 using protozero::pbf_writer;

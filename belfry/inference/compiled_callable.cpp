@@ -23,6 +23,9 @@
 #include "belfry/inference/internal/program_pool.h"
 
 namespace belfry {
+
+using namespace internal;
+
 namespace {
 
 /// Dtypes and sizes of a call's results.
@@ -95,7 +98,7 @@ struct CompiledCallable::State {
   }
 
   int64_t samples_at_once(int64_t batch) const {
-    return belfry::samples_at_once(*function.split, weights->prepared()->bytes(), batch,
+    return internal::samples_at_once(*function.split, weights->prepared()->bytes(), batch,
                                    at::get_num_threads(), options.cache_bytes);
   }
 

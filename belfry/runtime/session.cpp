@@ -42,7 +42,7 @@ Tensor Fetch::resolve(const Graph& graph) const {
   return tensor_;
 }
 
-const Plan& Callable::plan() const {
+const internal::Plan& Callable::plan() const {
   if (!plan_) throw UsageError("[Callable] expected one that a session made, got an empty one");
   return *plan_;
 }
@@ -77,13 +77,13 @@ struct Session::PlanCache {
       return hash;
     }
   };
-  std::unordered_map<Key, std::shared_ptr<const Plan>, Hash> plans;
+  std::unordered_map<Key, std::shared_ptr<const internal::Plan>, Hash> plans;
 };
 
 Session::Session(const Graph& graph)
     : graph_(&graph),
       graph_lifetime_(graph.lifetime()),
-      store_(std::make_shared<VariableStore>()),
+      store_(std::make_shared<internal::VariableStore>()),
       plans_(std::make_unique<PlanCache>()) {}
 Session::~Session() = default;
 
@@ -100,7 +100,7 @@ Callable Session::make_callable(const std::vector<Fetch>& feeds, const std::vect
   auto found = plans_->plans.find(key);
   if (found == plans_->plans.end()) {
     auto plan =
-        std::make_shared<const Plan>(*graph_, store_, internal::make_plan(key.first, key.second, *store_));
+        std::make_shared<const internal::Plan>(*graph_, store_, internal::make_plan(key.first, key.second, *store_));
     found = plans_->plans.emplace(std::move(key), std::move(plan)).first;
   }
   return Callable(found->second);
@@ -125,7 +125,7 @@ void Session::initialize_variables() {
   for (const auto& record : graph_->variables()) {
     const Variable variable(record.get());
     if (is_initialized(variable)) continue;
-    const Plan plan(*graph_, store_, internal::make_plan({}, {variable.initial_value()}, *store_));
+    const internal::Plan plan(*graph_, store_, internal::make_plan({}, {variable.initial_value()}, *store_));
     set_value(variable, plan.run({})[0]);
   }
 }

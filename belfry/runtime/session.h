@@ -35,8 +35,10 @@ class Fetch {
 
 using Feeds = std::vector<std::pair<Fetch, at::Tensor>>;
 
+namespace internal {
 class Plan;
 class VariableStore;
+}  // namespace internal
 
 /// A prepared run: feeds and fetches are fixed, the order of work is planned once. Cheap to copy.
 /// Any number of threads may call one at the same time. It keeps the session's variables alive, and refers to
@@ -65,9 +67,9 @@ class Callable {
 
  private:
   friend class Session;
-  explicit Callable(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {}
-  const Plan& plan() const;
-  std::shared_ptr<const Plan> plan_;
+  explicit Callable(std::shared_ptr<const internal::Plan> plan) : plan_(std::move(plan)) {}
+  const internal::Plan& plan() const;
+  std::shared_ptr<const internal::Plan> plan_;
 };
 
 /// Holds the values of one graph's variables and runs the graph. The graph must outlive it. All members may
@@ -120,7 +122,7 @@ class Session {
   struct PlanCache;
   const Graph* graph_;
   std::weak_ptr<const void> graph_lifetime_;
-  std::shared_ptr<VariableStore> store_;
+  std::shared_ptr<internal::VariableStore> store_;
   std::unique_ptr<PlanCache> plans_;
 };
 

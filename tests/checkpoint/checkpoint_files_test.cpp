@@ -13,6 +13,8 @@
 namespace belfry {
 namespace {
 
+using namespace internal;
+
 using testing::ElementsAre;
 using testing::HasSubstr;
 

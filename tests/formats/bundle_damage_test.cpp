@@ -26,6 +26,8 @@
 namespace belfry {
 namespace {
 
+using namespace internal;
+
 using protozero::pbf_writer;
 using test::FaultFileSystem, test::message_of;
 using testing::HasSubstr;

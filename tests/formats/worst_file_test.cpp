@@ -27,6 +27,8 @@
 namespace belfry {
 namespace {
 
+using namespace internal;
+
 constexpr size_t kMiB = 1 << 20;
 
 std::string repeated(std::string_view piece, size_t size) {

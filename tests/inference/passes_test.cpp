@@ -12,6 +12,8 @@
 namespace belfry {
 namespace {
 
+using namespace internal;
+
 /// The operators of a function without "aten::" and "belfry::", with what fusion put into them:
 /// "fused_conv2d+bias+residual+relu".
 std::string operators_of(const Function& function) {

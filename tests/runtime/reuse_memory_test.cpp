@@ -12,6 +12,8 @@
 namespace belfry {
 namespace {
 
+using namespace internal;
+
 /// What oneDNN does for its scratch memory.
 void* raw_block(size_t bytes) {
   return c10::GetCPUAllocator()->raw_allocate(bytes);

@@ -3,7 +3,7 @@
 #include <protozero/pbf_reader.hpp>
 #include <protozero/pbf_writer.hpp>
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 using protozero::pbf_reader;
@@ -212,4 +212,4 @@ std::string slice_key(std::string_view name, const Slice& slice) {
   return key;
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

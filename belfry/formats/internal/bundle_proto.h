@@ -8,7 +8,7 @@
 
 #include "belfry/formats/dtype.h"
 
-namespace belfry {
+namespace belfry::internal {
 
 // The protobuf messages inside a checkpoint's index, as plain structs. Parsing ignores unknown fields and
 // throws protozero::exception on malformed input; it does not judge values.
@@ -50,4 +50,4 @@ std::string serialize(const BundleRecord& record);
 /// then start and length of each dimension, length -1 standing for all).
 std::string slice_key(std::string_view name, const Slice& slice);
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace belfry::onnx_field {
+namespace belfry::internal::onnx_field {
 namespace {
 
 constexpr std::pair<DataType, int32_t> kTypes[] = {
@@ -43,4 +43,4 @@ DataType to_dtype(int32_t number) {
   return DataType::kInvalid;
 }
 
-}  // namespace belfry::onnx_field
+}  // namespace belfry::internal::onnx_field

@@ -6,7 +6,7 @@
 #include "belfry/formats/dtype.h"
 
 // Field numbers of onnx.proto, and its numbers for element types.
-namespace belfry::onnx_field {
+namespace belfry::internal::onnx_field {
 
 namespace model {
 constexpr uint32_t kIrVersion = 1, kProducerName = 2, kGraph = 7, kOpsetImport = 8, kFunctions = 25;
@@ -43,4 +43,4 @@ std::optional<int32_t> from_dtype(DataType dtype);
 /// kInvalid where we have none.
 DataType to_dtype(int32_t onnx);
 
-}  // namespace belfry::onnx_field
+}  // namespace belfry::internal::onnx_field

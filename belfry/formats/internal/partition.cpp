@@ -9,7 +9,7 @@
 #include "belfry/base/error.h"
 #include "belfry/formats/array_info.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 bool overlap(const Box& a, const Box& b) {
@@ -85,4 +85,4 @@ void copy_into(MutableByteSpan whole, const std::vector<int64_t>& shape, size_t 
   }
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

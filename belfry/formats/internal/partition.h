@@ -7,7 +7,7 @@
 #include "belfry/base/file_system.h"
 #include "belfry/formats/internal/bundle_proto.h"
 
-namespace belfry {
+namespace belfry::internal {
 
 /// Real partitions have at most some hundreds; comparing all pairs stays quick below this.
 inline constexpr size_t kMaxSlices = 2000;
@@ -29,4 +29,4 @@ void check_partition(const std::vector<Box>& boxes, const std::vector<int64_t>& 
 void copy_into(MutableByteSpan whole, const std::vector<int64_t>& shape, size_t element_size, const Box& box,
                ByteSpan part);
 
-}  // namespace belfry
+}  // namespace belfry::internal

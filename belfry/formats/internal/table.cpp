@@ -13,7 +13,7 @@
 #include "belfry/formats/crc32c.h"
 #include "belfry/formats/file_kind.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 constexpr size_t kFooterSize = 48, kTrailerSize = 5, kBlockSize = 262144;
@@ -163,4 +163,4 @@ std::string build_table(const std::map<std::string, std::string>& entries) {
   return std::move(file.content);
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace belfry {
+namespace belfry::internal {
 
 /// The LevelDB table ("sstable") that holds a checkpoint's index:
 ///
@@ -23,4 +23,4 @@ void read_table(const std::string& path, std::string_view bytes,
 /// The table of `entries`, byte for byte as TensorFlow writes it: uncompressed, blocks of 256 KiB.
 std::string build_table(const std::map<std::string, std::string>& entries);
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -5,7 +5,7 @@
 
 #include "belfry/inference/internal/sample_rules.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 /// Follows the samples through a graph.
@@ -109,4 +109,4 @@ int64_t samples_at_once(const BatchSplit& split, int64_t weight_bytes, int64_t b
   return divide(batch, std::min(parts, batch));
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -5,7 +5,7 @@
 
 #include "belfry/graph/function.h"
 
-namespace belfry {
+namespace belfry::internal {
 
 /// What one sample of a batch takes, in bytes.
 struct BatchSplit {
@@ -23,4 +23,4 @@ std::optional<BatchSplit> find_batch_split(const Function& graph);
 int64_t samples_at_once(const BatchSplit& split, int64_t weight_bytes, int64_t batch, int64_t threads,
                         int64_t cache_bytes);
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -8,7 +8,7 @@
 #include "belfry/graph/function.h"
 #include "belfry/ops/call.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 Attribute to_attribute(const c10::IValue& value) {
@@ -111,4 +111,4 @@ std::vector<std::string_view> activation_operators() {
   return names;
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

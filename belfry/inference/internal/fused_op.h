@@ -9,7 +9,7 @@
 #include "belfry/graph/attribute.h"
 #include "belfry/graph/node.h"
 
-namespace belfry {
+namespace belfry::internal {
 
 /// A node of one of Belfry's operators in parts, to build a changed one.
 struct OpParts {
@@ -53,4 +53,4 @@ std::optional<ActivationSpec> activation_of(const Node& node);
 /// The operators that activation_of knows.
 std::vector<std::string_view> activation_operators();
 
-}  // namespace belfry
+}  // namespace belfry::internal

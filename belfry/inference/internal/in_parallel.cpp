@@ -6,7 +6,7 @@
 #include <omp.h>
 #endif
 
-namespace belfry {
+namespace belfry::internal {
 
 #ifdef _OPENMP
 OneThread::OneThread() : threads_(omp_get_max_threads()) {
@@ -58,4 +58,4 @@ void in_parallel(int64_t count, c10::function_ref<void(int64_t)> body) {
 }
 #endif
 
-}  // namespace belfry
+}  // namespace belfry::internal

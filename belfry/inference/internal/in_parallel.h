@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace belfry {
+namespace belfry::internal {
 
 /// While it lives, the calling thread works alone, and primitives that it makes are made for one thread.
 class OneThread {
@@ -25,4 +25,4 @@ void in_parallel(int64_t count, c10::function_ref<void(int64_t)> body);
 /// Calls body() on each of these threads; inside of such a region on the calling one alone.
 void on_each_thread(c10::function_ref<void()> body);
 
-}  // namespace belfry
+}  // namespace belfry::internal

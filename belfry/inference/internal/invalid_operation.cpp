@@ -9,7 +9,7 @@
 
 #include "belfry/inference/internal/in_parallel.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 #if defined(__x86_64__)
@@ -43,4 +43,4 @@ bool any_invalid_operation() {
   return any;
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

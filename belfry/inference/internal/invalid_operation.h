@@ -1,6 +1,6 @@
 #pragma once
 
-namespace belfry {
+namespace belfry::internal {
 
 // The processor notes "invalid operation" when NaN comes of numbers (inf - inf, 0 * inf), and on x86 also
 // when NaN meets a maximum, a minimum or an ordered comparison, which is where vectorised kernels lose it:
@@ -12,4 +12,4 @@ namespace belfry {
 void forget_invalid_operations();
 bool any_invalid_operation();
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -11,7 +11,7 @@
 
 #define BELFRY_INLINE __attribute__((always_inline)) inline
 
-namespace belfry {
+namespace belfry::internal {
 
 constexpr int64_t kLanes = 16;
 using Lanes = float __attribute__((vector_size(4 * kLanes)));
@@ -62,4 +62,4 @@ void run_widest(const Kernel& kernel) {
   kernel();
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

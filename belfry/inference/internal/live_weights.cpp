@@ -6,7 +6,7 @@
 #include "belfry/base/log.h"
 #include "belfry/inference/internal/numbers.h"
 
-namespace belfry {
+namespace belfry::internal {
 
 LiveWeights::LiveWeights(Session& session, const std::vector<Variable>& variables,
                          std::optional<Function> preparation, std::vector<size_t> checked)
@@ -44,4 +44,4 @@ void LiveWeights::refresh() {
   version_.store(newest, std::memory_order_release);
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -11,7 +11,7 @@
 #include "belfry/inference/internal/prepared.h"
 #include "belfry/runtime/session.h"
 
-namespace belfry {
+namespace belfry::internal {
 
 /// The weights of a compiled function: values of a session's variables, or what is computed of them, made
 /// anew when a variable was written since. Any number of threads may use it.
@@ -46,4 +46,4 @@ class LiveWeights {
   bool ordinary_ = true;
 };
 
-}  // namespace belfry
+}  // namespace belfry::internal

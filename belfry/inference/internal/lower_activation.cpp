@@ -4,7 +4,7 @@
 #include "belfry/inference/internal/lowerings.h"
 #include "belfry/inference/internal/primitive.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 /// An activation that stands alone.
@@ -33,4 +33,4 @@ void add_activation_lowerings(Lowerings& table) {
   for (const std::string_view op : activation_operators()) table[op].push_back(lower_activation);
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

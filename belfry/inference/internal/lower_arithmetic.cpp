@@ -6,7 +6,7 @@
 #include "belfry/inference/internal/lanes.h"
 #include "belfry/inference/internal/lowerings.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 enum class Arithmetic { kAdd, kSubtract, kMultiply, kDivide };
@@ -123,4 +123,4 @@ void add_arithmetic_lowerings(Lowerings& table) {
   table["aten::rsub.Scalar"].push_back(lower_arithmetic<Arithmetic::kSubtract, true, true>);
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -4,7 +4,7 @@
 #include "belfry/inference/internal/lowerings.h"
 #include "belfry/inference/internal/primitive.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 using dnnl::memory;
@@ -94,4 +94,4 @@ void add_attention_lowerings(Lowerings& table) {
   table["aten::scaled_dot_product_attention"].push_back(lower_attention);
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

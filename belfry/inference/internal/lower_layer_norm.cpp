@@ -2,7 +2,7 @@
 #include "belfry/inference/internal/lowerings.h"
 #include "belfry/inference/internal/primitive.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 bool lower_layer_norm(ProgramBuilder& builder, const Node& node) {
@@ -35,4 +35,4 @@ void add_layer_norm_lowerings(Lowerings& table) {
   table["aten::layer_norm"].push_back(lower_layer_norm);
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -1,6 +1,6 @@
 #include "belfry/inference/internal/lowerings.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 /// Zeros or another number around a tensor, without the copy that ATen's way of making a new one needs.
@@ -38,4 +38,4 @@ void add_pad_lowerings(Lowerings& table) {
   table["belfry::pad"].push_back(lower_pad);
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -4,7 +4,7 @@
 #include "belfry/inference/internal/lowerings.h"
 #include "belfry/inference/internal/primitive.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 using dnnl::memory;
@@ -81,4 +81,4 @@ void add_pooling_lowerings(Lowerings& table) {
   table["aten::mean.dim"].push_back(lower_mean);
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

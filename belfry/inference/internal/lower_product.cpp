@@ -5,7 +5,7 @@
 #include "belfry/inference/internal/lowerings.h"
 #include "belfry/inference/internal/primitive.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 using dnnl::memory;
@@ -118,4 +118,4 @@ void add_product_lowerings(Lowerings& table) {
   table["belfry::fused_linear"].push_back(lower_linear);
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

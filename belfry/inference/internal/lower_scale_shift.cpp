@@ -7,7 +7,7 @@
 #include "belfry/inference/internal/lowerings.h"
 #include "belfry/inference/internal/primitive.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 /// min(max(x * scale + shift, low), high) for each row of channels. NaN stays NaN.
@@ -154,4 +154,4 @@ void add_scale_shift_lowerings(Lowerings& table) {
   table["belfry::fused_scale_shift"] = {lower_scale_shift, lower_scale_shift_primitive};
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

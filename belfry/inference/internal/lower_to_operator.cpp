@@ -10,7 +10,7 @@
 #include "belfry/graph/kernel.h"
 #include "belfry/inference/internal/lowerings.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 using Operator = c10::OperatorHandle;
@@ -208,4 +208,4 @@ bool lower_to_operator(ProgramBuilder& builder, const Node& node) {
   return true;
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

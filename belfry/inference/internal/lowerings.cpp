@@ -1,6 +1,6 @@
 #include "belfry/inference/internal/lowerings.h"
 
-namespace belfry {
+namespace belfry::internal {
 
 const std::vector<Lowering>& lowerings_of(const std::string& op) {
   static const Lowerings table = [] {
@@ -20,4 +20,4 @@ const std::vector<Lowering>& lowerings_of(const std::string& op) {
   return found == table.end() ? none : found->second;
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

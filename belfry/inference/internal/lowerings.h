@@ -7,7 +7,7 @@
 
 #include "belfry/inference/internal/program.h"
 
-namespace belfry {
+namespace belfry::internal {
 
 /// Makes instructions of `node` and defines its outputs, or returns false where it has none for it.
 using Lowering = bool (*)(ProgramBuilder& builder, const Node& node);
@@ -29,4 +29,4 @@ void add_pooling_lowerings(Lowerings& table);
 void add_product_lowerings(Lowerings& table);
 void add_scale_shift_lowerings(Lowerings& table);
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -9,7 +9,7 @@
 #include "belfry/inference/internal/fused_op.h"
 #include "belfry/inference/internal/lanes.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 constexpr float kLimit = 0x1p64f;
@@ -98,4 +98,4 @@ NeededNumbers needed_numbers(const Function& graph) {
   return needed;
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -6,7 +6,7 @@
 
 #include "belfry/graph/function.h"
 
-namespace belfry {
+namespace belfry::internal {
 
 /// What numbers a graph takes to give the same compiled as not.
 ///
@@ -28,4 +28,4 @@ struct NeededNumbers {
 };
 NeededNumbers needed_numbers(const Function& graph);
 
-}  // namespace belfry
+}  // namespace belfry::internal

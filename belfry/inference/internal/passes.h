@@ -5,7 +5,7 @@
 // The passes of the inference compiler, in the order in which they run; pipeline.cpp has the list. Each takes
 // a graph and returns one that computes the same.
 
-namespace belfry {
+namespace belfry::internal {
 
 /// Writes convolutions, matrix products by weights, biases and normalisations as the fused operators on NHWC
 /// images that the other passes look for. Images in NCHW are transposed on the way in and out.
@@ -25,4 +25,4 @@ Function fuse_activations(const Function& graph);
 /// Computes convolutions, linear operators and what lies between them in bfloat16. Results keep their dtypes.
 Function cast_to_bfloat16(const Function& graph);
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -9,7 +9,7 @@
 // know the conversions between. What is computed of weights alone leaves the function at the end, when passes
 // have made all that they make of weights.
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 struct Pass {
@@ -69,4 +69,4 @@ CompiledFunction run_pipeline(Function function, const CompileOptions& options) 
   return result;
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

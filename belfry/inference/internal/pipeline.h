@@ -7,7 +7,7 @@
 #include "belfry/inference/internal/batch_split.h"
 #include "belfry/runtime/compile_options.h"
 
-namespace belfry {
+namespace belfry::internal {
 
 /// A function after all passes.
 struct CompiledFunction {
@@ -21,4 +21,4 @@ struct CompiledFunction {
 /// Runs the passes that `options` turn on, in their order.
 CompiledFunction run_pipeline(Function function, const CompileOptions& options);
 
-}  // namespace belfry
+}  // namespace belfry::internal

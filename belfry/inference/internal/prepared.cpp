@@ -1,6 +1,6 @@
 #include "belfry/inference/internal/prepared.h"
 
-namespace belfry {
+namespace belfry::internal {
 
 const dnnl::engine& cpu_engine() {
   static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
@@ -36,4 +36,4 @@ void Prepared::set(const std::vector<at::Tensor>& values) {
   for (const Packed& packed : packed_) pack(packed);
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-namespace belfry {
+namespace belfry::internal {
 
 /// The values of a compiled graph's weights, shared by all its programs: as tensors, and packed as primitives
 /// want them. They keep their places when their values change. The owner keeps runs and changes apart.
@@ -38,4 +38,4 @@ class Prepared {
 /// The one CPU of oneDNN.
 const dnnl::engine& cpu_engine();
 
-}  // namespace belfry
+}  // namespace belfry::internal

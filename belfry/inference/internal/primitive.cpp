@@ -6,7 +6,7 @@
 
 #include "belfry/base/error.h"
 
-namespace belfry {
+namespace belfry::internal {
 
 using dnnl::memory;
 
@@ -115,4 +115,4 @@ void append_activation(dnnl::post_ops& ops, const OpParts& op) {
   ops.append_eltwise(1.f, algorithm, alpha, beta);
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

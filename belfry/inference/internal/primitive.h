@@ -10,7 +10,7 @@
 #include "belfry/inference/internal/fused_op.h"
 #include "belfry/inference/internal/program.h"
 
-namespace belfry {
+namespace belfry::internal {
 
 /// An instruction that is one of oneDNN's primitives.
 class Primitive : public Instruction {
@@ -92,4 +92,4 @@ bool is_usable(const Description& description) {
   return !name.starts_with("ref") && name.find("gemm:jit") == name.npos && name.find("gemm:any") == name.npos;
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -13,7 +13,7 @@
 #include "belfry/inference/internal/invalid_operation.h"
 #include "belfry/inference/internal/lowerings.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 constexpr int64_t kAlignment = 64;
@@ -333,4 +333,4 @@ void ProgramBuilder::plan_memory() {
   for (const Buffer* buffer : order) point(buffer->storage, start + buffer->offset);
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -12,7 +12,7 @@
 #include "belfry/inference/profiled_step.h"
 #include "belfry/runtime/compile_options.h"
 
-namespace belfry {
+namespace belfry::internal {
 
 /// A piece of work on tensors of fixed places.
 class Instruction {
@@ -131,4 +131,4 @@ class ProgramBuilder {
   std::unordered_map<const c10::StorageImpl*, size_t> buffer_of_;
 };
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -8,7 +8,7 @@
 #include "belfry/graph/rewriter.h"
 #include "belfry/inference/internal/in_parallel.h"
 
-namespace belfry {
+namespace belfry::internal {
 
 ProgramPool::ProgramPool(const Function& graph, const CompileOptions& options)
     : graph_(graph), options_(options) {
@@ -116,4 +116,4 @@ ProgramPool::Shaped& ProgramPool::entry_of(const std::vector<at::Tensor>& feeds,
   return programs_.front();
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -11,7 +11,7 @@
 
 #include "belfry/inference/internal/program.h"
 
-namespace belfry {
+namespace belfry::internal {
 
 /// What a program computes of a call: some samples of the batch, or, with a count of -1, all there is.
 struct Part {
@@ -66,4 +66,4 @@ class ProgramPool {
   std::string newest_;
 };
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -9,7 +9,7 @@
 // A rule per operator, found by its name. Those of the table are for calls whose first input has the samples;
 // where another input must not have any, or must have the same, the rule looks.
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 using Result = std::optional<Samples>;
@@ -230,4 +230,4 @@ SampleRule sample_rule(const Node& node) {
   return rules().contains(node.op_name()) ? of_first_input : nullptr;
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

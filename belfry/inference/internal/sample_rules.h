@@ -6,7 +6,7 @@
 
 #include "belfry/graph/node.h"
 
-namespace belfry {
+namespace belfry::internal {
 
 /// Where a tensor has its samples.
 struct Samples {
@@ -32,4 +32,4 @@ using SampleRule = std::optional<Samples> (*)(const SampledCall& call);
 /// The rule of the node's operator; null where it has none.
 SampleRule sample_rule(const Node& node);
 
-}  // namespace belfry
+}  // namespace belfry::internal

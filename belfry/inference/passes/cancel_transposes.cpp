@@ -5,7 +5,7 @@
 #include "belfry/inference/internal/passes.h"
 #include "belfry/ops/array.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 using Permutation = std::vector<int64_t>;
@@ -69,4 +69,4 @@ Function cancel_transposes(const Function& graph) {
   });
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -10,7 +10,7 @@
 #include "belfry/ops/operators.h"
 #include "belfry/ops/reduce.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 class Canonicalizer {
@@ -151,4 +151,4 @@ Function canonicalize(const Function& graph) {
   return Canonicalizer(graph).run();
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

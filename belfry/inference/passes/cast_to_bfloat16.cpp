@@ -5,7 +5,7 @@
 #include "belfry/inference/internal/passes.h"
 #include "belfry/ops/math.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 /// Worth a conversion of its inputs.
@@ -90,4 +90,4 @@ Function cast_to_bfloat16(const Function& graph) {
   return Caster(graph).run();
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -2,7 +2,7 @@
 #include "belfry/inference/internal/passes.h"
 #include "belfry/ops/operators.h"
 
-namespace belfry {
+namespace belfry::internal {
 
 Function fold_batch_norm(const Function& graph) {
   const auto independent = independent_nodes(graph);
@@ -25,4 +25,4 @@ Function fold_batch_norm(const Function& graph) {
   });
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

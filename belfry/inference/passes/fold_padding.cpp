@@ -1,7 +1,7 @@
 #include "belfry/inference/internal/fused_op.h"
 #include "belfry/inference/internal/passes.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 /// Rows added at the top and bottom, columns at the left and right; nullopt when `node` is anything else than
@@ -36,4 +36,4 @@ Function fold_padding(const Function& graph) {
   });
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

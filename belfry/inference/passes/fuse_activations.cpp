@@ -1,7 +1,7 @@
 #include "belfry/inference/internal/fused_op.h"
 #include "belfry/inference/internal/passes.h"
 
-namespace belfry {
+namespace belfry::internal {
 
 Function fuse_activations(const Function& graph) {
   Rewriter rewriter(graph);
@@ -20,4 +20,4 @@ Function fuse_activations(const Function& graph) {
   });
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -1,7 +1,7 @@
 #include "belfry/inference/internal/fused_op.h"
 #include "belfry/inference/internal/passes.h"
 
-namespace belfry {
+namespace belfry::internal {
 
 Function fuse_residuals(const Function& graph) {
   Rewriter rewriter(graph);
@@ -25,4 +25,4 @@ Function fuse_residuals(const Function& graph) {
   });
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

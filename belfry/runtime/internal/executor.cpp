@@ -19,10 +19,8 @@
 #include "belfry/runtime/internal/plan.h"
 #include "belfry/runtime/internal/reuse_memory.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
-
-using namespace internal;
 
 /// Switches this thread between running below autograd and recording for it.
 class AutogradMode {
@@ -257,4 +255,4 @@ at::Tensor Plan::fetch(const Source& source, Frame& frame) const {
   return tensor;
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -10,8 +10,7 @@
 #include "belfry/runtime/internal/order.h"
 #include "belfry/runtime/internal/recordings.h"
 
-namespace belfry {
-namespace internal {
+namespace belfry::internal {
 namespace {
 
 std::string describe_step(const char* what, const Node& node, bool is_recorded) {
@@ -49,8 +48,6 @@ PlanData make_plan(const std::vector<Tensor>& feeds, const std::vector<Tensor>& 
   return plan;
 }
 
-}  // namespace internal
-
 void Plan::check_graph() const {
   if (graph_lifetime_.expired()) {
     throw UsageError(
@@ -64,4 +61,4 @@ std::string Plan::describe() const {
   return internal::describe(plan_);
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

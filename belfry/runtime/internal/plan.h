@@ -10,22 +10,19 @@
 #include "belfry/graph/graph.h"
 #include "belfry/runtime/internal/plan_data.h"
 
-namespace belfry {
-namespace internal {
+namespace belfry::internal {
 
 /// Plans a run. Throws UsageError for a tensor that is fed twice, a placeholder that is needed and not fed,
 /// and what the passes find (order.h, recordings.h, make_steps.h).
 PlanData make_plan(const std::vector<Tensor>& feeds, const std::vector<Tensor>& fetches,
                    VariableStore& store);
 
-}  // namespace internal
-
 /// A planned run. Immutable; any number of threads run it at the same time, each with a frame of values of
 /// its own.
 class Plan {
  public:
   /// `plan` was made with `store`.
-  Plan(const Graph& graph, std::shared_ptr<VariableStore> store, internal::PlanData plan)
+  Plan(const Graph& graph, std::shared_ptr<VariableStore> store, PlanData plan)
       : store_(std::move(store)), graph_lifetime_(graph.lifetime()), plan_(std::move(plan)) {}
 
   std::vector<at::Tensor> run(const std::vector<at::Tensor>& feeds) const;
@@ -43,11 +40,11 @@ class Plan {
   using Frame = std::vector<c10::IValue>;
 
   Frame make_frame(const std::vector<at::Tensor>& feeds) const;
-  at::Tensor fetch(const internal::Source& source, Frame& frame) const;
+  at::Tensor fetch(const Source& source, Frame& frame) const;
 
   std::shared_ptr<VariableStore> store_;
   std::weak_ptr<const void> graph_lifetime_;
-  internal::PlanData plan_;
+  PlanData plan_;
 };
 
-}  // namespace belfry
+}  // namespace belfry::internal

@@ -13,7 +13,7 @@
 #include <new>
 #include <vector>
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 thread_local bool active = false;
@@ -195,4 +195,4 @@ ReuseMemory::~ReuseMemory() {
   active = outer_;
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

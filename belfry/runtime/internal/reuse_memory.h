@@ -1,6 +1,6 @@
 #pragma once
 
-namespace belfry {
+namespace belfry::internal {
 
 /// While the guard lives, CPU tensors made in this thread take their memory from blocks that earlier tensors
 /// of such guards gave back, rather than from the system: a large block fresh from the system costs a page
@@ -18,4 +18,4 @@ class ReuseMemory {
   bool outer_;
 };
 
-}  // namespace belfry
+}  // namespace belfry::internal

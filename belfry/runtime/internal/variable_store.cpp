@@ -12,7 +12,7 @@
 #include "belfry/graph/graph.h"
 #include "belfry/graph/kernel_error.h"
 
-namespace belfry {
+namespace belfry::internal {
 namespace {
 
 uint64_t seed_of(const Node& node) {
@@ -91,4 +91,4 @@ void VariableStore::Cell::throw_uninitialized() const {
                   variable->name()));
 }
 
-}  // namespace belfry
+}  // namespace belfry::internal

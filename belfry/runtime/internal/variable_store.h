@@ -12,7 +12,7 @@
 
 #include "belfry/graph/node.h"
 
-namespace belfry {
+namespace belfry::internal {
 
 /// The state of a session: values of variables and generators of random nodes. Cells are made on first use
 /// and stay where they are, so plans keep pointers to them.
@@ -54,4 +54,4 @@ class VariableStore {
   std::unordered_map<const Node*, at::Generator> generators_;
 };
 
-}  // namespace belfry
+}  // namespace belfry::internal
