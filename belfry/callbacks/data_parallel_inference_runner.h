@@ -31,7 +31,8 @@ struct DataParallelInferenceRunnerOptions {
 class DataParallelInferenceRunner : public InferenceRunner {
  public:
   /// One pass over `dataflow` each time. Throws UsageError when `devices` is empty.
-  DataParallelInferenceRunner(AnyDataFlow dataflow, Inferencers inferencers, const std::vector<c10::Device>& devices,
+  DataParallelInferenceRunner(AnyDataFlow dataflow, Inferencers inferencers,
+                              const std::vector<c10::Device>& devices,
                               const DataParallelInferenceRunnerOptions& options = {});
   /// To the end of `input` each time, or `input.size()` steps where it has none.
   DataParallelInferenceRunner(Shared<InputSource> input, Inferencers inferencers,

@@ -99,7 +99,7 @@ struct CompiledCallable::State {
 
   int64_t samples_at_once(int64_t batch) const {
     return internal::samples_at_once(*function.split, weights->prepared()->bytes(), batch,
-                                   at::get_num_threads(), options.cache_bytes);
+                                     at::get_num_threads(), options.cache_bytes);
   }
 
   /// `make` failed. Whether the graph is to blame, or these feeds or the memory of this moment, shows when

@@ -99,8 +99,8 @@ Callable Session::make_callable(const std::vector<Fetch>& feeds, const std::vect
   std::lock_guard lock(plans_->mutex);
   auto found = plans_->plans.find(key);
   if (found == plans_->plans.end()) {
-    auto plan =
-        std::make_shared<const internal::Plan>(*graph_, store_, internal::make_plan(key.first, key.second, *store_));
+    auto plan = std::make_shared<const internal::Plan>(*graph_, store_,
+                                                       internal::make_plan(key.first, key.second, *store_));
     found = plans_->plans.emplace(std::move(key), std::move(plan)).first;
   }
   return Callable(found->second);

@@ -241,7 +241,7 @@ bool run_onnx_operator(std::string_view input) {
   files.put("x", serialize_onnx(random.model()));
   Graph graph;
   GraphScope as_default(graph);
-  OnnxGraph imported;
+  Function imported;
   try {
     imported = import_onnx("x", files);
   } catch (const DataError& e) {

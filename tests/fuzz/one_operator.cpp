@@ -17,7 +17,7 @@
 #include "belfry/graph/graph.h"
 #include "belfry/graph/internal/arguments.h"
 #include "belfry/inference/compiled_callable.h"
-#include "belfry/interchange/internal/frozen_graph.h"
+#include "belfry/inference/freeze.h"
 #include "belfry/interchange/internal/graph_file/json.h"
 #include "belfry/interchange/internal/graph_operators.h"
 #include "belfry/ops/state.h"
@@ -198,14 +198,16 @@ bool run_operator_graph(std::string_view input) {
   for (size_t i = 0; i < node->outputs().size(); ++i) outputs.push_back(node->output(static_cast<int>(i)));
   if (!is_small(call.inputs(), true) || !is_small(outputs, !choices.has_medium_numbers())) return true;
   Session session(graph);
-  internal::WrittenGraph written;
+  internal::NamedWeights weights;
+  std::string json;
   const bool frozen = done([&] {
-    written = internal::write_graph_json(internal::freeze(
-        "fuzz", session, {call.inputs().begin(), call.inputs().end()}, {outputs.begin(), outputs.end()}));
+    json = internal::write_graph_json(freeze("fuzz", session, {call.inputs().begin(), call.inputs().end()},
+                                             {outputs.begin(), outputs.end()}),
+                                      weights);
   });
   if (!frozen) return true;
-  show([&] { return written.json; });
-  const internal::ReadGraph read = internal::read_graph_json("fuzz", written.json, written.weights);
+  show([&] { return json; });
+  const Function read = internal::read_graph_json("fuzz", json, weights);
   Session again(*read.graph);
   run_both_ways(choices, again, read.inputs, read.outputs);
   return true;

@@ -16,6 +16,7 @@
 #include "belfry/input/feed_input.h"
 #include "belfry/input/queue_input.h"
 #include "belfry/input/tensor_input.h"
+#include "belfry/runtime/session.h"
 #include "tests/support/stalled_flow.h"
 #include "tests/support/thread_limit.h"
 

@@ -11,10 +11,11 @@
 #include <algorithm>
 
 #include "belfry/base/error.h"
+#include "belfry/inference/freeze.h"
 #include "belfry/interchange/graph_file.h"
-#include "belfry/interchange/internal/frozen_graph.h"
 #include "belfry/interchange/onnx.h"
 #include "belfry/ops/ops.h"
+#include "belfry/predict/graph_predictor.h"
 #include "tests/support/export_cases.h"
 #include "tests/support/message_of.h"
 #include "tests/support/op_cases.h"
@@ -42,8 +43,8 @@ std::vector<test::ExportCase> all_cases() {
 void expect_all_listed(Session& session, const std::vector<Fetch>& inputs,
                        const std::vector<Fetch>& outputs) {
   try {
-    const auto frozen = internal::freeze("test", session, inputs, outputs);
-    for (const Node* node : frozen.nodes)
+    const auto frozen = freeze("test", session, inputs, outputs);
+    for (const Node* node : frozen.calls())
       EXPECT_TRUE(is_graph_file_operator(node->op_name())) << node->op_name();
   } catch (const UsageError& e) {
     EXPECT_THAT(e.what(), HasSubstr("draws random numbers"));  // no inference graph
@@ -84,7 +85,7 @@ TEST(GraphOperatorsTest, HoldWhatAnImportedModelIsMadeOf) {
     }
     Graph graph;
     GraphScope as_default(graph);
-    const OnnxGraph imported = import_onnx(folder / one.name);
+    const Function imported = import_onnx(folder / one.name);
     Session session(graph);
     expect_all_listed(session, {imported.inputs.begin(), imported.inputs.end()},
                       {imported.outputs.begin(), imported.outputs.end()});

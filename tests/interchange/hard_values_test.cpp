@@ -378,7 +378,7 @@ TEST_F(HardValuesTest, AreTheSameReadAgain) {
     if (some.empty() || !exported(c, write)) continue;
     Graph graph;
     GraphScope as_default(graph);
-    const OnnxGraph imported = import_onnx(folder_ / c.name());
+    const Function imported = import_onnx(folder_ / c.name());
     Session session(graph);
     const Callable run = session.make_callable({imported.inputs.begin(), imported.inputs.end()},
                                                {imported.outputs.begin(), imported.outputs.end()});

@@ -1,7 +1,6 @@
 #include "belfry/runtime/internal/last_uses.h"
 
-#include <ranges>
-#include <type_traits>
+#include <algorithm>
 #include <variant>
 #include <vector>
 
@@ -20,15 +19,15 @@ class LastUses {
     used_[value->slot] = true;
   }
   void mark(std::vector<Source>& sources) {
-    for (Source& source : std::views::reverse(sources)) mark(source);
+    std::for_each(sources.rbegin(), sources.rend(), [&](Source& source) { mark(source); });
   }
 
   void mark(CallStep& step) {
     drop_unused(step.outputs);
-    for (CallStep::Argument& argument : std::views::reverse(step.arguments)) {
+    std::for_each(step.arguments.rbegin(), step.arguments.rend(), [&](CallStep::Argument& argument) {
       if (auto* source = std::get_if<Source>(&argument)) mark(*source);
       if (auto* list = std::get_if<CallStep::List>(&argument)) mark(list->elements);
-    }
+    });
   }
   void mark(GradientsStep& step) {
     drop_unused(step.outputs);
@@ -59,8 +58,8 @@ class LastUses {
 void mark_last_uses(PlanData& plan) {
   LastUses last_uses(plan.num_slots);
   last_uses.mark(plan.fetch_sources);
-  for (Step& step : std::views::reverse(plan.steps))
-    std::visit([&](auto& any) { last_uses.mark(any); }, step);
+  std::for_each(plan.steps.rbegin(), plan.steps.rend(),
+                [&](Step& step) { std::visit([&](auto& any) { last_uses.mark(any); }, step); });
   std::erase_if(plan.steps, [](const Step& step) {
     const DerivedTensor* derived = as_derived(step);
     return derived && derived->output < 0;
