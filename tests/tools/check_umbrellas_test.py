@@ -49,7 +49,7 @@ class CheckUmbrellas(unittest.TestCase):
 
     def test_belfry_data_has_a_list_of_its_own(self):
         self.add("dataflow/batch.h")
-        self.add("dataflow/imgaug/crop.h")
+        self.add("data/imgaug/crop.h")
         write(self.sources)
         self.assertEqual((self.sources / "data.h").read_text(), '#pragma once\n\n#include "belfry/data/imgaug/crop.h"\n')
         self.assertNotIn("crop.h", (self.sources / "dataflow.h").read_text())
