@@ -17,6 +17,10 @@
 #include "belfry/formats/checkpoint_state.h"
 #include "belfry/formats/file_kind.h"
 
+// What people point at (a prefix, one of its files, a folder, a SavedModel) is resolved in one place. A
+// checkpoint counts as there when its index can be read and all data files have the length that the index
+// asks for.
+
 namespace belfry {
 namespace {
 

@@ -16,6 +16,9 @@
 #include "belfry/checkpoint/variable_names.h"
 #include "belfry/formats/checkpoint_state.h"
 
+// Names of the file are matched with variables first, then all values are read and checked, then all are
+// assigned: an error before the end leaves every variable as it was.
+
 namespace belfry {
 namespace {
 

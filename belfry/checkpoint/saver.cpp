@@ -22,6 +22,10 @@
 #include "belfry/checkpoint/internal/folder_lock.h"
 #include "belfry/formats/bundle_writer.h"
 
+// Values are written as a TensorFlow bundle under temporary names, synced, and published with the index last;
+// then the state of the training, then the list `checkpoint`. Whatever fails, the checkpoints before stay
+// listed and whole.
+
 namespace belfry {
 namespace {
 

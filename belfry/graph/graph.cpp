@@ -14,6 +14,10 @@
 #include "belfry/graph/shape_inference.h"
 #include "belfry/graph/variable.h"
 
+// A node is complete before others can look it up: append() enters its name last, under the lock of lookups.
+// Names are unique without regard to case, as TensorFlow makes them, since checkpoints and file systems are
+// asked for them.
+
 namespace belfry {
 namespace {
 

@@ -21,6 +21,10 @@
 #include "belfry/graph/kernel.h"
 #include "belfry/graph/kernel_error.h"
 
+// An operator is asked on tensors without data; where it has no such kernel, its rule is asked; where it has
+// none, it runs on small zeros. What no kernel checks, such as the lengths of lists, dtypes and sizes beyond
+// memory, is checked here, for C++, imported models and files alike.
+
 namespace belfry {
 namespace {
 

@@ -14,6 +14,9 @@
 #include "belfry/graph/internal/build_context.h"
 #include "belfry/graph/node.h"
 
+// A tower is one call of the tower function, remembered with its inputs and outputs, so that tensors can be
+// found by the names that the function gave them, whatever the tower's scope is.
+
 namespace belfry {
 namespace {
 

@@ -22,6 +22,11 @@
 #include "belfry/inference/internal/pipeline.h"
 #include "belfry/inference/internal/program_pool.h"
 
+// A call checks its feeds, takes the newest weights, and then runs one program on all of the batch, or, where
+// samples are independent, programs on parts that fit the cache, a thread each. Invariant: whatever goes
+// wrong while a program is made, the ordinary plan answers the call; only a graph that the plan runs and no
+// program can be made of stays uncompiled.
+
 namespace belfry {
 
 using namespace internal;

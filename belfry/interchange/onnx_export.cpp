@@ -9,6 +9,9 @@
 #include "belfry/interchange/internal/onnx/ops.h"
 #include "belfry/interchange/onnx.h"
 
+// A frozen function, node by node, through the table of emitters. Weights are written last, inline or, beyond
+// max_inline_bytes, in a second file that is published before the model.
+
 namespace belfry {
 namespace internal {
 

@@ -20,6 +20,9 @@
 #include "belfry/ops/array.h"
 #include "belfry/ops/state.h"
 
+// A node's builder reads its attributes and inputs through OnnxImport, which notes what was read: what nobody
+// read is an error, so that no import ignores what it does not know.
+
 namespace belfry {
 namespace internal {
 

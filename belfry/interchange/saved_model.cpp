@@ -7,6 +7,10 @@
 #include "belfry/inference/freeze.h"
 #include "belfry/interchange/internal/tensorflow/graph_def_builder.h"
 
+// The calls of a frozen function through the table of emitters, between placeholders and identities of the
+// public names. A SavedModel keeps variables as variables, with a checkpoint beside the graph and the nodes
+// that restore them; a frozen graph has constants.
+
 namespace belfry {
 namespace internal {
 namespace {

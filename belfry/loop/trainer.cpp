@@ -15,6 +15,10 @@
 #include "belfry/graph/scope.h"
 #include "belfry/graph/variable.h"
 
+// The loop is tensorpack's: callbacks in their order at each hook, the trainer's own step between before_run
+// and after_run, a trigger at the end of each epoch. Whatever ends it, an error or a request to stop,
+// after_train runs, and the first error is thrown.
+
 namespace belfry {
 namespace {
 

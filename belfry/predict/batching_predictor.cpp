@@ -16,6 +16,10 @@
 #include "belfry/graph/tensor.h"
 #include "belfry/predict/internal/batch_former.h"
 
+// Requests wait in BatchFormer, which decides alone what makes a batch and has no clock and no threads;
+// workers take batches, call the predictor and deal the rows out. One mutex guards the former and the counts;
+// the predictor is called, and promises are kept, without it.
+
 namespace belfry {
 
 using internal::BatchFormer;

@@ -12,6 +12,10 @@
 #include "belfry/runtime/internal/plan.h"
 #include "belfry/runtime/internal/variable_store.h"
 
+// A session is a store of variables and a cache of plans by their feeds and fetches. The store outlives the
+// session in the callables that share it; the graph must outlive both, which a weak pointer to its lifetime
+// checks.
+
 namespace belfry {
 namespace {
 

@@ -9,6 +9,10 @@
 
 #include "belfry/base/error.h"
 
+// Binding is by type alone: inputs fill the schema's tensor arguments in their order, attributes the others
+// by name, with the conversions that C++ users expect (a number for a list of one, an int for a float). Each
+// overload is tried whole; the reasons of those that do not fit become the message.
+
 namespace belfry::internal {
 
 const c10::Type& without_optional(const c10::Type& type) {

@@ -15,6 +15,9 @@
 #include "belfry/base/error.h"
 #include "belfry/graph/shape_inference.h"
 
+// The operators of ATen whose kernel for tensors without data is Python's, so that C++ has none: one rule
+// each, found by name, which computes the shapes as ATen's kernel documents them.
+
 namespace belfry::internal {
 namespace {
 

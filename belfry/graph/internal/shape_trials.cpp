@@ -13,6 +13,9 @@
 #include "belfry/base/error.h"
 #include "belfry/graph/shape_inference.h"
 
+// Invariant: a size is said to be static only when no two trials that the operator takes differ in it, so
+// that what is not known is dynamic rather than wrong. The header says which sizes are tried and why.
+
 namespace belfry {
 namespace {
 

@@ -7,6 +7,9 @@
 #include "belfry/inference/internal/lowerings.h"
 #include "belfry/inference/internal/primitive.h"
 
+// y = x scale + shift by channel, with limits, as one kernel of our own. Other activations go to oneDNN's
+// binary primitive.
+
 namespace belfry::internal {
 namespace {
 

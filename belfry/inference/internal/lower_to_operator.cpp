@@ -10,6 +10,10 @@
 #include "belfry/graph/kernel.h"
 #include "belfry/inference/internal/lowerings.h"
 
+// An operator of ATen as an instruction: the out= variant of its overload where it has one, writing into
+// planned memory, and otherwise the operator itself with a copy of its result. The stack of arguments is made
+// once; a run copies it and calls the boxed kernel below autograd.
+
 namespace belfry::internal {
 namespace {
 

@@ -13,6 +13,12 @@
 #include "belfry/inference/internal/invalid_operation.h"
 #include "belfry/inference/internal/lowerings.h"
 
+// Nodes become instructions in their order, on tensors whose storages have no memory yet; a buffer knows the
+// first instruction that writes it and the last that reads it. plan_memory then gives each a place in one
+// block, largest first, where nobody else lives at the same time, and instructions bind to it. Invariant: a
+// tensor that an instruction overwrites in place is read by nobody later (may_overwrite). Feeds and results
+// are storages that point to the caller's memory at each run.
+
 namespace belfry::internal {
 namespace {
 

@@ -10,6 +10,11 @@
 #include "belfry/ops/operators.h"
 #include "belfry/ops/reduce.h"
 
+// Of many ways to write a layer, one is left for the other passes: fused_conv2d, fused_linear and
+// fused_scale_shift, on NHWC images, with weights that can be prepared before any call. A rule per operator,
+// found by its name. Images in NCHW are transposed before and after, and cancel_transposes takes away what
+// meets.
+
 namespace belfry::internal {
 namespace {
 

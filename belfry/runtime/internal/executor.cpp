@@ -19,6 +19,10 @@
 #include "belfry/runtime/internal/plan.h"
 #include "belfry/runtime/internal/reuse_memory.h"
 
+// Runs the steps of a plan on a frame, one slot for each value, which is moved out at its last use.
+// Everything runs below autograd but the stretches that a gradients node needs recorded. Errors of kernels
+// come out with the node and the shapes of this run.
+
 namespace belfry::internal {
 namespace {
 

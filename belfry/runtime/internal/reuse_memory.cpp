@@ -13,6 +13,9 @@
 #include <new>
 #include <vector>
 
+// Blocks that tensors gave back wait by size, to be taken by the next tensor of about that size. Invariant:
+// at most as many bytes wait as were ever in use at once, counted after an allocation has succeeded.
+
 namespace belfry::internal {
 namespace {
 

@@ -11,6 +11,10 @@
 #include "belfry/interchange/internal/graph_file/json.h"
 #include "belfry/interchange/internal/graph_operators.h"
 
+// The text is checked for depth and form before it becomes a document. Nodes come in the order of building
+// and refer to what is before them; each is added as a program would add it, so that Graph::add checks its
+// arguments, and its shapes must be those that the file claims.
+
 namespace belfry::internal {
 namespace {
 

@@ -10,6 +10,10 @@
 #include "belfry/base/error.h"
 #include "belfry/checkpoint/element_type.h"
 
+// Nodes are added as emitters ask, and what needs not be there is not: constants are computed at once,
+// transpositions that follow each other become one, and those before an elementwise operator move behind it.
+// finish() leaves out what no output needs.
+
 namespace belfry::internal {
 namespace {
 
