@@ -72,7 +72,9 @@ struct Workload {
   }
 
   void write_raw() {
-    auto file = FileSystem::posix().create(prefix + ".raw");
+    FileSystem& files = FileSystem::posix();
+    if (files.exists(prefix + ".raw")) files.remove(prefix + ".raw");
+    auto file = files.create(prefix + ".raw");
     file->append(std::as_bytes(std::span(memory)));
     file->sync();
     file->close();
