@@ -1,5 +1,6 @@
-// MATLAB and LMDB files that lie.
+// MATLAB files, LMDB files and indices of shards that lie.
 
+#include <ATen/ops/from_blob.h>
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -8,7 +9,10 @@
 
 #include "belfry/base/error.h"
 #include "belfry/data/datasets/internal/mat_file.h"
+#include "belfry/data/storage/internal/shard_index.h"
 #include "belfry/data/storage/lmdb_serializer.h"
+#include "belfry/dataflow/serialize.h"
+#include "belfry/formats/tfrecord.h"
 #include "tests/dataflow/flows.h"
 #include "tests/formats/arrays.h"
 #include "tests/support/message_of.h"
@@ -75,6 +79,24 @@ TEST_F(MatFileTest, ClaimedSizesTakeNoMemory) {
     test::expect_memory_in_proportion("MATLAB", 1024,
                                       [&] { internal::MatFile(path_, "a test's").array("x"); });
   }
+}
+
+TEST(ShardIndex, OneFileNamedManyTimesTakesMemoryInProportion) {
+  const test::TempDir folder;
+  test::spit(folder / "a", std::string(16, '\0'));  // one record of nothing
+  const std::vector<int64_t> offsets = {0, 16};
+  const std::string name = "a";
+  const auto view = [](const void* data, int64_t size, at::ScalarType type) {
+    return at::from_blob(const_cast<void*>(data), {size}, at::TensorOptions(type));
+  };
+  const std::string entry = dumps({view(name.data(), 1, at::kByte), view(offsets.data(), 2, at::kLong)});
+  constexpr int kTimes = 20000;
+  RecordWriter writer(folder / "index");
+  for (int i = 0; i < kTimes; ++i) writer.append(entry);
+  writer.publish();
+  ASSERT_EQ(internal::read_shard_index(folder.path()).size(), kTimes);
+  test::expect_memory_in_proportion("an index of one file", kTimes * entry.size(),
+                                    [&] { internal::read_shard_index(folder.path()); });
 }
 
 TEST(LmdbSerializer, LeavesTheModeToTheUmask) {
