@@ -12,6 +12,7 @@ namespace belfry {
 namespace {
 
 constexpr uint64_t kMaxSize = 64 << 20;
+constexpr size_t kMostPaths = 10000;  // each is looked for
 
 bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v';
@@ -98,6 +99,7 @@ class TextParser {
     if (field == "model_checkpoint_path") {
       state.newest = strings();
     } else if (field == "all_model_checkpoint_paths") {
+      if (state.all.size() == kMostPaths) fail(fmt::format("at most {} checkpoints", kMostPaths));
       state.all.push_back(strings());
     } else if (is_string) {
       strings();

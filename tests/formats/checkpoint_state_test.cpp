@@ -58,6 +58,13 @@ TEST(CheckpointState, RefusesOtherText) {
   }
 }
 
+TEST(CheckpointState, RefusesMoreCheckpointsThanAnybodyKeeps) {
+  std::string text = "model_checkpoint_path: \"m\"\n";
+  for (int i = 0; i < 10000; ++i) text += "all_model_checkpoint_paths: \"m\"\n";
+  EXPECT_EQ(parse_checkpoint_state("checkpoint", text).all.size(), 10000);
+  EXPECT_THROW(parse_checkpoint_state("checkpoint", text + "all_model_checkpoint_paths: \"m\""), DataError);
+}
+
 TEST(CheckpointState, MessageNamesFileAndByte) {
   try {
     parse_checkpoint_state("log/checkpoint", "model_checkpoint_path: m");

@@ -122,6 +122,11 @@ TEST_F(SmallGraphTest, WhatTheProgramDoesNotKnowIsADataErrorThatNamesIt) {
   EXPECT_THAT(message_for("\"self\"", "\"selfish\""), HasSubstr("argument 'self' is missing"));
   EXPECT_THAT(message_for("\"tensor\":\"w\"", "\"tensor\":\"v\""), HasSubstr("'v' before it has it"));
   EXPECT_THAT(message_for("float32", "float33"), HasSubstr("the name of a dtype"));
+  EXPECT_THAT(message_for("float32", "UNKNOWN_SCALAR"), HasSubstr("the name of a dtype"));
+  EXPECT_THAT(message_for("float32", "QInt8"), HasSubstr("the name of a dtype"));
+  std::string many = "{\"tensors\":[\"w\"";
+  for (int i = 0; i < 65536; ++i) many += ",\"w\"";
+  EXPECT_THAT(message_for("{\"tensor\":\"w\"}", many + "]}"), HasSubstr("at most 65536 tensors"));
 }
 
 TEST_F(SmallGraphTest, ShapesThatAreNotWhatTheOperatorsGiveAreADataError) {

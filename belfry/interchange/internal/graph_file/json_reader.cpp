@@ -22,6 +22,28 @@ using nlohmann::json;
 
 /// root, list of nodes, node, arguments, argument, list of tensors
 constexpr size_t kMaxDepth = 7;
+/// Each takes memory while shapes are inferred, a hundred times that of its name.
+constexpr size_t kMostTensors = 65536;
+/// What arrays of a model have; LibTorch knows others, which its operators do not take.
+constexpr DType kDTypes[] = {kFloat32,
+                             kFloat64,
+                             kFloat16,
+                             kBFloat16,
+                             kInt8,
+                             kInt16,
+                             kInt32,
+                             kInt64,
+                             kUInt8,
+                             kBool,
+                             kComplex64,
+                             kComplex128,
+                             DType::UInt16,
+                             DType::UInt32,
+                             DType::UInt64,
+                             DType::Float8_e5m2,
+                             DType::Float8_e4m3fn,
+                             DType::Float8_e5m2fnuz,
+                             DType::Float8_e4m3fnuz};
 
 json parse(const std::string& where, const std::string& text) {
   check_json(where, "the graph", text, {.depth = kMaxDepth});
@@ -65,8 +87,8 @@ class Reader {
   }
 
   DType dtype(const json& name) const {
-    for (int i = 0; i < static_cast<int>(DType::NumOptions); ++i) {
-      if (name == to_string(static_cast<DType>(i))) return static_cast<DType>(i);
+    for (const DType dtype : kDTypes) {
+      if (name == to_string(dtype)) return dtype;
     }
     fail(fmt::format("expected the name of a dtype, got {}", name.dump()));
   }
@@ -140,8 +162,11 @@ class Reader {
     if (value.contains("tensor")) return tensor(text(value, "tensor"));
     if (value.contains("dtype")) return dtype(value["dtype"]);
     if (!value.contains("tensors")) return number(value);
+    const json& names = field(value, "tensors", json::value_t::array);
+    if (names.size() > kMostTensors)
+      fail(fmt::format("expected at most {} tensors as an argument, got {}", kMostTensors, names.size()));
     std::vector<Tensor> tensors;
-    for (const json& name : field(value, "tensors", json::value_t::array))
+    for (const json& name : names)
       tensors.push_back(name.is_null() ? Tensor() : tensor(name.is_string() ? name.get<std::string>() : ""));
     return tensors;
   }
