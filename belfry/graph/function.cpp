@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_map>
 
 #include "belfry/graph/needed_nodes.h"
-#include "belfry/graph/special_nodes.h"
+#include "belfry/graph/rewriter.h"
 
 namespace belfry {
 namespace {
@@ -20,60 +19,6 @@ const char* trouble_with(const Node& node) {
   if (node.is_random()) return "draws random numbers";
   return nullptr;
 }
-
-TensorSpec like(const Tensor& tensor, std::string name) {
-  return {.name = std::move(name), .shape = tensor.shape(), .dtype = tensor.dtype()};
-}
-
-/// Copies the nodes that outputs need; `map_` has the new tensor of each old one.
-class Extraction {
- public:
-  explicit Extraction(const std::vector<Tensor>& inputs) {
-    function_.graph = std::make_shared<Graph>();
-    GraphScope as_default(*function_.graph);
-    for (const Tensor& input : inputs) {
-      function_.inputs.push_back(add_placeholder(like(input, node_name(public_name(input)))));
-      function_.input_names.push_back(public_name(input));
-      map_[input] = function_.inputs.back();
-    }
-  }
-
-  void add(const Node& node) {
-    GraphScope as_default(*function_.graph);
-    switch (node.kind()) {
-      case NodeKind::kVariable: {
-        const Tensor old = node.output();
-        const Tensor tensor = add_placeholder(like(old, node.name()));
-        function_.weights.push_back({tensor, node.name(), as_variable(old)});
-        map_[old] = tensor;
-        break;
-      }
-      case NodeKind::kPlaceholder:
-      case NodeKind::kIdentity:
-        map_.try_emplace(node.output(), map_.at(node.inputs()[0]));
-        break;
-      default: {
-        std::vector<Tensor> inputs;
-        for (const Tensor& input : node.inputs()) inputs.push_back(map_.at(input));
-        const Node& copy = function_.graph->add_copy(node, std::move(inputs));
-        for (int i = 0; i < static_cast<int>(node.outputs().size()); ++i)
-          map_.try_emplace(node.output(i), copy.output(i));
-      }
-    }
-  }
-
-  Function finish(const std::vector<Tensor>& outputs) {
-    for (const Tensor& output : outputs) {
-      function_.outputs.push_back(map_.at(output));
-      function_.output_names.push_back(public_name(output));
-    }
-    return std::move(function_);
-  }
-
- private:
-  Function function_;
-  std::unordered_map<Tensor, Tensor> map_;
-};
 
 }  // namespace
 
@@ -92,13 +37,20 @@ std::optional<Function> extract(const std::vector<Tensor>& inputs, const std::ve
   for (const Tensor& output : outputs) {
     if (!output.has_value()) return no_function(fmt::format("{} has no value", locate(output.node())));
   }
-  Extraction extraction(inputs);
+  Function source{.inputs = inputs, .outputs = outputs};
   for (const Node* node : needed_nodes(outputs, inputs)) {
     if (const char* reason = trouble_with(*node))
       return no_function(fmt::format("{} {}", locate(*node), reason));
-    extraction.add(*node);
+    if (node->kind() == NodeKind::kVariable)
+      source.weights.push_back({node->output(), node->name(), as_variable(node->output())});
   }
-  return extraction.finish(outputs);
+  for (const Tensor& input : inputs) source.input_names.push_back(public_name(input));
+  for (const Tensor& output : outputs) source.output_names.push_back(public_name(output));
+  Rewriter rewriter(source);
+  return rewriter.run([&](const Node& node) {
+    const bool passes_on = node.kind() == NodeKind::kIdentity || node.kind() == NodeKind::kPlaceholder;
+    return passes_on ? rewriter(node.inputs()[0]) : Tensor();
+  });
 }
 
 std::unordered_set<const Node*> independent_nodes(const Function& function) {

@@ -67,9 +67,11 @@ Tensor Rewriter::operator()(const Tensor& old) {
     }
     if (waiting.size() > count) continue;
     waiting.pop_back();
-    if (map_.contains(node.output(0))) continue;  // waited twice
+    if (!copied_.insert(&node).second) continue;  // waited twice
     const Node& copied = copy(node);
-    for (int i = 0; i < static_cast<int>(node.outputs().size()); ++i) map_[node.output(i)] = copied.output(i);
+    // An output that is an input of the function keeps its placeholder.
+    for (int i = 0; i < static_cast<int>(node.outputs().size()); ++i)
+      map_.try_emplace(node.output(i), copied.output(i));
   }
   return map_.at(old);
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -48,6 +49,7 @@ class Rewriter {
   std::vector<const Node*> needed_;
   std::unordered_map<Tensor, int64_t> uses_;
   std::unordered_map<Tensor, Tensor> map_;
+  std::unordered_set<const Node*> copied_;
 };
 
 /// A function in two: what it computes from its weights and constants alone, and the rest.

@@ -63,6 +63,16 @@ TEST_F(FunctionTest, AnyTensorMayBeAnInputAlsoASecondOutput) {
   EXPECT_TRUE(y[0].equal(at::full({1, 2}, 6.0F)));
 }
 
+TEST_F(FunctionTest, AFirstOutputThatIsAnInputStandsBesideTheSecondThatIsComputed) {
+  const auto parts = call_multi("aten::split.Tensor", {x_}, {{"split_size", 2}, {"dim", 1}}, "parts");
+  const auto function = extract({x_, parts[0]}, {parts[0] + parts[1]});
+  ASSERT_TRUE(function);
+  Session session(*function->graph);
+  const auto y = session.make_callable({function->inputs.begin(), function->inputs.end()},
+                                       {function->outputs[0]})({at::ones({1, 4}), at::full({1, 2}, 5.0F)});
+  EXPECT_TRUE(y[0].equal(at::full({1, 2}, 6.0F)));
+}
+
 TEST_F(FunctionTest, WhatIsNoInferenceGraphSaysWhichNodeAndWhy) {
   EXPECT_THAT(trouble_of(dropout(x_, 0.5)), HasSubstr("draws random numbers"));
   EXPECT_THAT(trouble_of(x_ + placeholder("side/labels", {kDynamic, 4})),
