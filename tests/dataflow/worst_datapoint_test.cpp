@@ -14,13 +14,9 @@
 namespace belfry {
 namespace {
 
-constexpr size_t kMiB = 1 << 20;
+using test::repeated;
 
-std::string repeated(std::string_view piece, size_t size) {
-  std::string text;
-  while (text.size() < size) text += piece;
-  return text;
-}
+constexpr size_t kMiB = 1 << 20;
 
 /// A MessagePack list of that many bytes, each of which is a value.
 std::string list_of(std::string_view piece, uint32_t count) {

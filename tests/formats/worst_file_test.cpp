@@ -29,13 +29,9 @@ namespace {
 
 using namespace internal;
 
-constexpr size_t kMiB = 1 << 20;
+using test::repeated;
 
-std::string repeated(std::string_view piece, size_t size) {
-  std::string text;
-  while (text.size() < size) text += piece;
-  return text;
-}
+constexpr size_t kMiB = 1 << 20;
 
 std::string big_endian(uint32_t value) {
   value = __builtin_bswap32(value);

@@ -16,13 +16,9 @@
 namespace belfry {
 namespace {
 
-constexpr size_t kMiB = 1 << 20;
+using test::repeated;
 
-std::string repeated(std::string_view piece, size_t size) {
-  std::string text;
-  while (text.size() < size) text += piece;
-  return text;
-}
+constexpr size_t kMiB = 1 << 20;
 
 TEST(WorstFileTest, GraphsTakeMemoryInProportionToTheirJson) {
   const std::string head = R"({"version":1,"inputs":[],"outputs":[],"nodes":[)";

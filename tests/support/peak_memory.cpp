@@ -80,4 +80,10 @@ void expect_memory_in_proportion(std::string_view name, uint64_t size, const std
     std::cout << name << ": " << size << " bytes, peak " << (*peak >> 10) << " KiB\n";
 }
 
+std::string repeated(std::string_view piece, size_t size) {
+  std::string text;
+  while (text.size() < size) text += piece;
+  return text;
+}
+
 }  // namespace belfry::test

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace belfry::test {
@@ -15,5 +17,8 @@ std::optional<uint64_t> peak_memory_of(const std::function<void()>& read);
 /// Expects that `read`, which reads a file of `size` bytes, takes at most 40 times that and 64 MiB. Skips the
 /// test where nothing can be measured.
 void expect_memory_in_proportion(std::string_view name, uint64_t size, const std::function<void()>& read);
+
+/// `piece` again and again, for `size` bytes at least.
+std::string repeated(std::string_view piece, size_t size);
 
 }  // namespace belfry::test
