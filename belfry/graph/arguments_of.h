@@ -19,6 +19,8 @@ class ArgumentsOf {
  public:
   explicit ArgumentsOf(const Node& node) : node_(node) {}
 
+  const Node& node() const { return node_; }
+
   /// Whether the schema has an argument of that name.
   bool takes(std::string_view name) const;
   /// The tensor given for an argument; none where there is none. Throws InternalError when the schema has no

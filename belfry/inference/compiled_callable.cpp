@@ -1,7 +1,6 @@
 #include "belfry/inference/compiled_callable.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/ops/empty.h>
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
@@ -14,6 +13,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
+#include "belfry/graph/below_autograd.h"
 #include "belfry/graph/kernel_error.h"
 #include "belfry/graph/needed_nodes.h"
 #include "belfry/inference/internal/in_parallel.h"
@@ -125,7 +125,7 @@ struct CompiledCallable::State {
   template <typename Run>
   void with_program(const std::vector<at::Tensor>& feeds, const Part& part, Run run) {
     const c10::InferenceMode normal_tensors(false);
-    const at::AutoDispatchBelowADInplaceOrView no_autograd;
+    const BelowAutograd no_autograd;
     std::unique_ptr<Program> program;
     make_or_throw([&] {
       program = programs->take(feeds, part, weights->prepared());

@@ -5,7 +5,7 @@
 #include <unordered_map>
 
 #include "belfry/base/error.h"
-#include "belfry/graph/function.h"
+#include "belfry/graph/arguments_of.h"
 #include "belfry/ops/call.h"
 
 namespace belfry::internal {
@@ -44,10 +44,8 @@ Tensor OpParts::build(const std::string& name) const {
 }
 
 Tensor input_named(const Node& node, std::string_view argument) {
-  const auto index = node.op().schema().argumentIndexWithName(argument);
-  if (!index) return {};
-  const auto& inputs = node.arguments()[*index].inputs;
-  return inputs.empty() || inputs[0] < 0 ? Tensor() : node.inputs()[static_cast<size_t>(inputs[0])];
+  const ArgumentsOf arguments(node);
+  return arguments.takes(argument) ? arguments.tensor(argument) : Tensor();
 }
 
 std::optional<OpParts> fused_op(const Node& node) {

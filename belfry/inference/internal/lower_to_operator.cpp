@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "belfry/base/error.h"
+#include "belfry/graph/arguments_of.h"
 #include "belfry/graph/kernel.h"
 #include "belfry/inference/internal/lowerings.h"
 
@@ -112,46 +113,6 @@ class FunctionalCall : public Instruction {
   std::vector<at::Tensor> outputs_;
 };
 
-/// The arguments of a node's operator, inputs in their places.
-c10::Stack arguments_of(ProgramBuilder& builder, const Node& node) {
-  c10::Stack stack;
-  for (size_t i = 0; i < node.arguments().size(); ++i) {
-    const Argument& argument = node.arguments()[i];
-    switch (argument.kind) {
-      case Argument::Kind::kConstant:
-        stack.push_back(argument.constant);
-        break;
-      case Argument::Kind::kInput:
-        stack.emplace_back(builder.value(node.inputs()[static_cast<size_t>(argument.inputs[0])]));
-        break;
-      case Argument::Kind::kInputList: {
-        const auto* list = node.op().schema().arguments()[i].type()->castRaw<c10::ListType>();
-        const bool optional = list && list->getElementType()->kind() == c10::TypeKind::OptionalType;
-        c10::List<at::Tensor> tensors;
-        c10::List<std::optional<at::Tensor>> optionals;
-        for (int index : argument.inputs) {
-          const at::Tensor tensor =
-              index < 0 ? at::Tensor() : builder.value(node.inputs()[static_cast<size_t>(index)]);
-          if (optional) {
-            optionals.push_back(index < 0 ? std::nullopt : std::optional(tensor));
-          } else {
-            tensors.push_back(tensor);
-          }
-        }
-        if (optional) {
-          stack.emplace_back(std::move(optionals));
-        } else {
-          stack.emplace_back(std::move(tensors));
-        }
-        break;
-      }
-      case Argument::Kind::kGenerator:
-        throw InternalError(fmt::format("[compile] '{}' draws random numbers", node.name()));
-    }
-  }
-  return stack;
-}
-
 /// Arithmetic with a number: the operator for two tensors, whose variant for given memory is written by hand.
 struct Rewritten {
   std::string op;
@@ -179,7 +140,9 @@ bool lower_to_operator(ProgramBuilder& builder, const Node& node) {
   const bool empty = std::ranges::any_of(
       node.inputs(), [&](const Tensor& input) { return builder.value(input).numel() == 0; });
   Operator op = empty ? kernel_of(node.op()) : forward_kernel_of(node.op());
-  c10::Stack arguments = arguments_of(builder, node);
+  if (node.is_random()) throw InternalError(fmt::format("[compile] '{}' draws random numbers", node.name()));
+  c10::Stack arguments =
+      make_stack(node, [&](int index) { return builder.value(node.inputs()[static_cast<size_t>(index)]); });
   if (const auto rewritten = with_number_as_tensor(node.op_name())) {
     op = c10::Dispatcher::singleton().findSchemaOrThrow(
         rewritten->op.substr(0, rewritten->op.find('.')).c_str(), "Tensor");

@@ -1,10 +1,10 @@
 #include "belfry/inference/internal/program_pool.h"
 
-#include <ATen/core/LegacyTypeDispatch.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 
+#include "belfry/graph/below_autograd.h"
 #include "belfry/graph/rewriter.h"
 #include "belfry/inference/internal/in_parallel.h"
 
@@ -52,7 +52,7 @@ void ProgramPool::make_at_least(int64_t count, const std::vector<at::Tensor>& fe
 std::unique_ptr<Program> ProgramPool::make(const std::vector<at::Tensor>& feeds, const Part& part,
                                            const std::shared_ptr<Prepared>& prepared) {
   const c10::InferenceMode normal_tensors(false);
-  const at::AutoDispatchBelowADInplaceOrView no_autograd;
+  const BelowAutograd no_autograd;
   std::lock_guard making(making_mutex_);
   Rewriter rewriter(graph_, shapes_of(feeds, part));
   auto program = std::make_unique<Program>(rewriter.run(), prepared, options_);

@@ -8,35 +8,14 @@
 #include <numeric>
 #include <utility>
 
-#include "belfry/base/error.h"
-
 namespace belfry::internal {
 namespace {
-
-const Argument& argument_of(const Node& node, std::string_view name) {
-  const auto index = node.op().schema().argumentIndexWithName(name);
-  if (!index)
-    throw InternalError(fmt::format("[{}] {} has no argument '{}'", node.name(), node.op_name(), name));
-  return node.arguments()[static_cast<size_t>(*index)];
-}
 
 int64_t from_front(int64_t axis, int64_t rank) {
   return axis < 0 ? axis + rank : axis;
 }
 
 }  // namespace
-
-Tensor ArgumentsOf::tensor(std::string_view name) const {
-  const auto& inputs = argument_of(node_, name).inputs;
-  return inputs.empty() || inputs[0] < 0 ? Tensor() : node_.inputs()[static_cast<size_t>(inputs[0])];
-}
-
-std::vector<Tensor> ArgumentsOf::tensors(std::string_view name) const {
-  std::vector<Tensor> tensors;
-  for (int index : argument_of(node_, name).inputs)
-    tensors.push_back(index < 0 ? Tensor() : node_.inputs()[static_cast<size_t>(index)]);
-  return tensors;
-}
 
 int64_t ArgumentsOf::axis(std::string_view name, int64_t rank) const {
   return from_front(integer(name), rank);
@@ -55,7 +34,7 @@ std::vector<int64_t> ArgumentsOf::axes(std::string_view name, int64_t rank) cons
 
 std::vector<int64_t> ArgumentsOf::permutation() const {
   const int64_t rank = this->rank("self");
-  const std::string op = node_.op_name();
+  const std::string op = node().op_name();
   if (op == "aten::permute") return axes("dims", rank);
   std::vector<int64_t> order(static_cast<size_t>(rank));
   std::iota(order.begin(), order.end(), 0);
@@ -69,7 +48,7 @@ std::vector<int64_t> ArgumentsOf::permutation() const {
 std::vector<int64_t> ArgumentsOf::squeezed_axes() const {
   const int64_t rank = this->rank("self");
   std::vector<int64_t> dropped =
-      node_.attribute("dim").isInt() ? std::vector<int64_t>{integer("dim")} : integers("dim");
+      node().attribute("dim").isInt() ? std::vector<int64_t>{integer("dim")} : integers("dim");
   for (int64_t& axis : dropped) axis = from_front(axis, rank);
   std::erase_if(dropped, [&](int64_t axis) { return shape("self")[static_cast<size_t>(axis)] != 1; });
   return dropped;

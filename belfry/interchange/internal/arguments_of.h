@@ -8,29 +8,23 @@
 #include <string_view>
 #include <vector>
 
-#include "belfry/graph/node.h"
+#include "belfry/graph/arguments_of.h"
 
 namespace belfry::internal {
 
-/// A node's arguments by the names of its schema, as C++ values. Every function throws InternalError when the
-/// schema has no such argument.
-class ArgumentsOf {
+/// A node's arguments by the names of its schema, as C++ values too. Every function throws InternalError when
+/// the schema has no such argument.
+class ArgumentsOf : public belfry::ArgumentsOf {
  public:
-  explicit ArgumentsOf(const Node& node) : node_(node) {}
+  using belfry::ArgumentsOf::ArgumentsOf;
 
-  const Node& node() const { return node_; }
-
-  /// The tensor given for an argument; none where there is none.
-  Tensor tensor(std::string_view name) const;
-  std::vector<Tensor> tensors(std::string_view name) const;
-
-  bool has(std::string_view name) const { return !node_.attribute(name).isNone(); }
-  int64_t integer(std::string_view name) const { return node_.attribute(name).toInt(); }
-  double number(std::string_view name) const { return node_.attribute(name).toScalar().toDouble(); }
-  c10::Scalar scalar(std::string_view name) const { return node_.attribute(name).toScalar(); }
-  bool flag(std::string_view name) const { return node_.attribute(name).toBool(); }
-  std::string text(std::string_view name) const { return node_.attribute(name).toStringRef(); }
-  std::vector<int64_t> integers(std::string_view name) const { return node_.attribute(name).toIntVector(); }
+  bool has(std::string_view name) const { return !node().attribute(name).isNone(); }
+  int64_t integer(std::string_view name) const { return node().attribute(name).toInt(); }
+  double number(std::string_view name) const { return node().attribute(name).toScalar().toDouble(); }
+  c10::Scalar scalar(std::string_view name) const { return node().attribute(name).toScalar(); }
+  bool flag(std::string_view name) const { return node().attribute(name).toBool(); }
+  std::string text(std::string_view name) const { return node().attribute(name).toStringRef(); }
+  std::vector<int64_t> integers(std::string_view name) const { return node().attribute(name).toIntVector(); }
   /// An axis counted from the front, of a tensor of `rank` dimensions.
   int64_t axis(std::string_view name, int64_t rank) const;
   /// The same of a list; none or empty: all axes.
@@ -51,10 +45,7 @@ class ArgumentsOf {
   /// Of aten::tensordot: the equation of einsum for it.
   std::string contraction() const;
 
-  const NodeOutput& result(size_t index = 0) const { return node_.outputs().at(index); }
-
- private:
-  const Node& node_;
+  const NodeOutput& result(size_t index = 0) const { return node().outputs().at(index); }
 };
 
 }  // namespace belfry::internal
