@@ -13,7 +13,9 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 ROW = re.compile(r"^\| (\w+) \| .* \| ([^|]+) \|$")
 TORCH = re.compile(r"^(ATen|c10|torch|caffe2)/")
 WITHOUT_TORCH = {"base", "formats"}
-FRIENDS = {("data", "dataflow")}  # the dataflows of the other library share private headers with those of the first
+# The dataflows of the other library share private headers with those of the first; the compiler of steps is made of
+# the planner's passes and the inference compiler's.
+FRIENDS = {("data", "dataflow"), ("step", "runtime"), ("step", "inference")}
 
 
 def read_table(page):

@@ -1,10 +1,16 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/convolution.h>
+#include <ATen/ops/convolution_backward.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
 #include <torch/library.h>
 
 #include <algorithm>
+#include <array>
 #include <string_view>
+#include <tuple>
+#include <utility>
 
 #include "belfry/ops/internal/image.h"
 
@@ -81,28 +87,43 @@ void without_stride(Tensor& x, int64_t dimension, int64_t extent, Window& window
   stride = 1;
 }
 
-Tensor conv2d(const Tensor& input, const Tensor& filter, const OptionalTensor& bias,
-              IntArrayRef given_strides, std::string_view padding, IntArrayRef dilations, int64_t groups,
-              std::string_view data_format) {
-  check_image_and_filter(input, filter);
-  Tensor x = internal::as_nchw(input, data_format);
-  Geometry g = conv_geometry(x, filter, bias, given_strides, padding, dilations, groups);
-  std::array<int64_t, 2> strides = {given_strides[0], given_strides[1]};
+/// A convolution in the form that ATen takes.
+struct Prepared {
+  Tensor x;  ///< NCHW, cut to what windows see, before zeros are added
+  Geometry geometry;
+  std::array<int64_t, 2> strides, pads;
+
+  Tensor padded() const {
+    if (geometry.symmetric()) return x;
+    return at::constant_pad_nd(
+        x, {geometry.columns.before, geometry.columns.after, geometry.rows.before, geometry.rows.after});
+  }
+};
+
+/// `x` stays a view of the NCHW view that is given.
+Prepared prepare(Tensor x, const Tensor& filter, const OptionalTensor& bias, IntArrayRef strides,
+                 std::string_view padding, IntArrayRef dilations, int64_t groups) {
+  Prepared p{std::move(x), {}, {strides[0], strides[1]}, {}};
+  Geometry& g = p.geometry = conv_geometry(p.x, filter, bias, strides, padding, dilations, groups);
   if (is_1x1(filter) || g.rows.outputs == 1 || g.columns.outputs == 1) {
-    const auto format = x.suggest_memory_format();
     // Cut in the order of memory, so that the gradient is put back in that order too.
-    const bool nhwc = format == at::MemoryFormat::ChannelsLast;
-    if (nhwc) x = x.permute({0, 2, 3, 1});
-    without_stride(x, nhwc ? 1 : 2, (filter.size(0) - 1) * dilations[0] + 1, g.rows, strides[0]);
-    without_stride(x, nhwc ? 2 : 3, (filter.size(1) - 1) * dilations[1] + 1, g.columns, strides[1]);
-    x = (nhwc ? x.permute({0, 3, 1, 2}) : x).contiguous(format);
+    const bool nhwc = p.x.suggest_memory_format() == at::MemoryFormat::ChannelsLast;
+    if (nhwc) p.x = p.x.permute({0, 2, 3, 1});
+    without_stride(p.x, nhwc ? 1 : 2, (filter.size(0) - 1) * dilations[0] + 1, g.rows, p.strides[0]);
+    without_stride(p.x, nhwc ? 2 : 3, (filter.size(1) - 1) * dilations[1] + 1, g.columns, p.strides[1]);
+    if (nhwc) p.x = p.x.permute({0, 3, 1, 2});
   }
-  std::array<int64_t, 2> pads = {g.rows.before, g.columns.before};
-  if (!g.symmetric()) {
-    x = at::constant_pad_nd(x, {g.columns.before, g.columns.after, g.rows.before, g.rows.after});
-    pads = {0, 0};
-  }
-  const Tensor y = at::convolution(x, aten_filter(filter), bias, strides, pads, dilations,
+  if (g.symmetric()) p.pads = {g.rows.before, g.columns.before};
+  return p;
+}
+
+Tensor conv2d(const Tensor& input, const Tensor& filter, const OptionalTensor& bias, IntArrayRef strides,
+              std::string_view padding, IntArrayRef dilations, int64_t groups, std::string_view data_format) {
+  check_image_and_filter(input, filter);
+  const Tensor x = internal::as_nchw(input, data_format);
+  Prepared p = prepare(x, filter, bias, strides, padding, dilations, groups);
+  if (!p.x.is_same(x)) p.x = p.x.contiguous(x.suggest_memory_format());
+  const Tensor y = at::convolution(p.padded(), aten_filter(filter), bias, p.strides, p.pads, dilations,
                                    /*transposed=*/false, /*output_padding=*/{0, 0}, groups);
   return internal::from_nchw(y, data_format);
 }
@@ -133,6 +154,53 @@ Tensor depthwise_conv2d_meta(const Tensor& input, const Tensor& filter, IntArray
   check_image_and_filter(input, filter);
   return conv2d_meta(input, grouped_filter(filter), {}, strides, padding, dilations,
                      /*groups=*/filter.size(2), data_format);
+}
+
+/// The gradient of conv2d by an image of `input_size`.
+Tensor conv2d_backprop_input(const Tensor& gradient, const Tensor& filter, IntArrayRef input_size,
+                             IntArrayRef strides, std::string_view padding, IntArrayRef dilations,
+                             int64_t groups, std::string_view data_format) {
+  const Tensor result = at::zeros(input_size, gradient.options());
+  check_image_and_filter(result, filter);
+  const Tensor dx = internal::as_nchw(result, data_format), dy = internal::as_nchw(gradient, data_format);
+  const Prepared p = prepare(dx, filter, {}, strides, padding, dilations, groups);
+  const Geometry& g = p.geometry;
+  Tensor seen = std::get<0>(
+      at::convolution_backward(dy, p.padded().contiguous(dy.suggest_memory_format()), aten_filter(filter),
+                               at::OptionalIntArrayRef(), p.strides, p.pads, dilations, /*transposed=*/false,
+                               /*output_padding=*/{0, 0}, groups, {true, false, false}));
+  if (!g.symmetric())
+    seen = seen.narrow(2, g.rows.before, p.x.size(2)).narrow(3, g.columns.before, p.x.size(3));
+  if (p.x.sizes() == dx.sizes()) return internal::from_nchw(seen, data_format).contiguous();
+  p.x.copy_(seen);
+  return result;
+}
+
+Tensor conv2d_backprop_input_meta(const Tensor& gradient, const Tensor&, IntArrayRef input_size, IntArrayRef,
+                                  std::string_view, IntArrayRef, int64_t, std::string_view) {
+  return at::empty(input_size, gradient.options());
+}
+
+/// The gradients of conv2d by a filter of `filter_size` and by a bias.
+std::tuple<Tensor, Tensor> conv2d_backprop_filter(const Tensor& gradient, const Tensor& input,
+                                                  IntArrayRef filter_size, IntArrayRef strides,
+                                                  std::string_view padding, IntArrayRef dilations,
+                                                  int64_t groups, std::string_view data_format) {
+  const Tensor x = internal::as_nchw(input, data_format), dy = internal::as_nchw(gradient, data_format);
+  const Tensor filter = at::empty(filter_size, input.options());
+  const Prepared p = prepare(x, filter, {}, strides, padding, dilations, groups);
+  const int64_t channels = filter_size[3];
+  const auto [dx, dw, db] = at::convolution_backward(dy, p.padded().contiguous(x.suggest_memory_format()),
+                                                     aten_filter(filter), at::OptionalIntArrayRef(channels),
+                                                     p.strides, p.pads, dilations, /*transposed=*/false,
+                                                     /*output_padding=*/{0, 0}, groups, {false, true, true});
+  return {dw.permute({2, 3, 1, 0}), db};
+}
+
+std::tuple<Tensor, Tensor> conv2d_backprop_filter_meta(const Tensor& gradient, const Tensor&,
+                                                       IntArrayRef filter_size, IntArrayRef, std::string_view,
+                                                       IntArrayRef, int64_t, std::string_view) {
+  return {at::empty(filter_size, gradient.options()), at::empty({filter_size[3]}, gradient.options())};
 }
 
 /// A transposed convolution along one dimension.
@@ -231,6 +299,14 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
       "int[2] dilations=1, str data_format='NHWC') -> Tensor",
       depthwise_conv2d);
   m.def(
+      "conv2d_backprop_input(Tensor gradient, Tensor filter, *, int[] input_size, int[2] strides=1, "
+      "str padding='SAME', int[2] dilations=1, int groups=1, str data_format='NHWC') -> Tensor",
+      conv2d_backprop_input);
+  m.def(
+      "conv2d_backprop_filter(Tensor gradient, Tensor input, *, int[] filter_size, int[2] strides=1, "
+      "str padding='SAME', int[2] dilations=1, int groups=1, str data_format='NHWC') -> (Tensor, Tensor)",
+      conv2d_backprop_filter);
+  m.def(
       "conv2d_transpose(Tensor input, Tensor filter, Tensor? bias=None, *, int[2] strides=1, "
       "str padding='SAME', str data_format='NHWC') -> Tensor",
       conv2d_transpose);
@@ -239,6 +315,8 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
 TORCH_LIBRARY_IMPL(belfry, Meta, m) {
   m.impl("conv2d", conv2d_meta);
   m.impl("depthwise_conv2d", depthwise_conv2d_meta);
+  m.impl("conv2d_backprop_input", conv2d_backprop_input_meta);
+  m.impl("conv2d_backprop_filter", conv2d_backprop_filter_meta);
   m.impl("conv2d_transpose", conv2d_transpose_meta);
 }
 

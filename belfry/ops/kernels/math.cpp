@@ -2,13 +2,17 @@
 #include <ATen/ops/add.h>
 #include <ATen/ops/clamp_max.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/mm.h>
 #include <ATen/ops/nll_loss.h>
 #include <ATen/ops/relu.h>
+#include <ATen/ops/scatter_add.h>
 #include <ATen/ops/stack.h>
 #include <torch/library.h>
 
 #include <limits>
+#include <tuple>
 #include <vector>
 
 #include "belfry/ops/internal/many_values.h"
@@ -91,6 +95,28 @@ Tensor sparse_softmax_cross_entropy(const Tensor& logits, const Tensor& labels) 
   return loss.reshape(labels.sizes());
 }
 
+/// The gradient by the logits, of labels that the loss has checked.
+Tensor sparse_softmax_cross_entropy_backprop(const Tensor& gradient, const Tensor& logits,
+                                             const Tensor& labels) {
+  const Tensor result = internal::softmax(logits, -1);
+  const Tensor places = labels.unsqueeze(-1).to(at::kLong);
+  return result.scatter_add(-1, places, at::full({}, -1, result.options()).expand_as(places)) *
+         gradient.unsqueeze(-1);
+}
+
+Tensor sparse_softmax_cross_entropy_backprop_meta(const Tensor&, const Tensor& logits, const Tensor&) {
+  return at::empty_like(logits);
+}
+
+Tensor linear_backprop_input(const Tensor& gradient, const Tensor& weight) {
+  return at::mm(gradient, weight.t());
+}
+
+/// By the weight, and by a bias.
+std::tuple<Tensor, Tensor> linear_backprop_weight(const Tensor& gradient, const Tensor& input) {
+  return {at::mm(input.t(), gradient), gradient.sum(0)};
+}
+
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
   TORCH_CHECK(logits.dim() > 0 && logits.sizes() == labels.sizes(),
               "expected labels of the shape of the logits, got ", labels.sizes(), " and ", logits.sizes());
@@ -142,6 +168,10 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
   m.def("softsign(Tensor x) -> Tensor", softsign);
   m.def("prelu(Tensor x, Tensor alpha) -> Tensor", prelu);
   m.def("sparse_softmax_cross_entropy(Tensor logits, Tensor labels) -> Tensor", sparse_softmax_cross_entropy);
+  m.def("sparse_softmax_cross_entropy_backprop(Tensor gradient, Tensor logits, Tensor labels) -> Tensor",
+        sparse_softmax_cross_entropy_backprop);
+  m.def("linear_backprop_input(Tensor gradient, Tensor weight) -> Tensor", linear_backprop_input);
+  m.def("linear_backprop_weight(Tensor gradient, Tensor input) -> (Tensor, Tensor)", linear_backprop_weight);
   m.def("softmax_cross_entropy(Tensor logits, Tensor labels) -> Tensor", softmax_cross_entropy);
   m.def("l2_loss(Tensor x) -> Tensor", l2_loss);
   m.def("in_top_k(Tensor predictions, Tensor labels, *, int k) -> Tensor", in_top_k);
@@ -152,6 +182,7 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
 TORCH_LIBRARY_IMPL(belfry, Meta, m) {
   m.impl("softsign", softsign_meta);
   m.impl("prelu", prelu_meta);
+  m.impl("sparse_softmax_cross_entropy_backprop", sparse_softmax_cross_entropy_backprop_meta);
   m.impl("in_top_k", in_top_k_meta);
   m.impl("not_in_top_k", not_in_top_k_meta);
 }

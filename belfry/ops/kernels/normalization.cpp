@@ -142,6 +142,30 @@ std::tuple<Tensor, Tensor, Tensor> batch_norm_training_meta(const Tensor& input,
   return {at::empty_like(input), at::empty({channels}, options), at::empty({channels}, options)};
 }
 
+/// The gradients of batch_norm_training's y by input, scale and offset, from the batch's own statistics.
+std::tuple<Tensor, Tensor, Tensor> batch_norm_training_backprop(const Tensor& gradient, const Tensor& input,
+                                                                const OptionalTensor& scale,
+                                                                const Tensor& mean, const Tensor& variance,
+                                                                double epsilon, bool unbiased_variance,
+                                                                std::string_view data_format) {
+  const Tensor x = internal::channels_second(input, data_format);
+  const Tensor dy = internal::channels_second(gradient, data_format);
+  const double count = static_cast<double>(x.numel() / x.size(1));
+  const double bias = unbiased_variance && count > 1 ? (count - 1) / count : 1;
+  const Tensor inverse = at::rsqrt(variance * bias + epsilon);
+  auto [dx, dscale, doffset] = at::native_batch_norm_backward(dy, x, scale, {}, {}, mean, inverse,
+                                                              /*train=*/true, epsilon, {true, true, true});
+  return {internal::channels_restored(dx, data_format), dscale, doffset};
+}
+
+std::tuple<Tensor, Tensor, Tensor> batch_norm_training_backprop_meta(const Tensor& gradient, const Tensor&,
+                                                                     const OptionalTensor&,
+                                                                     const Tensor& mean,
+                                                                     const Tensor& variance, double, bool,
+                                                                     std::string_view) {
+  return {at::empty_like(gradient), at::empty_like(mean), at::empty_like(variance)};
+}
+
 /// Formed of operators that have gradients by everything.
 Tensor normalized_by(const Tensor& x, const Tensor& mean, const Tensor& variance, const OptionalTensor& scale,
                      const OptionalTensor& offset, double epsilon) {
@@ -267,6 +291,11 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
       "group_norm(Tensor input, Tensor? scale, Tensor? offset, *, int groups=32, float epsilon=1e-5, "
       "str data_format='NHWC') -> Tensor",
       group_norm);
+  m.def(
+      "batch_norm_training_backprop(Tensor gradient, Tensor input, Tensor? scale, Tensor mean, Tensor "
+      "variance, "
+      "*, float epsilon, bool unbiased_variance, str data_format='NHWC') -> (Tensor, Tensor, Tensor)",
+      batch_norm_training_backprop);
   m.def("l2_normalize(Tensor x, *, int axis, float epsilon=1e-12) -> Tensor", l2_normalize);
   m.def(
       "local_response_normalization(Tensor x, *, int depth_radius=5, float bias=1, float alpha=1, "
@@ -278,6 +307,7 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
 
 TORCH_LIBRARY_IMPL(belfry, Meta, m) {
   m.impl("batch_norm_training", batch_norm_training_meta);
+  m.impl("batch_norm_training_backprop", batch_norm_training_backprop_meta);
   m.impl("batch_norm", batch_norm_meta);
   m.impl("group_norm", group_norm_meta);
 }

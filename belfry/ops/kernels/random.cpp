@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "belfry/ops/internal/run_time_shape.h"
@@ -107,7 +109,9 @@ Tensor random_categorical_meta(const Tensor& logits, int64_t count, OptionalGene
   return at::empty({logits.size(0), count}, logits.options().dtype(at::kLong));
 }
 
-Tensor dropout(const Tensor& x, double rate, IntArrayRef noise_shape, OptionalGenerator generator) {
+/// With the mask: 1 / (1 - rate) where an element is kept, else 0.
+std::tuple<Tensor, Tensor> dropout_with_mask(const Tensor& x, double rate, IntArrayRef noise_shape,
+                                             OptionalGenerator generator) {
   TORCH_CHECK(rate >= 0 && rate < 1, "expected a rate from 0 to below 1, got ", rate);
   std::vector<int64_t> sizes = noise_shape.vec();
   TORCH_CHECK(sizes.empty() || sizes.size() == static_cast<size_t>(x.dim()), "expected a noise shape of ",
@@ -118,7 +122,12 @@ Tensor dropout(const Tensor& x, double rate, IntArrayRef noise_shape, OptionalGe
                 "expected a noise shape that broadcasts to ", x.sizes(), ", got ", noise_shape);
   }
   Tensor mask = sizes.empty() ? at::empty_like(x) : at::empty(sizes, x.options());
-  return x * mask.bernoulli_(1 - rate, generator).div_(1 - rate);
+  mask.bernoulli_(1 - rate, generator).div_(1 - rate);
+  return {x * mask, mask};
+}
+
+Tensor dropout(const Tensor& x, double rate, IntArrayRef noise_shape, OptionalGenerator generator) {
+  return std::get<0>(dropout_with_mask(x, rate, noise_shape, std::move(generator)));
 }
 
 void check_orthogonal(IntArrayRef shape) {
@@ -181,6 +190,10 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
         random_categorical);
   m.def("dropout(Tensor x, *, float rate, int[] noise_shape=[], Generator? generator=None) -> Tensor",
         dropout);
+  m.def(
+      "dropout_with_mask(Tensor x, *, float rate, int[] noise_shape=[], Generator? generator=None) -> "
+      "(Tensor, Tensor)",
+      dropout_with_mask);
   m.def(
       "orthogonal(int[] shape, *, float gain=1, ScalarType dtype, Device? device=None, "
       "Generator? generator=None) -> Tensor",

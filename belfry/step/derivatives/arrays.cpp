@@ -1,0 +1,170 @@
+#include "belfry/ops/array.h"
+#include "belfry/ops/call.h"
+#include "belfry/ops/math.h"
+#include "belfry/ops/operators.h"
+#include "belfry/step/internal/derivative_rules.h"
+
+// Derivatives of what moves elements about: the gradient moves the other way.
+
+namespace belfry::internal {
+namespace {
+
+/// The only input, whatever the schema calls it, in its shape.
+bool reshaped(Backprop& b) {
+  b.give(size_t{0}, reshape(b.gradient(), b.node().inputs()[0].shape()));
+  return true;
+}
+
+bool pass_on(Backprop& b) {
+  b.give(size_t{0}, b.gradient());
+  return true;
+}
+
+bool permute(Backprop& b) {
+  std::vector<int64_t> dims = b.integers("dims");
+  for (int64_t& axis : dims) axis += axis < 0 ? b.gradient().rank() : 0;
+  std::vector<int64_t> back(dims.size());
+  for (size_t i = 0; i < dims.size(); ++i) back[static_cast<size_t>(dims[i])] = static_cast<int64_t>(i);
+  b.give("self", transpose(b.gradient(), back));
+  return true;
+}
+
+bool swap_last(Backprop& b) {
+  b.give("self", call("aten::mT", {b.gradient()}));
+  return true;
+}
+
+int64_t axis_of(const Backprop& b, const char* name, int64_t rank) {
+  const int64_t axis = b.attribute(name).toInt();
+  return axis < 0 ? axis + rank : axis;
+}
+
+/// `count` elements from `begin` on along an axis.
+Tensor part(const Tensor& x, int64_t axis, int64_t begin, int64_t count) {
+  std::vector<int64_t> begins(static_cast<size_t>(x.rank()), 0);
+  Shape size = x.shape();
+  begins[static_cast<size_t>(axis)] = begin;
+  size[static_cast<size_t>(axis)] = count;
+  return slice(x, begins, size);
+}
+
+bool concat(Backprop& b) {
+  const int64_t axis = axis_of(b, "dim", b.gradient().rank());
+  int64_t begin = 0;
+  for (size_t i = 0; i < b.node().inputs().size(); ++i) {
+    const Tensor& input = b.node().inputs()[i];
+    if (input.rank() != b.gradient().rank()) continue;  // ATen takes empty vectors beside anything
+    const int64_t count = input.dim(axis);
+    b.give(i, part(b.gradient(), axis, begin, count));
+    begin += count;
+  }
+  return true;
+}
+
+bool stack(Backprop& b) {
+  const int64_t axis = axis_of(b, "dim", b.gradient().rank());
+  for (size_t i = 0; i < b.node().inputs().size(); ++i)
+    b.give(i, select(b.gradient(), static_cast<int64_t>(i), axis));
+  return true;
+}
+
+/// Parts along an axis that together are the input; zeros where no gradient flows.
+bool split_along(Backprop& b, int64_t axis) {
+  std::vector<Tensor> parts;
+  for (int i = 0; i < static_cast<int>(b.node().outputs().size()); ++i) {
+    const Tensor g = b.gradient(i);
+    parts.push_back(g.defined() ? g : zeros_like(b.output(i)));
+  }
+  b.give(size_t{0}, parts.size() == 1 ? parts[0] : belfry::concat(parts, axis));
+  return true;
+}
+
+bool split(Backprop& b) {
+  return split_along(b, axis_of(b, "axis", b.node().inputs()[0].rank()));
+}
+
+bool split_with_sizes(Backprop& b) {
+  return split_along(b, axis_of(b, "dim", b.node().inputs()[0].rank()));
+}
+
+bool unstack(Backprop& b) {
+  const int64_t axis = axis_of(b, "dim", b.node().inputs()[0].rank());
+  std::vector<Tensor> parts;
+  for (int i = 0; i < static_cast<int>(b.node().outputs().size()); ++i) {
+    const Tensor g = b.gradient(i);
+    parts.push_back(g.defined() ? g : zeros_like(b.output(i)));
+  }
+  b.give(size_t{0}, belfry::stack(parts, axis));
+  return true;
+}
+
+/// Zeros around the gradient of a part that begins there.
+Tensor surrounded(const Tensor& g, const Shape& shape, const std::vector<int64_t>& begin) {
+  std::vector<std::pair<int64_t, int64_t>> paddings;
+  for (size_t i = 0; i < shape.size(); ++i)
+    paddings.emplace_back(begin[i], shape[i] - begin[i] - g.shape()[i]);
+  return pad(g, paddings);
+}
+
+bool slice_part(Backprop& b) {
+  const Tensor x = b.input("x");
+  if (c10::multiply_integers(b.gradient().shape()) == 0) return false;
+  b.give("x", surrounded(b.gradient(), x.shape(), b.integers("begin")));
+  return true;
+}
+
+bool select_index(Backprop& b) {
+  const Tensor x = b.input("self");
+  const int64_t axis = axis_of(b, "dim", x.rank());
+  int64_t index = b.attribute("index").toInt();
+  index += index < 0 ? x.dim(axis) : 0;
+  std::vector<int64_t> begin(static_cast<size_t>(x.rank()), 0);
+  begin[static_cast<size_t>(axis)] = index;
+  Shape one = x.shape();
+  one[static_cast<size_t>(axis)] = 1;
+  b.give("self", surrounded(reshape(b.gradient(), one), x.shape(), begin));
+  return true;
+}
+
+bool pad_constant(Backprop& b) {
+  if (b.attribute("mode").toStringRef() != "constant") return false;
+  const auto paddings = b.integers("paddings");
+  std::vector<int64_t> begin;
+  for (size_t i = 0; i < paddings.size(); i += 2) {
+    if (paddings[i] < 0 || paddings[i + 1] < 0) return false;
+    begin.push_back(paddings[i]);
+  }
+  b.give("x", slice(b.gradient(), begin, b.input("x").shape()));
+  return true;
+}
+
+bool embedding(Backprop& b) {
+  b.give(
+      "weight",
+      call("aten::embedding_dense_backward", {b.gradient(), b.input("indices")},
+           {{"num_weights", b.input("weight").dim(0)}, {"padding_idx", -1}, {"scale_grad_by_freq", false}}));
+  return true;
+}
+
+}  // namespace
+
+void add_array_derivatives(DerivativeRules& rules) {
+  for (const char* op : {"aten::reshape", "aten::flatten.using_ints", "aten::unflatten.int",
+                         "aten::unsqueeze", "aten::squeeze.dims", "belfry::reshape"})
+    rules[op] = reshaped;
+  rules["aten::alias"] = pass_on;
+  rules["aten::expand"] = pass_on;
+  rules["aten::permute"] = permute;
+  rules["aten::mT"] = swap_last;
+  rules["aten::cat"] = concat;
+  rules["aten::stack"] = stack;
+  rules["belfry::split"] = split;
+  rules["aten::split_with_sizes"] = split_with_sizes;
+  rules["aten::unbind.int"] = unstack;
+  rules["belfry::slice"] = slice_part;
+  rules["aten::select.int"] = select_index;
+  rules["belfry::pad"] = pad_constant;
+  rules["aten::embedding"] = embedding;
+}
+
+}  // namespace belfry::internal

@@ -1,0 +1,133 @@
+#include "belfry/ops/array.h"
+#include "belfry/ops/call.h"
+#include "belfry/ops/math.h"
+#include "belfry/ops/operators.h"
+#include "belfry/step/internal/derivative_rules.h"
+
+// Derivatives of convolutions, pooling and batch normalisation, each by an operator of Belfry
+// (belfry/ops/kernels/backprop.cpp) that programs run as one primitive.
+
+namespace belfry::internal {
+namespace {
+
+/// The arguments that say how windows lie.
+Attributes copied(const Backprop& b, const std::vector<const char*>& names) {
+  Attributes attributes;
+  for (const char* name : names) {
+    const c10::IValue& value = b.attribute(name);
+    if (value.isIntList()) {
+      attributes.emplace_back(name, value.toIntVector());
+    } else if (value.isInt()) {
+      attributes.emplace_back(name, value.toInt());
+    } else {
+      attributes.emplace_back(name, value.toStringRef());
+    }
+  }
+  return attributes;
+}
+
+Attributes plus(Attributes attributes, const char* name, Attribute value) {
+  attributes.emplace_back(name, std::move(value));
+  return attributes;
+}
+
+Tensor sum_by_channel(const Tensor& g, const std::string& data_format) {
+  const int64_t channels = data_format == "NHWC" ? g.rank() - 1 : 1;
+  std::vector<int64_t> axes;
+  for (int64_t axis = 0; axis < g.rank(); ++axis) {
+    if (axis != channels) axes.push_back(axis);
+  }
+  return call("aten::sum.dim_IntList", {g}, {{"dim", axes}});
+}
+
+bool conv2d(Backprop& b) {
+  const Tensor x = b.input("input"), filter = b.input("filter"), g = b.gradient();
+  const Attributes attributes = copied(b, {"strides", "padding", "dilations", "groups", "data_format"});
+  if (b.wants("input")) {
+    b.give("input",
+           call("belfry::conv2d_backprop_input", {g, filter}, plus(attributes, "input_size", x.shape())));
+  }
+  const auto by_parameters =
+      call_multi("belfry::conv2d_backprop_filter", {g, x}, plus(attributes, "filter_size", filter.shape()));
+  b.give("filter", by_parameters[0]);
+  b.give("bias", by_parameters[1]);
+  return true;
+}
+
+bool depthwise_conv2d(Backprop& b) {
+  const Tensor x = b.input("input"), filter = b.input("filter"), g = b.gradient();
+  const Shape grouped = {filter.dim(0), filter.dim(1), 1, filter.dim(2) * filter.dim(3)};
+  const Attributes attributes =
+      plus(copied(b, {"strides", "padding", "dilations", "data_format"}), "groups", filter.dim(2));
+  if (b.wants("input")) {
+    b.give("input", call("belfry::conv2d_backprop_input", {g, reshape(filter, grouped)},
+                         plus(attributes, "input_size", x.shape())));
+  }
+  const auto by_parameters =
+      call_multi("belfry::conv2d_backprop_filter", {g, x}, plus(attributes, "filter_size", grouped));
+  b.give("filter", reshape(by_parameters[0], filter.shape()));
+  return true;
+}
+
+/// A transposed convolution is the derivative of a convolution by its input; so its derivatives are that
+/// convolution, and the one by the filter with image and gradient exchanged.
+bool conv2d_transpose(Backprop& b) {
+  const Tensor x = b.input("input"), filter = b.input("filter"), g = b.gradient();
+  const Attributes attributes = copied(b, {"strides", "padding", "data_format"});
+  b.give("input", call("belfry::conv2d", {g, filter}, attributes));
+  b.give("filter", call_multi("belfry::conv2d_backprop_filter", {x, g},
+                              plus(attributes, "filter_size", filter.shape()))[0]);
+  if (b.input("bias").defined()) b.give("bias", sum_by_channel(g, b.attribute("data_format").toStringRef()));
+  return true;
+}
+
+bool bias_add(Backprop& b) {
+  b.give("x", b.gradient());
+  b.give("bias", sum_by_channel(b.gradient(), b.attribute("data_format").toStringRef()));
+  return true;
+}
+
+const std::vector<const char*> kWindows = {"kernel", "strides", "padding", "data_format"};
+
+bool max_pool2d(Backprop& b) {
+  const Tensor x = b.input("input");
+  b.give("input", call("belfry::max_pool2d_backprop", {b.gradient(), b.output(1)},
+                       plus(copied(b, kWindows), "input_size", x.shape())));
+  return true;
+}
+
+bool avg_pool2d(Backprop& b) {
+  const Tensor x = b.input("input");
+  b.give("input", call("belfry::avg_pool2d_backprop", {b.gradient()},
+                       plus(copied(b, kWindows), "input_size", x.shape())));
+  return true;
+}
+
+bool batch_norm_training(Backprop& b) {
+  // Losses of the statistics themselves are rare.
+  if (!b.gradient(0).defined() || b.gradient(1).defined() || b.gradient(2).defined()) return false;
+  const auto gradients =
+      call_multi("belfry::batch_norm_training_backprop",
+                 {b.gradient(), b.input("input"), b.input("scale"), b.output(1), b.output(2)},
+                 {{"epsilon", b.attribute("epsilon").toDouble()},
+                  {"unbiased_variance", b.attribute("unbiased_variance").toBool()},
+                  {"data_format", b.attribute("data_format").toStringRef()}});
+  b.give("input", gradients[0]);
+  b.give("scale", gradients[1]);
+  b.give("offset", gradients[2]);
+  return true;
+}
+
+}  // namespace
+
+void add_image_derivatives(DerivativeRules& rules) {
+  rules["belfry::conv2d"] = conv2d;
+  rules["belfry::depthwise_conv2d"] = depthwise_conv2d;
+  rules["belfry::conv2d_transpose"] = conv2d_transpose;
+  rules["belfry::bias_add"] = bias_add;
+  rules["belfry::max_pool2d_with_indices"] = max_pool2d;
+  rules["belfry::avg_pool2d"] = avg_pool2d;
+  rules["belfry::batch_norm_training"] = batch_norm_training;
+}
+
+}  // namespace belfry::internal

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "belfry/graph/arguments_of.h"
+#include "belfry/graph/node.h"
+#include "belfry/graph/tensor.h"
+
+namespace belfry::internal {
+
+/// What a rule knows of the node that it differentiates, and where it puts its outcome.
+class Backprop {
+ public:
+  /// `gradients`: by each output, none where none flows. `wanted`: the inputs whose gradients are wanted.
+  Backprop(const Node& node, std::vector<Tensor> gradients, std::vector<bool> wanted)
+      : node_(node),
+        arguments_(node),
+        gradients_(std::move(gradients)),
+        wanted_(std::move(wanted)),
+        results_(node.inputs().size()) {}
+
+  const Node& node() const { return node_; }
+  Tensor input(std::string_view argument) const { return arguments_.tensor(argument); }
+  Tensor output(int index = 0) const { return node_.output(index); }
+  /// By that output, whose shape it has; none where none flows.
+  Tensor gradient(int index = 0) const { return gradients_[static_cast<size_t>(index)]; }
+  const c10::IValue& attribute(std::string_view name) const { return node_.attribute(name); }
+  double number(std::string_view name) const { return node_.attribute(name).toScalar().toDouble(); }
+  std::vector<int64_t> integers(std::string_view name) const { return node_.attribute(name).toIntVector(); }
+
+  /// Whether the gradient by that input is wanted; rules may ask before they add costly nodes.
+  bool wants(std::string_view argument) const;
+  bool wants(size_t input) const { return wanted_[input]; }
+  /// Adds `gradient` to that by the input `argument`, which may have been broadcast or promoted: what was
+  /// repeated is summed, and the dtype becomes the input's. Nothing where it is not wanted.
+  void give(std::string_view argument, const Tensor& gradient);
+  /// The same by the number of an input.
+  void give(size_t input, const Tensor& gradient);
+
+  const std::vector<Tensor>& results() const { return results_; }
+
+ private:
+  const Node& node_;
+  ArgumentsOf arguments_;
+  std::vector<Tensor> gradients_;
+  std::vector<bool> wanted_;
+  std::vector<Tensor> results_;
+
+  /// -1 where the node has no such input.
+  int input_index(std::string_view argument) const;
+};
+
+/// Adds the nodes of a derivative; false where it has none for such a node, before it has added any.
+using DerivativeRule = bool (*)(Backprop& backprop);
+/// By the name of the operator.
+using DerivativeRules = std::unordered_map<std::string_view, DerivativeRule>;
+
+/// Null where the operator has none.
+DerivativeRule derivative_rule(const Node& node);
+
+/// `x` summed over what broadcasting from `shape` repeated.
+Tensor sum_to(const Tensor& x, const Shape& shape);
+/// `axes` of a tensor of that rank, counted from the front, in order; all of them where there are none.
+std::vector<int64_t> positive_axes(std::vector<int64_t> axes, int64_t rank);
+
+// Each in its own file, belfry/step/derivatives/NAME.cpp.
+void add_activation_derivatives(DerivativeRules& rules);
+void add_arithmetic_derivatives(DerivativeRules& rules);
+void add_array_derivatives(DerivativeRules& rules);
+void add_image_derivatives(DerivativeRules& rules);
+void add_loss_derivatives(DerivativeRules& rules);
+void add_product_derivatives(DerivativeRules& rules);
+void add_reduction_derivatives(DerivativeRules& rules);
+
+}  // namespace belfry::internal

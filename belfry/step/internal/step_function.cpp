@@ -1,0 +1,173 @@
+#include "belfry/step/internal/step_function.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+#include "belfry/graph/arguments_of.h"
+#include "belfry/graph/scope.h"
+#include "belfry/graph/special_nodes.h"
+#include "belfry/graph/variable.h"
+#include "belfry/ops/call.h"
+#include "belfry/runtime/internal/order.h"
+#include "belfry/runtime/internal/recordings.h"
+#include "belfry/step/internal/differentiate.h"
+
+// The plan's order of nodes (order.h) is cut at the writes: what depends on none of them, by data or by
+// control, is the head, as every write comes after what does not depend on it. Invariant: nothing in the head
+// sees a variable after a write of this run, so it may be reordered and rewritten like any function. It is
+// copied into a graph of its own, with the sizes that the feeds have, and each gradients node becomes the
+// nodes that differentiate() adds at its place.
+
+namespace belfry::internal {
+namespace {
+
+class Splitter {
+ public:
+  Splitter(const std::vector<Tensor>& feeds, const std::vector<Tensor>& fetches)
+      : feeds_(feeds),
+        fetches_(fetches),
+        fed_(fed_tensors(feeds)),
+        order_(order_nodes(find_needed(fetches, fed_), fed_)),
+        recordings_(find_recordings(order_, fed_)) {}
+
+  /// Why the run has no two parts; "" where it has.
+  std::string find_tail() {
+    for (const Node* node : order_.nodes) {
+      const auto in_tail = [&](const Node* other) { return tail_.contains(other); };
+      const bool depends = std::ranges::any_of(node->control_inputs(), in_tail) ||
+                           std::ranges::any_of(node->inputs(), [&](const Tensor& input) {
+                             return !fed_.contains(input) && in_tail(&input.node());
+                           });
+      if (!writes(*node) && !depends) continue;
+      if (node->kind() == NodeKind::kGradients) return locate(*node) + " comes after a write";
+      tail_.insert(node);
+      result_.tail.push_back(node);
+    }
+    return "";
+  }
+
+  StepFunction build(const std::vector<Shape>& feed_shapes) {
+    Function& head = result_.head;
+    head.graph = std::make_shared<Graph>();
+    GraphScope as_default(*head.graph);
+    for (size_t i = 0; i < feeds_.size(); ++i) {
+      head.inputs.push_back(add_input(feeds_[i], feed_shapes[i]));
+      head.input_names.push_back(public_name(feeds_[i]));
+    }
+    for (const Node* node : order_.nodes) {
+      if (!tail_.contains(node)) add(*node);
+    }
+    add_outputs();
+    return std::move(result_);
+  }
+
+ private:
+  Tensor add_input(const Tensor& like, const Shape& shape) {
+    map_[like] =
+        add_placeholder({.name = node_name(public_name(like)), .shape = shape, .dtype = like.dtype()});
+    return map_.at(like);
+  }
+
+  void add(const Node& node) {
+    switch (node.kind()) {
+      case NodeKind::kVariable:
+        if (fed_.contains(node.output())) return;
+        result_.head.weights.push_back(
+            {add_input(node.output(), node.output().shape()), node.name(), as_variable(node.output())});
+        return;
+      case NodeKind::kPlaceholder:
+      case NodeKind::kIdentity:
+        if (!fed_.contains(node.output())) define(node.output(), alias(node));
+        return;
+      case NodeKind::kGroup:
+        return;
+      case NodeKind::kGradients:
+        return add_gradients(node);
+      case NodeKind::kConstant:
+      case NodeKind::kCall:
+        return add_call(node);
+    }
+  }
+
+  /// What is differentiated by stays a tensor of its own: its gradient is not that of what it names.
+  Tensor alias(const Node& node) {
+    const Tensor input = map_.at(node.inputs()[0]);
+    return recordings_.differentiated.contains(node.output()) ? call("aten::alias", {input}, {}, node.name())
+                                                              : input;
+  }
+
+  /// A tensor that is fed keeps its placeholder.
+  void define(const Tensor& old, const Tensor& tensor) { map_.try_emplace(old, tensor); }
+
+  void add_call(const Node& node) {
+    std::vector<Tensor> inputs, outputs;
+    for (const Tensor& input : node.inputs()) inputs.push_back(map_.at(input));
+    if (recordings_.nodes.contains(&node)) outputs = build_for_derivative(node, inputs);
+    if (outputs.empty()) {
+      const Node& copy = result_.head.graph->add_copy(node, std::move(inputs));
+      for (int i = 0; i < static_cast<int>(copy.outputs().size()); ++i) outputs.push_back(copy.output(i));
+    }
+    for (size_t i = 0; i < outputs.size(); ++i) define(node.output(static_cast<int>(i)), outputs[i]);
+    if (node.is_random()) result_.random[outputs[0].node().name()] = &node;
+  }
+
+  void add_gradients(const Node& node) {
+    const ArgumentsOf arguments(node);
+    std::vector<Tensor> xs;
+    for (const Tensor& x : arguments.tensors("xs")) xs.push_back(map_.at(x));
+    const Tensor grad_loss = arguments.tensor("grad_loss");
+    const NameScope scope(node.name());
+    const auto results = differentiate(map_.at(arguments.tensor("loss")), xs,
+                                       grad_loss.defined() ? map_.at(grad_loss) : Tensor());
+    for (size_t i = 0; i < results.size(); ++i) define(node.output(static_cast<int>(i)), results[i]);
+  }
+
+  /// What the tail and the caller want of the head, and what runs only because something waits for it: it may
+  /// print, or refuse values.
+  void add_outputs() {
+    for (const Node* node : result_.tail) {
+      for (const Tensor& input : node->inputs()) add_output(input);
+    }
+    for (const Tensor& fetch : fetches_) add_output(fetch);
+    for (const Node* node : order_.nodes) {
+      for (const Node* other : node->control_inputs()) add_output(other->output());
+      if (node->kind() != NodeKind::kGroup) continue;
+      for (const Tensor& input : node->inputs()) add_output(input);
+    }
+  }
+
+  void add_output(const Tensor& tensor) {
+    const auto found = map_.find(tensor);
+    if (found == map_.end() || !tensor.has_value() || result_.from_head.contains(tensor)) return;
+    result_.from_head[tensor] = result_.head.outputs.size();
+    result_.head.outputs.push_back(found->second);
+    result_.head.output_names.push_back(public_name(tensor));
+  }
+
+  const std::vector<Tensor>& feeds_;
+  const std::vector<Tensor>& fetches_;
+  Fed fed_;
+  Order order_;
+  Recordings recordings_;
+  std::unordered_set<const Node*> tail_;
+  std::unordered_map<Tensor, Tensor> map_;
+  StepFunction result_;
+};
+
+}  // namespace
+
+std::optional<StepFunction> make_step_function(const std::vector<Tensor>& feeds,
+                                               const std::vector<Tensor>& fetches,
+                                               const std::vector<Shape>& feed_shapes, std::string* trouble) {
+  Splitter splitter(feeds, fetches);
+  if (std::string reason = splitter.find_tail(); !reason.empty()) {
+    *trouble = std::move(reason);
+    return std::nullopt;
+  }
+  return splitter.build(feed_shapes);
+}
+
+}  // namespace belfry::internal
