@@ -1,17 +1,21 @@
 #include "belfry/loop/step_runner.h"
 
+#include <algorithm>
+
 namespace belfry {
 
-std::vector<at::Tensor> StepRunner::run(Session& session, const std::vector<Tensor>& feeds,
-                                        const std::vector<Tensor>& fetches,
+std::vector<at::Tensor> StepRunner::run(const std::vector<Tensor>& feeds, const std::vector<Tensor>& fetches,
                                         const std::vector<at::Tensor>& batch) {
-  if (!is_prepared_ || feeds != feeds_ || fetches != fetches_) {
-    callable_ = session.make_callable({feeds.begin(), feeds.end()}, {fetches.begin(), fetches.end()});
-    feeds_ = feeds;
-    fetches_ = fetches;
-    is_prepared_ = true;
+  const auto found = std::ranges::find_if(prepared_, [&](const Prepared& prepared) {
+    return prepared.feeds == feeds && prepared.fetches == fetches;
+  });
+  if (found != prepared_.end()) {
+    prepared_.splice(prepared_.begin(), prepared_, found);
+  } else {
+    prepared_.push_front({feeds, fetches, prepare_(feeds, fetches)});
+    if (prepared_.size() > kMostKept) prepared_.pop_back();
   }
-  return callable_(batch);
+  return prepared_.front().run(batch);
 }
 
 }  // namespace belfry

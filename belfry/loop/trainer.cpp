@@ -99,7 +99,11 @@ class Trainer::StepCounter : public Callback {
   Tensor increment_;
 };
 
-Trainer::Trainer() : session_(std::make_unique<Session>(graph_)) {}
+Trainer::Trainer()
+    : session_(std::make_unique<Session>(graph_)),
+      runner_([this](const std::vector<Tensor>& feeds, const std::vector<Tensor>& fetches) {
+        return prepare_run(feeds, fetches);
+      }) {}
 Trainer::~Trainer() = default;
 
 std::string to_string(EndReason reason) {
@@ -283,7 +287,7 @@ std::vector<at::Tensor> Trainer::run_hooked(const std::vector<Tensor>& fetches,
     counts.push_back(asked.size());
     wanted.insert(wanted.end(), asked.begin(), asked.end());
   });
-  std::vector<at::Tensor> values = hooked_.run(*session_, feed_tensors(), wanted, batch);
+  std::vector<at::Tensor> values = runner_.run(feed_tensors(), wanted, batch);
   auto next = values.begin() + static_cast<std::ptrdiff_t>(fetches.size());
   for_each_callback("after_run", [&](Callback& callback, size_t i) {
     const auto end = next + static_cast<std::ptrdiff_t>(counts[i]);
@@ -296,7 +300,11 @@ std::vector<at::Tensor> Trainer::run_hooked(const std::vector<Tensor>& fetches,
 
 std::vector<at::Tensor> Trainer::run(const std::vector<Tensor>& fetches,
                                      const std::vector<at::Tensor>& batch) {
-  return unhooked_.run(*session_, feed_tensors(), fetches, batch);
+  return runner_.run(feed_tensors(), fetches, batch);
+}
+
+StepRunner::Run Trainer::prepare_run(const std::vector<Tensor>& feeds, const std::vector<Tensor>& fetches) {
+  return session_->make_callable({feeds.begin(), feeds.end()}, {fetches.begin(), fetches.end()});
 }
 
 void Trainer::after_train() {

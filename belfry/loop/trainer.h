@@ -171,6 +171,9 @@ class Trainer {
                                      const std::vector<at::Tensor>& batch = {});
   /// As above without callbacks and count, for a step of several runs.
   std::vector<at::Tensor> run(const std::vector<Tensor>& fetches, const std::vector<at::Tensor>& batch = {});
+  /// Prepares what runs a step: here the session's plan. Called once for each combination of feeds and
+  /// fetches that is run, and again for one that was not run for long.
+  virtual StepRunner::Run prepare_run(const std::vector<Tensor>& feeds, const std::vector<Tensor>& fetches);
   /// The placeholders that every batch has values for, in its order; the same from the first run on.
   virtual std::vector<Tensor> feed_tensors() const { return {}; }
 
@@ -189,7 +192,7 @@ class Trainer {
 
   Graph graph_;
   std::unique_ptr<Session> session_;
-  StepRunner hooked_, unhooked_;
+  StepRunner runner_;
   Callbacks callbacks_;
   Monitors monitors_;
   std::string log_dir_;
