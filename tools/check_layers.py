@@ -12,7 +12,8 @@ import sys
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 ROW = re.compile(r"^\| (\w+) \| .* \| ([^|]+) \|$")
 TORCH = re.compile(r"^(ATen|c10|torch|caffe2)/")
-WITHOUT_TORCH = {"base", "formats"}
+WITHOUT_TORCH = {"base", "formats", "program"}
+WITHOUT_PUBLIC_HEADERS = {"program"}  # they are not installed: sources and internal headers include them
 # The dataflows of the other library share private headers with those of the first; the compiler of steps is made of
 # the planner's passes and the inference compiler's.
 FRIENDS = {("data", "dataflow"), ("step", "runtime"), ("step", "inference")}
@@ -59,6 +60,8 @@ def breach(path, include, quoted, allowed):
             return f"internal to {target[0]}"
         if path.suffix == ".h" and "internal" not in path.parts:
             return "a public header may not need a private one"
+    if target[0] in WITHOUT_PUBLIC_HEADERS - {folder} and path.suffix == ".h" and "internal" not in path.parts:
+        return f"a public header may not need {target[0]}, which is not installed"
     if folder is None:
         return None  # belfry/belfry.h lists the whole public surface
     if len(target) < 2:

@@ -13,8 +13,8 @@ import sys
 
 # Lists of other libraries, which belfry.h does not include.
 OF_OTHER_LIBRARIES = {"data"}
-# One by one: bytes and structs of many formats, of which a program wants one; and no part of the library.
-WITHOUT_LIST = {"formats", "cli"}
+# One by one: bytes and structs of many formats, of which a program wants one; not installed; and no part of the library.
+WITHOUT_LIST = {"formats", "program", "cli"}
 INCLUDE = re.compile(r'^#include "(belfry/[^"]+)"\n', re.MULTILINE)
 LEFT_OUT = re.compile(r"^// Left out[^:]*:((?:.*\n//)*.*\n)", re.MULTILINE)
 

@@ -16,11 +16,11 @@
 #include "belfry/graph/below_autograd.h"
 #include "belfry/graph/kernel_error.h"
 #include "belfry/graph/needed_nodes.h"
-#include "belfry/inference/internal/in_parallel.h"
 #include "belfry/inference/internal/live_weights.h"
-#include "belfry/inference/internal/numbers.h"
+#include "belfry/inference/internal/needed_numbers.h"
 #include "belfry/inference/internal/pipeline.h"
 #include "belfry/inference/internal/program_pool.h"
+#include "belfry/program/in_parallel.h"
 
 // A call checks its feeds, takes the newest weights, and then runs one program on all of the batch, or, where
 // samples are independent, programs on parts that fit the cache, a thread each. Invariant: whatever goes

@@ -6,7 +6,6 @@
 #include <ostream>
 
 #include "belfry/graph/function.h"
-#include "belfry/inference/internal/batch_split.h"
 #include "belfry/ops/ops.h"
 
 namespace belfry {

@@ -13,6 +13,7 @@ TABLE = """
 | graph | nodes | base |
 | ops | functions | graph |
 | formats | bytes | base |
+| program | instructions | base |
 | train | trainers | everything above |
 | cli | commands | everything |
 """
@@ -33,7 +34,7 @@ class CheckLayers(unittest.TestCase):
     def test_rows_are_transitive(self):
         table = read_table(TABLE)
         self.assertEqual(table["ops"], {"ops", "graph", "base"})
-        self.assertEqual(table["train"], {"train", "base", "graph", "ops", "formats"})
+        self.assertEqual(table["train"], {"train", "base", "graph", "ops", "formats", "program"})
         self.assertIn("train", table["cli"])
 
     def test_allowed(self):
@@ -43,6 +44,7 @@ class CheckLayers(unittest.TestCase):
             ("belfry/graph/node.h", "<ATen/core/Tensor.h>"),
             ("belfry/cli/main.cpp", '"belfry/train/trainer.h"'),
             ("belfry/belfry.h", '"belfry/train/trainer.h"'),
+            ("belfry/train/internal/step.h", '"belfry/program/instruction.h"'),
         ]:
             with self.subTest(path=path, include=include):
                 self.assertEqual(breaches(path, include), [])
@@ -52,6 +54,8 @@ class CheckLayers(unittest.TestCase):
             ("belfry/graph/node.h", '"belfry/ops/math.h"', "graph may include only base"),
             ("belfry/base/log.h", '"belfry/graph/node.h"', "base may include only std"),
             ("belfry/formats/npz.cpp", "<c10/core/ScalarType.h>", "formats knows no LibTorch"),
+            ("belfry/program/plan.cpp", "<ATen/core/Tensor.h>", "program knows no LibTorch"),
+            ("belfry/train/step.h", '"belfry/program/instruction.h"', "is not installed"),
             ("belfry/ops/math.cpp", "<torch/torch.h>", "takes 12-20 s"),
             ("belfry/ops/math.cpp", '"belfry/graph/internal/names.h"', "internal to graph"),
             ("belfry/ops/math.h", '"belfry/ops/internal/table.h"', "a public header"),

@@ -4,7 +4,7 @@
 #include <mutex>
 
 #include "belfry/base/log.h"
-#include "belfry/inference/internal/numbers.h"
+#include "belfry/inference/internal/needed_numbers.h"
 
 namespace belfry::internal {
 

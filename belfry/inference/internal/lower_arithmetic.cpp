@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "belfry/inference/internal/in_parallel.h"
-#include "belfry/inference/internal/lanes.h"
 #include "belfry/inference/internal/lowerings.h"
+#include "belfry/program/in_parallel.h"
+#include "belfry/program/lanes.h"
 
 namespace belfry::internal {
 namespace {

@@ -2,10 +2,10 @@
 #include <limits>
 
 #include "belfry/inference/internal/fused_op.h"
-#include "belfry/inference/internal/in_parallel.h"
-#include "belfry/inference/internal/lanes.h"
 #include "belfry/inference/internal/lowerings.h"
 #include "belfry/inference/internal/primitive.h"
+#include "belfry/program/in_parallel.h"
+#include "belfry/program/lanes.h"
 
 // y = x scale + shift by channel, with limits, as one kernel of our own. Other activations go to oneDNN's
 // binary primitive.
@@ -69,10 +69,10 @@ class ScaleShiftInstruction : public Instruction {
         high_(high) {}
 
   void run() override {
-    const ScaleShift<T> s{x_.const_data_ptr<T>(),
+    const ScaleShift<T> s{static_cast<const T*>(x_.const_data_ptr()),
                           scale_.const_data_ptr<float>(),
                           shift_.const_data_ptr<float>(),
-                          y_.mutable_data_ptr<T>(),
+                          static_cast<T*>(y_.mutable_data_ptr()),
                           scale_.numel(),
                           low_,
                           high_};
@@ -115,7 +115,7 @@ bool lower_scale_shift(ProgramBuilder& builder, const Node& node) {
   if (dtype == kFloat32) {
     instruction = std::make_unique<ScaleShiftInstruction<float>>(x, scale, shift, y, low, high);
   } else {
-    instruction = std::make_unique<ScaleShiftInstruction<at::BFloat16>>(x, scale, shift, y, low, high);
+    instruction = std::make_unique<ScaleShiftInstruction<BFloat16>>(x, scale, shift, y, low, high);
   }
   builder.emit(node, std::move(instruction), {x, scale, shift}, {y});
   builder.define(node.output(), y);

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "belfry/graph/function.h"
-#include "belfry/inference/internal/batch_split.h"
+#include "belfry/inference/internal/find_batch_split.h"
 #include "belfry/runtime/compile_options.h"
 
 namespace belfry::internal {

@@ -10,8 +10,8 @@
 
 #include "belfry/base/error.h"
 #include "belfry/graph/kernel_error.h"
-#include "belfry/inference/internal/invalid_operation.h"
 #include "belfry/inference/internal/lowerings.h"
+#include "belfry/program/invalid_operation.h"
 
 // Nodes become instructions in their order, on tensors whose storages have no memory yet; a buffer knows the
 // first instruction that writes it and the last that reads it. plan_memory then gives each a place in one

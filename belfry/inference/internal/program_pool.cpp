@@ -6,7 +6,7 @@
 
 #include "belfry/graph/below_autograd.h"
 #include "belfry/graph/rewriter.h"
-#include "belfry/inference/internal/in_parallel.h"
+#include "belfry/program/in_parallel.h"
 
 namespace belfry::internal {
 

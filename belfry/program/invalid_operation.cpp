@@ -1,4 +1,4 @@
-#include "belfry/inference/internal/invalid_operation.h"
+#include "belfry/program/invalid_operation.h"
 
 #include <atomic>
 #if defined(__x86_64__)
@@ -7,7 +7,7 @@
 #include <cfenv>
 #endif
 
-#include "belfry/inference/internal/in_parallel.h"
+#include "belfry/program/in_parallel.h"
 
 namespace belfry::internal {
 namespace {

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <c10/util/FunctionRef.h>
-
 #include <cstdint>
+
+#include "belfry/program/function_ref.h"
 
 namespace belfry::internal {
 
@@ -18,11 +18,11 @@ class OneThread {
   int threads_;
 };
 
-/// Calls body(0), …, body(count - 1), spread over LibTorch's threads. Inside of `body` there is OneThread.
+/// Calls body(0), …, body(count - 1), spread over OpenMP's threads. Inside of `body` there is OneThread.
 /// Rethrows the first exception. Serial inside of another such region.
-void in_parallel(int64_t count, c10::function_ref<void(int64_t)> body);
+void in_parallel(int64_t count, FunctionRef<void(int64_t)> body);
 
 /// Calls body() on each of these threads; inside of such a region on the calling one alone.
-void on_each_thread(c10::function_ref<void()> body);
+void on_each_thread(FunctionRef<void()> body);
 
 }  // namespace belfry::internal

@@ -1,9 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-
-#include "belfry/graph/function.h"
 
 namespace belfry::internal {
 
@@ -12,11 +9,6 @@ struct BatchSplit {
   int64_t working_set = 0;  ///< the most that a node reads and writes
   int64_t values = 0;       ///< all that nodes write
 };
-
-/// Says that each sample of a batch, the unknown first dimension of feeds and fetches, is computed from the
-/// same sample of the feeds alone, so that a batch may be computed in parts. nullopt where that is not
-/// certain.
-std::optional<BatchSplit> find_batch_split(const Function& graph);
 
 /// How many of `batch` samples to compute at a time with each of `threads` threads. Parts whose values stay
 /// in the cache are faster, unless their weights, read again for each part, are what takes the time.

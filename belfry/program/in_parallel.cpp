@@ -1,4 +1,4 @@
-#include "belfry/inference/internal/in_parallel.h"
+#include "belfry/program/in_parallel.h"
 
 #include <exception>
 #include <mutex>
@@ -16,7 +16,7 @@ OneThread::~OneThread() {
   omp_set_num_threads(threads_);
 }
 
-void in_parallel(int64_t count, c10::function_ref<void(int64_t)> body) {
+void in_parallel(int64_t count, FunctionRef<void(int64_t)> body) {
   if (count <= 1 || omp_in_parallel() || omp_get_max_threads() <= 1) {
     for (int64_t i = 0; i < count; ++i) body(i);
     return;
@@ -39,13 +39,13 @@ void in_parallel(int64_t count, c10::function_ref<void(int64_t)> body) {
   if (error) std::rethrow_exception(error);
 }
 
-void on_each_thread(c10::function_ref<void()> body) {
+void on_each_thread(FunctionRef<void()> body) {
   if (omp_in_parallel() || omp_get_max_threads() <= 1) return body();
 #pragma omp parallel
   body();
 }
 #else
-void on_each_thread(c10::function_ref<void()> body) {
+void on_each_thread(FunctionRef<void()> body) {
   body();
 }
 OneThread::OneThread() : threads_(1) {}
@@ -53,7 +53,7 @@ OneThread::~OneThread() {
   static_cast<void>(threads_);  // clang warns of a member that nothing uses
 }
 
-void in_parallel(int64_t count, c10::function_ref<void(int64_t)> body) {
+void in_parallel(int64_t count, FunctionRef<void(int64_t)> body) {
   for (int64_t i = 0; i < count; ++i) body(i);
 }
 #endif

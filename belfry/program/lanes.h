@@ -1,11 +1,11 @@
 #pragma once
 
-#include <c10/util/BFloat16.h>
-
 #include <cstdint>
 #include <cstring>
 
-// Vectors of floats for the kernels of belfry/compile. Such a kernel is one inlined function, compiled for
+#include "belfry/program/bfloat16.h"
+
+// Vectors of floats for our own kernels. Such a kernel is one inlined function, compiled for
 // several instruction sets of which the best is taken at run time; passing vectors by value between functions
 // would tie it to one of them.
 
@@ -26,14 +26,14 @@ BELFRY_INLINE void store(const Lanes& from, float* to) {
 using Words = uint32_t __attribute__((vector_size(4 * kLanes)));
 using Halves = uint16_t __attribute__((vector_size(2 * kLanes)));
 
-BELFRY_INLINE void load(const c10::BFloat16* from, Lanes& to) {
+BELFRY_INLINE void load(const BFloat16* from, Lanes& to) {
   Halves halves;
   std::memcpy(&halves, from, sizeof(halves));
   const Words words = __builtin_convertvector(halves, Words) << 16;
   std::memcpy(&to, &words, sizeof(to));
 }
 /// Rounds to the nearest, to the even one of two; NaN stays NaN.
-BELFRY_INLINE void store(const Lanes& from, c10::BFloat16* to) {
+BELFRY_INLINE void store(const Lanes& from, BFloat16* to) {
   Words words;
   std::memcpy(&words, &from, sizeof(words));
   const Words rounded = (words + 0x7fff + ((words >> 16) & 1)) >> 16, nan = Words{} + 0x7fc0;
