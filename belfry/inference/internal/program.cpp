@@ -12,21 +12,16 @@
 #include "belfry/graph/kernel_error.h"
 #include "belfry/inference/internal/lowerings.h"
 #include "belfry/program/invalid_operation.h"
+#include "belfry/program/memory_plan.h"
 
 // Nodes become instructions in their order, on tensors whose storages have no memory yet; a buffer knows the
-// first instruction that writes it and the last that reads it. plan_memory then gives each a place in one
-// block, largest first, where nobody else lives at the same time, and instructions bind to it. Invariant: a
+// first instruction that writes it and the last that reads it. memory_plan.h then gives each a place in one
+// block, and instructions bind to it. Invariant: a
 // tensor that an instruction overwrites in place is read by nobody later (may_overwrite). Feeds and results
 // are storages that point to the caller's memory at each run.
 
 namespace belfry::internal {
 namespace {
-
-constexpr int64_t kAlignment = 64;
-
-int64_t aligned(int64_t bytes) {
-  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
-}
 
 /// Storage without memory: it gets some, or somebody's, later.
 c10::Storage empty_storage(int64_t bytes) {
@@ -305,38 +300,24 @@ void ProgramBuilder::watch() {
   if (last) last->watched_until = true;
 }
 
-/// Gives each buffer a place in one block of memory; buffers that live at the same time do not overlap. Large
-/// ones choose first, each the lowest place that is free all its life.
+/// Gives each buffer its place. Without sharing, all live as long as the program.
 void ProgramBuilder::plan_memory() {
-  std::vector<Buffer*> order;
+  std::vector<Buffer*> planned;
+  std::vector<MemoryUse> uses;
   for (Buffer& buffer : buffers_) {
     if (buffer.external) continue;
     program_.total_bytes_ += static_cast<size_t>(buffer.bytes);
-    order.push_back(&buffer);
+    planned.push_back(&buffer);
+    uses.push_back(options_.plan_memory
+                       ? MemoryUse{.bytes = buffer.bytes, .first = buffer.first, .last = buffer.last}
+                       : MemoryUse{.bytes = buffer.bytes, .first = 0, .last = now()});
   }
-  std::stable_sort(order.begin(), order.end(),
-                   [](const Buffer* a, const Buffer* b) { return a->bytes > b->bytes; });
-  std::vector<Buffer*> placed;  // by offset
-  int64_t size = 0;
-  for (Buffer* buffer : order) {
-    int64_t offset = 0;
-    for (const Buffer* other : placed) {
-      const bool together =
-          !options_.plan_memory || (other->first <= buffer->last && buffer->first <= other->last);
-      if (!together) continue;
-      if (offset + buffer->bytes <= other->offset) break;
-      offset = std::max(offset, aligned(other->offset + other->bytes));
-    }
-    buffer->offset = offset;
-    size = std::max(size, offset + buffer->bytes);
-    placed.insert(std::upper_bound(placed.begin(), placed.end(), buffer,
-                                   [](const Buffer* a, const Buffer* b) { return a->offset < b->offset; }),
-                  buffer);
-  }
-  program_.planned_bytes_ = static_cast<size_t>(size);
-  program_.arena_ = at::empty({size + kAlignment}, c10::kByte);
-  auto* start = reinterpret_cast<char*>(aligned(reinterpret_cast<int64_t>(program_.arena_.data_ptr())));
-  for (const Buffer* buffer : order) point(buffer->storage, start + buffer->offset);
+  const MemoryPlan plan = internal::plan_memory(uses);
+  program_.planned_bytes_ = static_cast<size_t>(plan.bytes);
+  program_.arena_ = at::empty({plan.bytes + kMemoryAlignment}, c10::kByte);
+  auto* start = static_cast<char*>(program_.arena_.data_ptr());
+  start += -reinterpret_cast<intptr_t>(start) & (kMemoryAlignment - 1);
+  for (size_t i = 0; i < planned.size(); ++i) point(planned[i]->storage, start + plan.offsets[i]);
 }
 
 }  // namespace belfry::internal

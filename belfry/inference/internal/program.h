@@ -110,7 +110,6 @@ class ProgramBuilder {
     int64_t bytes = 0, first = 0, last = -1;
     bool external = false;  ///< the caller's
     int64_t last_use = -1;  ///< id of the last node that reads one of the tensors
-    int64_t offset = 0;
   };
 
   bool add_views(const Node& node);
