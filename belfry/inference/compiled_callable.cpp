@@ -20,6 +20,7 @@
 #include "belfry/inference/internal/needed_numbers.h"
 #include "belfry/inference/internal/pipeline.h"
 #include "belfry/inference/internal/program_pool.h"
+#include "belfry/inference/internal/run_program.h"
 #include "belfry/program/in_parallel.h"
 
 // A call checks its feeds, takes the newest weights, and then runs one program on all of the batch, or, where
@@ -36,15 +37,17 @@ namespace {
 /// Dtypes and sizes of a call's results.
 struct ResultSpec {
   const std::vector<Tensor>& fetches;
-  int64_t batch = -1;  ///< the first dimension; -1: as the fetches say
+  const Program* program = nullptr;  ///< that computes all of it; none where several do
+  int64_t batch = -1;                ///< then the first dimension
 
+  const Shape& sizes(size_t i) const { return program ? program->results()[i].sizes() : fetches[i].shape(); }
   Shape shape(size_t i) const {
-    Shape shape = fetches[i].shape();
+    Shape shape = sizes(i);
     if (batch >= 0) shape[0] = batch;
     return shape;
   }
   bool fits(size_t i, const at::Tensor& tensor) const {
-    const Shape& shape = fetches[i].shape();
+    const Shape& shape = sizes(i);
     if (tensor.scalar_type() != fetches[i].dtype() || tensor.dim() != static_cast<int64_t>(shape.size()))
       return false;
     for (int64_t axis = 0; axis < tensor.dim(); ++axis) {
@@ -54,15 +57,6 @@ struct ResultSpec {
     return true;
   }
 };
-
-/// A size that values decide, of a constant for instance, stays unknown where all feeds' sizes are known.
-void check_known(const std::vector<Tensor>& fetches) {
-  for (const Tensor& fetch : fetches) {
-    if (std::ranges::find(fetch.shape(), kDynamic) != fetch.shape().end())
-      throw UsageError(
-          fmt::format("expected results of sizes that the graph knows, got {}", describe(fetch)));
-  }
-}
 
 std::vector<at::Tensor> empty_results(const ResultSpec& spec) {
   std::vector<at::Tensor> results;
@@ -127,10 +121,7 @@ struct CompiledCallable::State {
     const c10::InferenceMode normal_tensors(false);
     const BelowAutograd no_autograd;
     std::unique_ptr<Program> program;
-    make_or_throw([&] {
-      program = programs->take(feeds, part, weights->prepared());
-      check_known(program->fetches());
-    });
+    make_or_throw([&] { program = programs->take(feeds, part, weights->prepared()); });
     run(*program);
     programs->give_back(std::move(program), feeds, part);
   }
@@ -173,18 +164,18 @@ struct CompiledCallable::State {
     std::atomic<bool> exact{true};
     if (count == batch) {
       with_program(feeds, {}, [&](Program& program) {
-        exact = program.run(feeds, prepare(ResultSpec{program.fetches()}));
+        exact = internal::run(program, feeds, prepare(ResultSpec{function.rest.outputs, &program}));
       });
       return exact;
     }
-    const std::vector<at::Tensor>& results = prepare(ResultSpec{function.rest.outputs, batch});
+    const std::vector<at::Tensor>& results = prepare(ResultSpec{function.rest.outputs, nullptr, batch});
     const int64_t threads = std::min<int64_t>(at::get_num_threads(), batch / count);
     const Part first{.first = 0, .count = count};
     make_or_throw([&] { programs->make_at_least(threads, feeds, first, weights->prepared()); });
     in_parallel((batch + count - 1) / count, [&](int64_t i) {
       const Part part{.first = i * count, .count = std::min(count, batch - i * count)};
       with_program(feeds, part, [&](Program& program) {
-        if (!program.run(feeds, results, part.first)) exact = false;
+        if (!internal::run(program, feeds, results, part.first)) exact = false;
       });
     });
     return exact;
@@ -207,7 +198,7 @@ struct CompiledCallable::State {
     const auto lock = weights->lock();
     try {
       with_program(feeds, {}, [&](Program& program) {
-        steps = program.profile(feeds, empty_results(ResultSpec{program.fetches()}));
+        steps = internal::profile(program, feeds, empty_results(ResultSpec{function.rest.outputs, &program}));
       });
     } catch (const NotMade&) {  // as a call would, it finds nothing compiled
     }

@@ -8,6 +8,7 @@
 
 #include "belfry/graph/attribute.h"
 #include "belfry/graph/node.h"
+#include "belfry/program/activation_spec.h"
 
 namespace belfry::internal {
 
@@ -44,11 +45,7 @@ std::optional<OpParts> fused_op(const Node& node);
 /// The input that `node` has for the schema's argument of that name; none where it has none.
 Tensor input_named(const Node& node, std::string_view argument);
 
-/// The activation that an ordinary node is, in the words of the fused operators.
-struct ActivationSpec {
-  std::string name;
-  double alpha = 0, beta = 0;
-};
+/// The activation that an ordinary node is.
 std::optional<ActivationSpec> activation_of(const Node& node);
 /// The operators that activation_of knows.
 std::vector<std::string_view> activation_operators();

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "belfry/base/log.h"
+#include "belfry/inference/internal/aten_view.h"
 #include "belfry/inference/internal/needed_numbers.h"
 
 namespace belfry::internal {
@@ -32,12 +33,16 @@ void LiveWeights::refresh() {
   std::vector<at::Tensor> values = read_({});
   if (preparation_) values = prepare_(values);
   if (prepared_) {
-    prepared_->set(values);
+    for (size_t i = 0; i < values.size(); ++i) values_[i].copy_(values[i]);
+    prepared_->pack();
   } else {
-    prepared_ = std::make_shared<Prepared>(std::move(values));
+    values_ = std::move(values);
+    std::vector<TensorView> views;
+    for (const at::Tensor& value : values_) views.push_back(view_of(value));
+    prepared_ = std::make_shared<Prepared>(std::move(views));
   }
-  ordinary_ = std::ranges::all_of(
-      checked_, [&](size_t i) { return all_are(Numbers::kOrdinary, prepared_->values()[i]); });
+  ordinary_ =
+      std::ranges::all_of(checked_, [&](size_t i) { return all_are(Numbers::kOrdinary, values_[i]); });
   if (!ordinary_)
     log_warning(
         "[compile] this graph runs uncompiled: its weights hold NaN, infinities or numbers beyond 2^64");

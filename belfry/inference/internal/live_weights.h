@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "belfry/graph/function.h"
-#include "belfry/inference/internal/prepared.h"
+#include "belfry/program/prepared.h"
 #include "belfry/runtime/session.h"
 
 namespace belfry::internal {
@@ -42,7 +42,8 @@ class LiveWeights {
 
   std::shared_mutex mutex_;  ///< runs share it, a change of the values excludes them
   std::atomic<uint64_t> version_{0};
-  std::shared_ptr<Prepared> prepared_;
+  std::vector<at::Tensor> values_;
+  std::shared_ptr<Prepared> prepared_;  ///< of values_
   bool ordinary_ = true;
 };
 

@@ -56,12 +56,12 @@ void calculate_widest(const Operands& o, int64_t begin, int64_t end) {
 /// On a few numbers a twentieth of the time of an ATen operator, which is all overhead there.
 class ArithmeticInstruction : public Instruction {
  public:
-  ArithmeticInstruction(Calculate calculate, at::Tensor a, at::Tensor b, at::Tensor y)
+  ArithmeticInstruction(Calculate calculate, TensorView a, TensorView b, TensorView y)
       : calculate_(calculate), a_(std::move(a)), b_(std::move(b)), y_(std::move(y)) {}
 
   void run() override {
     const int64_t size = y_.numel();
-    const Operands o{a_.const_data_ptr<float>(), b_.const_data_ptr<float>(), y_.mutable_data_ptr<float>(),
+    const Operands o{a_.data_as<const float>(), b_.data_as<const float>(), y_.data_as<float>(),
                      a_.numel() == size, b_.numel() == size};
     if (size <= kStep) {
       calculate_(o, 0, size);
@@ -76,7 +76,7 @@ class ArithmeticInstruction : public Instruction {
   static constexpr int64_t kStep = 65536;
 
   Calculate calculate_;
-  at::Tensor a_, b_, y_;
+  TensorView a_, b_, y_;
 };
 
 /// Sums, differences, products and quotients of two dense tensors, or of one and a number, which comes first
@@ -91,17 +91,17 @@ bool lower_arithmetic(ProgramBuilder& builder, const Node& node) {
       std::find(shape.begin(), shape.end(), 0) != shape.end())
     return false;
 
-  at::Tensor a = builder.value(x), b = with_number ? at::Tensor() : builder.value(other);
-  auto fits = [&](const at::Tensor& t) {
-    return (t.sizes() == at::IntArrayRef(shape) && t.is_contiguous()) || t.numel() == 1;
+  TensorView a = builder.value(x), b = with_number ? TensorView() : builder.value(other);
+  auto fits = [&](const TensorView& t) {
+    return (t.sizes() == shape && t.is_contiguous()) || t.numel() == 1;
   };
   if (with_number) {
-    b = at::full({}, node.attribute("other").toScalar(), at::kFloat);
+    b = view_of(at::full({}, node.attribute("other").toScalar(), at::kFloat));
     if (swapped) std::swap(a, b);
   }
   if (!fits(a) || !fits(b)) return false;
   if (c10::multiply_integers(shape) != std::max(a.numel(), b.numel())) return false;
-  const at::Tensor y = builder.make_output_in_place(node, node.output());
+  const TensorView y = builder.make_output_in_place(node, node.output());
   builder.emit(node, std::make_unique<ArithmeticInstruction>(calculate_widest<op>, a, b, y), {a, b}, {y});
   builder.define(node.output(), y);
   return true;

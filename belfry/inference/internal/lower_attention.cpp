@@ -1,8 +1,8 @@
 #include <cmath>
 
 #include "belfry/inference/internal/fused_op.h"
+#include "belfry/inference/internal/lower_to_primitive.h"
 #include "belfry/inference/internal/lowerings.h"
-#include "belfry/inference/internal/primitive.h"
 
 namespace belfry::internal {
 namespace {
@@ -31,7 +31,7 @@ bool lower_attention(ProgramBuilder& builder, const Node& node) {
   const int64_t score_bytes = batch * heads * time * keys * 4;
   if (score_bytes > kMaxScores) return false;
 
-  const auto type = *data_type(dtype);
+  const auto type = *data_type(element_type(dtype));
   const memory::desc queries({batch, heads, time, size}, type, memory::format_tag::abcd),
       keys_transposed({batch, heads, size, keys}, type, memory::format_tag::abdc),
       values({batch, heads, keys, width}, type, memory::format_tag::abcd),
@@ -44,11 +44,13 @@ bool lower_attention(ProgramBuilder& builder, const Node& node) {
   after_scores.append_eltwise(
       1.f, dnnl::algorithm::eltwise_linear,
       static_cast<float>(scale.isNone() ? 1 / std::sqrt(size) : scale.toScalar().toDouble()), 0.f);
-  at::Tensor mask_value;
+  TensorView mask_value;
   memory::desc mask_desc;
   if (mask.defined()) {
     mask_value = builder.dense(mask);
-    while (mask_value.dim() < 4) mask_value = mask_value.unsqueeze(0);
+    Sizes sizes = mask_value.sizes();
+    if (sizes.size() < 4) sizes.insert(sizes.begin(), 4 - sizes.size(), 1);
+    mask_value = mask_value.view(sizes);
     mask_desc = desc_of(mask_value);
     after_scores.append_binary(dnnl::algorithm::binary_add, mask_desc);
   }
@@ -62,7 +64,7 @@ bool lower_attention(ProgramBuilder& builder, const Node& node) {
                                              cpu_engine());
   if (!is_usable(score) || !is_usable(softmax) || !is_usable(average)) return false;
 
-  const at::Tensor score_value = builder.make({batch, heads, time, keys}, kFloat32);
+  const TensorView score_value = builder.make({batch, heads, time, keys}, kFloat32);
   auto first = make_primitive<dnnl::matmul>(score);
   first->add(DNNL_ARG_SRC, queries, builder.dense(query));
   first->add(DNNL_ARG_WEIGHTS, keys_transposed, builder.dense(key));
@@ -70,7 +72,7 @@ bool lower_attention(ProgramBuilder& builder, const Node& node) {
   first->add(DNNL_ARG_DST, scores, score_value);
   emit(builder, node, std::move(first), score_value);
 
-  const at::Tensor weight_value =
+  const TensorView weight_value =
       dtype == kFloat32 ? score_value : builder.make({batch, heads, time, keys}, dtype);
   auto second = make_primitive<dnnl::softmax_v2_forward>(softmax);
   second->add(DNNL_ARG_SRC, scores, score_value);
@@ -78,7 +80,7 @@ bool lower_attention(ProgramBuilder& builder, const Node& node) {
   emit(builder, node, std::move(second), weight_value);
 
   // Heads next to each other for each time, as what follows wants them.
-  const at::Tensor result = builder.make({batch, time, heads, width}, dtype);
+  const TensorView result = builder.make({batch, time, heads, width}, dtype);
   auto third = make_primitive<dnnl::matmul>(average);
   third->add(DNNL_ARG_SRC, weights, weight_value);
   third->add(DNNL_ARG_WEIGHTS, values, builder.dense(value));

@@ -1,6 +1,6 @@
 #include "belfry/inference/internal/fused_op.h"
+#include "belfry/inference/internal/lower_to_primitive.h"
 #include "belfry/inference/internal/lowerings.h"
-#include "belfry/inference/internal/primitive.h"
 
 namespace belfry::internal {
 namespace {
@@ -10,11 +10,11 @@ bool lower_layer_norm(ProgramBuilder& builder, const Node& node) {
                shift = input_named(node, "bias");
   if (node.attribute("normalized_shape").toIntVector().size() != 1 || !scale.defined() || !shift.defined())
     return false;
-  const at::Tensor weight = builder.value(scale), bias = builder.value(shift);
+  const TensorView weight = builder.value(scale), bias = builder.value(shift);
   if (!supported({builder.value(x)}) || x.dtype() != node.outputs()[0].dtype ||
-      weight.scalar_type() != kFloat32 || bias.scalar_type() != kFloat32)
+      weight.type() != ElementType::kFloat32 || bias.type() != ElementType::kFloat32)
     return false;
-  const at::Tensor input = as_matrix(builder.dense(x)), output = builder.make_output(node.output());
+  const TensorView input = as_matrix(builder.dense(x)), output = builder.make_output(node.output());
   const dnnl::layer_normalization_forward::desc desc(
       dnnl::prop_kind::forward_inference, desc_of(input),
       static_cast<float>(node.attribute("eps").toDouble()),

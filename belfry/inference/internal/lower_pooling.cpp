@@ -1,8 +1,8 @@
 #include <algorithm>
 
 #include "belfry/inference/internal/fused_op.h"
+#include "belfry/inference/internal/lower_to_primitive.h"
 #include "belfry/inference/internal/lowerings.h"
-#include "belfry/inference/internal/primitive.h"
 
 namespace belfry::internal {
 namespace {
@@ -21,21 +21,21 @@ bool lower_pooling(ProgramBuilder& builder, const Node& node, dnnl::algorithm al
   constexpr int64_t kMostSummed = 256;
   if (algorithm != dnnl::algorithm::pooling_max && windows.kernel[0] * windows.kernel[1] > kMostSummed)
     return false;
-  const at::Tensor input = builder.dense(node.inputs()[0]);
+  const TensorView input = builder.dense(node.inputs()[0]);
   const Dims sizes = image_desc(input).dims();
   Dims out = {sizes[0], sizes[1]};
   for (size_t i = 0; i < 2; ++i) {
     out.push_back(
         (sizes[i + 2] + windows.before[i] + windows.after[i] - windows.kernel[i]) / windows.strides[i] + 1);
   }
-  const memory::desc output_desc(out, *data_type(input.scalar_type()), memory::format_tag::nhwc);
+  const memory::desc output_desc(out, *data_type(input.type()), memory::format_tag::nhwc);
   const dnnl::pooling_v2_forward::desc desc(dnnl::prop_kind::forward_inference, algorithm, image_desc(input),
                                             output_desc, windows.strides, windows.kernel, {0, 0},
                                             windows.before, windows.after);
   const dnnl::pooling_v2_forward::primitive_desc description(desc, attributes({}), cpu_engine());
   if (!is_usable(description)) return false;
   auto primitive = make_primitive<dnnl::pooling_v2_forward>(description);
-  const at::Tensor output = builder.make_output(node.output());
+  const TensorView output = builder.make_output(node.output());
   primitive->add(DNNL_ARG_SRC, image_desc(input), input);
   primitive->add(DNNL_ARG_DST, output_desc, output);
   return emit_output(builder, node, std::move(primitive), output);

@@ -2,8 +2,8 @@
 // activation inside. Weights are packed once as the primitive wants them, so they must be known.
 
 #include "belfry/inference/internal/fused_op.h"
+#include "belfry/inference/internal/lower_to_primitive.h"
 #include "belfry/inference/internal/lowerings.h"
-#include "belfry/inference/internal/primitive.h"
 
 namespace belfry::internal {
 namespace {
@@ -20,7 +20,7 @@ memory::desc any_layout(const memory::desc& desc) {
 /// Convolutions and linear operators add to what their output's memory holds. Where that is not the residual
 /// already, a copy comes before: still faster than to read it from elsewhere, which oneDNN's best
 /// implementations do not.
-at::Tensor make_output(ProgramBuilder& builder, const Node& node, const Tensor& residual) {
+TensorView make_output(ProgramBuilder& builder, const Node& node, const Tensor& residual) {
   return residual.defined() ? builder.make_output_from(node, residual) : builder.make_output(node.output());
 }
 
@@ -37,8 +37,8 @@ bool has_primitive_form(ProgramBuilder& builder, const Node& node, const OpParts
   const Tensor& residual = op.inputs[3];
   if (residual.defined() && (residual.shape() != output.shape || residual.dtype() != output.dtype))
     return false;
-  const at::Tensor weights = builder.value(op.inputs[1]);
-  const at::Tensor bias = op.inputs[2].defined() ? builder.value(op.inputs[2]) : at::Tensor();
+  const TensorView weights = builder.value(op.inputs[1]);
+  const TensorView bias = op.inputs[2].defined() ? builder.value(op.inputs[2]) : TensorView();
   return builder.is_weight(weights) && supported({builder.value(op.inputs[0]), weights, bias}) &&
          (!bias.defined() || bias.dim() == 1);
 }
@@ -46,14 +46,14 @@ bool has_primitive_form(ProgramBuilder& builder, const Node& node, const OpParts
 bool lower_conv2d(ProgramBuilder& builder, const Node& node) {
   const OpParts op(node);
   if (!has_primitive_form(builder, node, op)) return false;
-  const at::Tensor input = builder.dense(op.inputs[0]), filter = builder.value(op.inputs[1]);
-  const at::Tensor bias = op.inputs[2].defined() ? builder.value(op.inputs[2]) : at::Tensor();
+  const TensorView input = builder.dense(op.inputs[0]), filter = builder.value(op.inputs[1]);
+  const TensorView bias = op.inputs[2].defined() ? builder.value(op.inputs[2]) : TensorView();
   const int64_t groups = op.get<int64_t>("groups");
   const auto strides = op.get<std::vector<int64_t>>("strides"),
              dilations = op.get<std::vector<int64_t>>("dilations"),
              pads = op.get<std::vector<int64_t>>("pads");
   // [H, W, I, O] seen as [O, I, H, W], or [G, O/G, I, H, W].
-  const at::Tensor grouped = groups == 1 ? filter : filter.unflatten(3, {groups, filter.size(3) / groups});
+  const TensorView grouped = groups == 1 ? filter : filter.unflatten(3, {groups, filter.size(3) / groups});
   const memory::desc filter_desc =
       groups == 1 ? desc_of(grouped, {3, 2, 0, 1}) : desc_of(grouped, {3, 4, 2, 0, 1});
   const Shape& out = node.outputs()[0].shape;
@@ -78,7 +78,7 @@ bool lower_conv2d(ProgramBuilder& builder, const Node& node) {
                                                               cpu_engine());
   if (!is_usable(description)) return false;
   auto primitive = make_primitive<dnnl::convolution_forward>(description);
-  const at::Tensor output = make_output(builder, node, op.inputs[3]);
+  const TensorView output = make_output(builder, node, op.inputs[3]);
   primitive->add(DNNL_ARG_SRC, description.src_desc(), input);
   primitive->add(DNNL_ARG_WEIGHTS,
                  builder.prepared().packed(filter, filter_desc, description.weights_desc()));
@@ -90,19 +90,19 @@ bool lower_conv2d(ProgramBuilder& builder, const Node& node) {
 bool lower_linear(ProgramBuilder& builder, const Node& node) {
   const OpParts op(node);
   if (!has_primitive_form(builder, node, op)) return false;
-  const at::Tensor input = as_matrix(builder.dense(op.inputs[0])), weight = builder.value(op.inputs[1]);
-  const at::Tensor bias = op.inputs[2].defined() ? builder.value(op.inputs[2]) : at::Tensor();
+  const TensorView input = as_matrix(builder.dense(op.inputs[0])), weight = builder.value(op.inputs[1]);
+  const TensorView bias = op.inputs[2].defined() ? builder.value(op.inputs[2]) : TensorView();
   const memory::desc weight_desc = desc_of(weight, {1, 0}),
                      bias_desc = bias.defined() ? desc_of(bias) : memory::desc(),
-                     output_desc({input.size(0), weight.size(1)}, *data_type(node.outputs()[0].dtype),
-                                 memory::format_tag::ab);
+                     output_desc({input.size(0), weight.size(1)},
+                                 *data_type(element_type(node.outputs()[0].dtype)), memory::format_tag::ab);
   const dnnl::inner_product_forward::desc desc(kInference, desc_of(input), any_layout(weight_desc), bias_desc,
                                                output_desc);
   const dnnl::inner_product_forward::primitive_desc description(desc, attributes(sum_and_activation(op)),
                                                                 cpu_engine());
   if (!is_usable(description)) return false;
   auto primitive = make_primitive<dnnl::inner_product_forward>(description);
-  const at::Tensor output = make_output(builder, node, op.inputs[3]);
+  const TensorView output = make_output(builder, node, op.inputs[3]);
   primitive->add(DNNL_ARG_SRC, description.src_desc(), input);
   primitive->add(DNNL_ARG_WEIGHTS,
                  builder.prepared().packed(weight, weight_desc, description.weights_desc()));

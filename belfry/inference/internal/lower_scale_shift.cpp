@@ -2,8 +2,8 @@
 #include <limits>
 
 #include "belfry/inference/internal/fused_op.h"
+#include "belfry/inference/internal/lower_to_primitive.h"
 #include "belfry/inference/internal/lowerings.h"
-#include "belfry/inference/internal/primitive.h"
 #include "belfry/program/in_parallel.h"
 #include "belfry/program/lanes.h"
 
@@ -60,7 +60,7 @@ BELFRY_INLINE void scale_shift_rows(const ScaleShift<T>& s, int64_t begin, int64
 template <typename T>
 class ScaleShiftInstruction : public Instruction {
  public:
-  ScaleShiftInstruction(at::Tensor x, at::Tensor scale, at::Tensor shift, at::Tensor y, float low, float high)
+  ScaleShiftInstruction(TensorView x, TensorView scale, TensorView shift, TensorView y, float low, float high)
       : x_(std::move(x)),
         scale_(std::move(scale)),
         shift_(std::move(shift)),
@@ -69,10 +69,10 @@ class ScaleShiftInstruction : public Instruction {
         high_(high) {}
 
   void run() override {
-    const ScaleShift<T> s{static_cast<const T*>(x_.const_data_ptr()),
-                          scale_.const_data_ptr<float>(),
-                          shift_.const_data_ptr<float>(),
-                          static_cast<T*>(y_.mutable_data_ptr()),
+    const ScaleShift<T> s{x_.data_as<const T>(),
+                          scale_.data_as<const float>(),
+                          shift_.data_as<const float>(),
+                          y_.data_as<T>(),
                           scale_.numel(),
                           low_,
                           high_};
@@ -85,7 +85,7 @@ class ScaleShiftInstruction : public Instruction {
   std::string describe() const override { return "scale_shift"; }
 
  private:
-  at::Tensor x_, scale_, shift_, y_;
+  TensorView x_, scale_, shift_, y_;
   float low_, high_;
 };
 
@@ -102,15 +102,15 @@ bool lower_scale_shift(ProgramBuilder& builder, const Node& node) {
   } else if (activation != "none") {
     return false;
   }
-  const at::Tensor scale = builder.value(op.inputs[1]), shift = builder.value(op.inputs[2]);
+  const TensorView scale = builder.value(op.inputs[1]), shift = builder.value(op.inputs[2]);
   const DType dtype = op.inputs[0].dtype();
   if ((dtype != kFloat32 && dtype != kBFloat16) || node.outputs()[0].dtype != dtype ||
-      scale.scalar_type() != kFloat32 || shift.scalar_type() != kFloat32 || scale.dim() != 1 ||
+      scale.type() != ElementType::kFloat32 || shift.type() != ElementType::kFloat32 || scale.dim() != 1 ||
       shift.sizes() != scale.sizes() || !scale.is_contiguous() || !shift.is_contiguous() ||
       scale.numel() == 0)
     return false;
-  const at::Tensor x = builder.dense(op.inputs[0]);
-  const at::Tensor y = builder.make_output_in_place(node, node.output());
+  const TensorView x = builder.dense(op.inputs[0]);
+  const TensorView y = builder.make_output_in_place(node, node.output());
   std::unique_ptr<Instruction> instruction;
   if (dtype == kFloat32) {
     instruction = std::make_unique<ScaleShiftInstruction<float>>(x, scale, shift, y, low, high);
@@ -123,18 +123,18 @@ bool lower_scale_shift(ProgramBuilder& builder, const Node& node) {
 }
 
 /// Per channel of an image.
-dnnl::memory::desc channels_desc(const at::Tensor& tensor) {
-  return {{1, tensor.numel()}, *data_type(tensor.scalar_type()), dnnl::memory::format_tag::ab};
+dnnl::memory::desc channels_desc(const TensorView& tensor) {
+  return {{1, tensor.numel()}, *data_type(tensor.type()), dnnl::memory::format_tag::ab};
 }
 
 /// The same with any activation.
 bool lower_scale_shift_primitive(ProgramBuilder& builder, const Node& node) {
   const OpParts op(node);
-  const at::Tensor scale = builder.value(op.inputs[1]), shift = builder.value(op.inputs[2]);
+  const TensorView scale = builder.value(op.inputs[1]), shift = builder.value(op.inputs[2]);
   if (!supported({builder.value(op.inputs[0]), scale, shift}) || scale.dim() != 1 || shift.dim() != 1)
     return false;
-  const at::Tensor input = as_matrix(builder.dense(op.inputs[0]));
-  const at::Tensor output = builder.make_output_in_place(node, node.output());
+  const TensorView input = as_matrix(builder.dense(op.inputs[0]));
+  const TensorView output = builder.make_output_in_place(node, node.output());
   const dnnl::memory::desc channels = channels_desc(scale);
   dnnl::post_ops ops;
   ops.append_binary(dnnl::algorithm::binary_add, channels);

@@ -9,6 +9,7 @@
 #include "belfry/base/error.h"
 #include "belfry/graph/arguments_of.h"
 #include "belfry/graph/kernel.h"
+#include "belfry/graph/kernel_error.h"
 #include "belfry/inference/internal/lowerings.h"
 
 // An operator of ATen as an instruction: the out= variant of its overload where it has one, writing into
@@ -67,49 +68,58 @@ bool reshapes_out(const Node& node) {
   return node.op_name() == "aten::matmul" && (node.inputs()[0].rank() == 1 || node.inputs()[1].rank() == 1);
 }
 
+/// What an instruction calls, and the tensors among its arguments.
+struct OperatorCall {
+  std::string name;  ///< of the node
+  Operator op;
+  c10::Stack arguments;
+  AtenTensors tensors;
+};
+
 /// A call with all arguments at hand.
 class OutCall : public Instruction {
  public:
-  OutCall(Operator op, c10::Stack arguments) : op_(std::move(op)), arguments_(std::move(arguments)) {
-    stack_.reserve(arguments_.size());
-  }
-  void run() override {
-    stack_ = arguments_;  // within its capacity
-    op_.callBoxed(&stack_);
+  explicit OutCall(OperatorCall call) : call_(std::move(call)) { stack_.reserve(call_.arguments.size()); }
+  void run() final {
+    call_.tensors.follow_memory();
+    stack_ = call_.arguments;  // within its capacity
+    try {
+      call_.op.callBoxed(&stack_);
+      take_results(stack_);
+    } catch (...) {  // the program was made for these shapes, so that it is the values that are refused
+      rethrow_kernel_error({.who = call_.name, .inputs = {}, .values_to_blame = [] { return true; }});
+    }
     stack_.clear();
   }
   bool is_often_invalid() const override { return true; }
-  std::string describe() const override { return c10::toString(op_.operator_name()); }
+  std::string describe() const override { return c10::toString(call_.op.operator_name()); }
 
  private:
-  Operator op_;
-  c10::Stack arguments_, stack_;
+  virtual void take_results(const c10::Stack&) const {}  // they are where they belong
+
+  OperatorCall call_;
+  c10::Stack stack_;
 };
 
 /// As above, for an operator that makes its results itself: they are copied.
-class FunctionalCall : public Instruction {
+class FunctionalCall : public OutCall {
  public:
-  FunctionalCall(Operator op, c10::Stack arguments, std::vector<at::Tensor> outputs)
-      : op_(std::move(op)), arguments_(std::move(arguments)), outputs_(std::move(outputs)) {}
-  void run() override {
-    stack_ = arguments_;
-    op_.callBoxed(&stack_);
+  FunctionalCall(OperatorCall call, std::vector<at::Tensor> outputs)
+      : OutCall(std::move(call)), outputs_(std::move(outputs)) {}
+  std::string describe() const override { return OutCall::describe() + " + copy"; }
+
+ private:
+  void take_results(const c10::Stack& stack) const override {
     size_t i = 0;
-    for (const c10::IValue& value : stack_) {
+    for (const c10::IValue& value : stack) {
       if (value.isTensorList()) {
         for (const at::Tensor& tensor : value.toTensorVector()) outputs_.at(i++).copy_(tensor);
       } else {
         outputs_.at(i++).copy_(value.toTensor());
       }
     }
-    stack_.clear();
   }
-  bool is_often_invalid() const override { return true; }
-  std::string describe() const override { return c10::toString(op_.operator_name()) + " + copy"; }
 
- private:
-  Operator op_;
-  c10::Stack arguments_, stack_;
   std::vector<at::Tensor> outputs_;
 };
 
@@ -141,8 +151,11 @@ bool lower_to_operator(ProgramBuilder& builder, const Node& node) {
       node.inputs(), [&](const Tensor& input) { return builder.value(input).numel() == 0; });
   Operator op = empty ? kernel_of(node.op()) : forward_kernel_of(node.op());
   if (node.is_random()) throw InternalError(fmt::format("[compile] '{}' draws random numbers", node.name()));
+  std::vector<TensorView> inputs;
+  for (const Tensor& input : node.inputs()) inputs.push_back(builder.value(input));
+  AtenTensors tensors;
   c10::Stack arguments =
-      make_stack(node, [&](int index) { return builder.value(node.inputs()[static_cast<size_t>(index)]); });
+      make_stack(node, [&](int index) { return tensors.on(inputs[static_cast<size_t>(index)]); });
   if (const auto rewritten = with_number_as_tensor(node.op_name())) {
     op = c10::Dispatcher::singleton().findSchemaOrThrow(
         rewritten->op.substr(0, rewritten->op.find('.')).c_str(), "Tensor");
@@ -152,24 +165,26 @@ bool lower_to_operator(ProgramBuilder& builder, const Node& node) {
     op = c10::Dispatcher::singleton().findSchemaOrThrow("aten::_softmax", "");
     arguments[2] = false;  // half_to_float
   }
-  std::vector<at::Tensor> inputs;
-  for (const Tensor& input : node.inputs()) inputs.push_back(builder.value(input));
 
   const auto out_variant = find_out_variant(op);
   const bool direct = out_variant && writes_itself(*out_variant) && !reshapes_out(node);
   const bool in_place = direct && node.outputs().size() == 1 && op.hasTag(at::Tag::pointwise);
-  std::vector<at::Tensor> outputs;
+  std::vector<TensorView> outputs;
+  std::vector<at::Tensor> results;
   for (int i = 0; i < static_cast<int>(node.outputs().size()); ++i) {
     outputs.push_back(in_place ? builder.make_output_in_place(node, node.output(i))
                                : builder.make_output(node.output(i)));
     builder.define(node.output(i), outputs.back());
+    results.push_back(tensors.on(outputs.back()));
   }
   std::unique_ptr<Instruction> instruction;
   if (direct) {
-    for (const at::Tensor& output : outputs) arguments.emplace_back(output);
-    instruction = std::make_unique<OutCall>(*out_variant, std::move(arguments));
+    for (const at::Tensor& result : results) arguments.emplace_back(result);
+    instruction = std::make_unique<OutCall>(
+        OperatorCall{node.name(), *out_variant, std::move(arguments), std::move(tensors)});
   } else {
-    instruction = std::make_unique<FunctionalCall>(op, std::move(arguments), outputs);
+    instruction = std::make_unique<FunctionalCall>(
+        OperatorCall{node.name(), op, std::move(arguments), std::move(tensors)}, std::move(results));
   }
   builder.emit(node, std::move(instruction), inputs, outputs);
   return true;

@@ -5,7 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "belfry/inference/internal/program.h"
+#include "belfry/inference/internal/program_builder.h"
 
 namespace belfry::internal {
 

@@ -6,6 +6,7 @@
 
 #include "belfry/graph/below_autograd.h"
 #include "belfry/graph/rewriter.h"
+#include "belfry/inference/internal/program_builder.h"
 #include "belfry/program/in_parallel.h"
 
 namespace belfry::internal {
@@ -55,7 +56,8 @@ std::unique_ptr<Program> ProgramPool::make(const std::vector<at::Tensor>& feeds,
   const BelowAutograd no_autograd;
   std::lock_guard making(making_mutex_);
   Rewriter rewriter(graph_, shapes_of(feeds, part));
-  auto program = std::make_unique<Program>(rewriter.run(), prepared, options_);
+  const Function shaped = rewriter.run();
+  auto program = ProgramBuilder(shaped, *prepared, options_).build();
   newest_ = program->describe();
   std::lock_guard lock(mutex_);
   ++entry_of(feeds, part).made;

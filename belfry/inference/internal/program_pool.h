@@ -9,7 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "belfry/inference/internal/program.h"
+#include "belfry/graph/function.h"
+#include "belfry/program/prepared.h"
+#include "belfry/program/program.h"
+#include "belfry/runtime/compile_options.h"
 
 namespace belfry::internal {
 
@@ -24,8 +27,8 @@ class ProgramPool {
  public:
   ProgramPool(const Function& graph, const CompileOptions& options);
 
-  /// A program for that part of `feeds`. Where all are in use one more is made, which throws what Program
-  /// does.
+  /// A program for that part of `feeds`. Where all are in use one more is made, which throws what
+  /// ProgramBuilder does.
   std::unique_ptr<Program> take(const std::vector<at::Tensor>& feeds, const Part& part,
                                 const std::shared_ptr<Prepared>& prepared);
   void give_back(std::unique_ptr<Program> program, const std::vector<at::Tensor>& feeds, const Part& part);

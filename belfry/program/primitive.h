@@ -5,12 +5,17 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "belfry/inference/internal/fused_op.h"
-#include "belfry/inference/internal/program.h"
+#include "belfry/program/activation_spec.h"
+#include "belfry/program/instruction.h"
+#include "belfry/program/tensor_view.h"
 
 namespace belfry::internal {
+
+/// The one CPU of oneDNN.
+const dnnl::engine& cpu_engine();
 
 /// An instruction that is one of oneDNN's primitives.
 class Primitive : public Instruction {
@@ -22,26 +27,26 @@ class Primitive : public Instruction {
         scratchpad_(description.scratchpad_desc()),
         stream_(cpu_engine()) {}
 
-  void add(int argument, const dnnl::memory::desc& desc, at::Tensor tensor);
+  void add(int argument, const dnnl::memory::desc& desc, TensorView tensor);
   void add(int argument, dnnl::memory packed);
+  /// What was added of tensors.
+  const std::vector<TensorView>& tensors() const { return tensors_; }
+  /// Of the scratch memory, which is one more argument.
+  const dnnl::memory::desc& scratchpad() const { return scratchpad_; }
 
-  void bind() override { last_.assign(memories_.size(), nullptr); }
   void run() override;
   /// Its maximum of NaN and a number is the number: relu, pooling, and limits inside of other functions.
   bool may_hide_nan() const override { return true; }
   std::string describe() const override { return "onednn " + implementation_; }
 
  private:
-  friend void emit(ProgramBuilder& builder, const Node& node, std::unique_ptr<Primitive> primitive,
-                   const at::Tensor& output);
-
   dnnl::primitive primitive_;
   std::string implementation_;
   dnnl::memory::desc scratchpad_;
   dnnl::stream stream_;
   std::vector<dnnl::memory> memories_, weights_;
-  std::vector<at::Tensor> tensors_;
-  std::vector<void*> last_;
+  std::vector<TensorView> tensors_;
+  std::vector<void*> last_;  ///< where the tensors were in the last run
   std::vector<dnnl_exec_arg_t> arguments_;
 };
 
@@ -50,26 +55,16 @@ std::unique_ptr<Primitive> make_primitive(const typename Forward::primitive_desc
   return std::make_unique<Primitive>(Forward(description), description);
 }
 
-/// Adds scratch memory and appends the instruction, which is part of `node` and writes `output`.
-void emit(ProgramBuilder& builder, const Node& node, std::unique_ptr<Primitive> primitive,
-          const at::Tensor& output);
-/// The same for the last one of a node, whose output that is. Returns true, as lowerings do.
-bool emit_output(ProgramBuilder& builder, const Node& node, std::unique_ptr<Primitive> primitive,
-                 const at::Tensor& output);
-
 // Descriptions:
 
-/// oneDNN's word for a dtype; nullopt where Belfry has no use for it with primitives.
-std::optional<dnnl::memory::data_type> data_type(DType dtype);
-/// Whether primitives take them: dense or not, of such a dtype and not empty. Undefined ones do not count.
-bool supported(std::initializer_list<at::Tensor> tensors);
+/// oneDNN's word for a type; nullopt where there is no use for it with primitives.
+std::optional<dnnl::memory::data_type> data_type(ElementType type);
+/// Whether primitives take them: dense or not, of such a type and not empty. Undefined ones do not count.
+bool supported(std::initializer_list<TensorView> tensors);
 /// As it lies in memory, dimensions in the order given by `order`.
-dnnl::memory::desc desc_of(const at::Tensor& tensor, const std::vector<int64_t>& order = {});
+dnnl::memory::desc desc_of(const TensorView& tensor, const std::vector<int64_t>& order = {});
 /// NHWC images, in oneDNN's logical order.
-dnnl::memory::desc image_desc(const NodeOutput& output);
-dnnl::memory::desc image_desc(const at::Tensor& tensor);
-/// The last dimension against all others.
-at::Tensor as_matrix(const at::Tensor& x);
+dnnl::memory::desc image_desc(const TensorView& tensor);
 
 /// An activation in oneDNN's words.
 struct Eltwise {
@@ -77,8 +72,6 @@ struct Eltwise {
   float alpha, beta;
 };
 Eltwise eltwise(const ActivationSpec& activation);
-/// Appends the activation that a fused operator ends in.
-void append_activation(dnnl::post_ops& ops, const OpParts& op);
 
 /// To be executed with the program's memory as scratch memory.
 dnnl::primitive_attr attributes(const dnnl::post_ops& ops);

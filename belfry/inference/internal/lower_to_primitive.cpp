@@ -1,0 +1,38 @@
+#include "belfry/inference/internal/lower_to_primitive.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace belfry::internal {
+
+void emit(ProgramBuilder& builder, const Node& node, std::unique_ptr<Primitive> primitive,
+          const TensorView& output) {
+  // Primitives that hand their work to others look for scratch memory even where they need none.
+  const dnnl::memory::desc scratchpad = primitive->scratchpad();
+  primitive->add(DNNL_ARG_SCRATCHPAD, scratchpad,
+                 builder.make({static_cast<int64_t>(scratchpad.get_size())}, kUInt8));
+  const std::vector<TensorView> tensors = primitive->tensors();
+  builder.emit(node, std::move(primitive), tensors, {output});
+}
+
+bool emit_output(ProgramBuilder& builder, const Node& node, std::unique_ptr<Primitive> primitive,
+                 const TensorView& output) {
+  emit(builder, node, std::move(primitive), output);
+  builder.define(node.output(), output);
+  return true;
+}
+
+dnnl::memory::desc image_desc(const NodeOutput& output) {
+  const Shape& s = output.shape;
+  return {{s[0], s[3], s[1], s[2]}, *data_type(element_type(output.dtype)), dnnl::memory::format_tag::nhwc};
+}
+
+void append_activation(dnnl::post_ops& ops, const OpParts& op) {
+  if (!op.has_activation()) return;
+  const auto [algorithm, alpha, beta] =
+      eltwise({op.get<std::string>("activation"), op.get<double>("alpha"), op.get<double>("beta")});
+  ops.append_eltwise(1.f, algorithm, alpha, beta);
+}
+
+}  // namespace belfry::internal

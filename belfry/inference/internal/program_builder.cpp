@@ -1,0 +1,159 @@
+#include "belfry/inference/internal/program_builder.h"
+
+#include <ATen/ops/empty_strided.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "belfry/base/error.h"
+#include "belfry/inference/internal/lowerings.h"
+#include "belfry/program/copy.h"
+
+// Nodes become instructions in their order, on tensors whose memory the assembler places when all are there.
+// Invariant: a tensor that an instruction overwrites in place is read by nobody later (may_overwrite).
+
+namespace belfry::internal {
+
+ProgramBuilder::ProgramBuilder(const Function& graph, Prepared& prepared, const CompileOptions& options)
+    : graph_(graph), prepared_(prepared), options_(options) {}
+
+std::unique_ptr<Program> ProgramBuilder::build() {
+  for (size_t i = 0; i < graph_.weights.size(); ++i)
+    values_[graph_.weights[i].tensor] = prepared_.values()[i];
+  const auto nodes = graph_.calls();
+  for (const Node* node : nodes) {
+    for (const Tensor& input : node->inputs()) last_use_[input] = node->id();
+  }
+  for (const Tensor& fetch : graph_.outputs) last_use_[fetch] = INT64_MAX;
+  for (const Tensor& feed : graph_.inputs)
+    define(feed, assembler_.make_feed(feed.shape(), element_type(feed.dtype())));
+  for (const Node* node : nodes) add(*node);
+  add_fetches();
+  return assembler_.finish({.share_memory = options_.plan_memory, .watch_numbers = options_.check_numbers});
+}
+
+void ProgramBuilder::emit(const Node& node, std::unique_ptr<Instruction> instruction,
+                          const std::vector<TensorView>& reads, const std::vector<TensorView>& writes) {
+  assembler_.emit(node.name(), std::move(instruction), reads, writes);
+}
+
+TensorView ProgramBuilder::copy(const Node& node, const TensorView& given) {
+  const TensorView copied = assembler_.make(given.sizes(), given.type());
+  emit(node, std::make_unique<Copy>(given, copied), {given}, {copied});
+  return copied;
+}
+
+TensorView ProgramBuilder::dense(const Tensor& tensor) {
+  const TensorView given = value(tensor);
+  return given.is_contiguous() ? given : copy(tensor.node(), given);
+}
+
+void ProgramBuilder::define(const Tensor& output, TensorView value) {
+  if (const auto last = last_use_.find(output); last != last_use_.end()) {
+    int64_t& use = last_use_of_memory_.try_emplace(value.memory().get(), -1).first->second;
+    use = std::max(use, last->second);
+  }
+  values_[output] = std::move(value);
+}
+
+/// Whether `node` is the last to read the memory of `input`, a dense tensor, and reads it only as that.
+bool ProgramBuilder::may_overwrite(const Node& node, const Tensor& input) const {
+  const TensorView given = value(input);
+  const Memory* memory = given.memory().get();
+  if (!options_.plan_memory || !assembler_.is_made(given) || assembler_.is_external(given)) return false;
+  const auto last = last_use_of_memory_.find(memory);
+  if (last == last_use_of_memory_.end() || last->second != node.id() || !given.is_contiguous() ||
+      given.nbytes() != memory->bytes)
+    return false;
+  return std::ranges::count_if(
+             node.inputs(), [&](const Tensor& other) { return value(other).memory().get() == memory; }) == 1;
+}
+
+TensorView ProgramBuilder::make_output_in_place(const Node& node, const Tensor& output) {
+  for (const Tensor& input : node.inputs()) {
+    const TensorView given = value(input);
+    if (given.type() == element_type(output.dtype()) && given.sizes() == output.shape() &&
+        may_overwrite(node, input))
+      return given;
+  }
+  return make_output(output);
+}
+
+TensorView ProgramBuilder::make_output_from(const Node& node, const Tensor& input) {
+  const TensorView given = value(input);
+  return may_overwrite(node, input) ? given : copy(node, given);
+}
+
+void ProgramBuilder::add(const Node& node) {
+  if (node.kind() == NodeKind::kPlaceholder) return;
+  if (node.kind() == NodeKind::kConstant) {
+    values_[node.output()] = view_of(node.attribute("value").toTensor());
+    return;
+  }
+  for (const NodeOutput& output : node.outputs()) {
+    if (std::find(output.shape.begin(), output.shape.end(), kDynamic) != output.shape.end()) {
+      throw UsageError(fmt::format("[compile] '{}' has a shape that depends on values: {}", node.name(),
+                                   to_string(output.shape)));
+    }
+  }
+  if (add_views(node)) return;
+  if (options_.primitives) {
+    for (const Lowering lower : lowerings_of(node.op_name())) {
+      if (lower(*this, node)) return;
+    }
+  }
+  lower_to_operator(*this, node);
+}
+
+/// Outputs that only look at an input's memory in another way cost nothing: they are views of the same
+/// memory.
+bool ProgramBuilder::add_views(const Node& node) {
+  const auto& schema = node.op().schema();
+  const bool may_alias =
+      std::all_of(schema.returns().begin(), schema.returns().end(),
+                  [](const c10::Argument& a) { return a.alias_info() && !a.alias_info()->isWrite(); }) ||
+      node.op_name() == "belfry::slice" || node.op_name() == "belfry::split";
+  if (!may_alias || node.inputs().size() != 1) return false;
+  const TensorView given = value(node.inputs()[0]);
+  const at::Tensor meta = at::empty_strided(given.sizes(), given.strides(),
+                                            at::TensorOptions(dtype_of(given.type())).device(c10::kMeta));
+  c10::Stack stack;
+  for (const Argument& argument : node.arguments())
+    stack.push_back(argument.kind == Argument::Kind::kInput ? c10::IValue(meta) : argument.constant);
+  node.op().callBoxed(&stack);
+  std::vector<at::Tensor> outputs;
+  for (const c10::IValue& value : stack) {
+    if (value.isTensorList()) {
+      for (const at::Tensor& tensor : value.toTensorVector()) outputs.push_back(tensor);
+    } else {
+      outputs.push_back(value.toTensor());
+    }
+  }
+  for (const at::Tensor& output : outputs) {
+    if (!output.is_alias_of(meta)) return false;
+  }
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    define(node.output(static_cast<int>(i)),
+           given.as_strided(outputs[i].sizes().vec(), outputs[i].strides().vec(),
+                            given.offset() + outputs[i].storage_offset()));
+  }
+  return true;
+}
+
+/// Each result gets memory of the caller's. The last instruction writes there itself where nothing forbids
+/// it. A size that values decide, of a weight for instance, stays unknown where all feeds' sizes are known.
+void ProgramBuilder::add_fetches() {
+  for (const Tensor& fetch : graph_.outputs) {
+    if (std::ranges::find(fetch.shape(), kDynamic) != fetch.shape().end()) {
+      throw UsageError(
+          fmt::format("expected results of sizes that the graph knows, got {}", describe(fetch)));
+    }
+    const TensorView given = value(fetch);
+    if (assembler_.make_result_of(given)) continue;
+    const TensorView result = assembler_.make_result(fetch.shape(), element_type(fetch.dtype()));
+    emit(fetch.node(), std::make_unique<Copy>(given, result), {given}, {result});
+  }
+}
+
+}  // namespace belfry::internal

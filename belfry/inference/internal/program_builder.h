@@ -1,0 +1,63 @@
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "belfry/graph/function.h"
+#include "belfry/inference/internal/aten_view.h"
+#include "belfry/program/prepared.h"
+#include "belfry/program/program_assembler.h"
+#include "belfry/runtime/compile_options.h"
+
+namespace belfry::internal {
+
+/// Turns the nodes of a graph into the instructions of a program.
+class ProgramBuilder {
+ public:
+  /// `graph` has static shapes. `prepared` holds the values of its weights.
+  ProgramBuilder(const Function& graph, Prepared& prepared, const CompileOptions& options);
+  /// Once. Called below the dispatcher's autograd keys, as Program::run is. Throws UsageError where a shape
+  /// depends on values.
+  std::unique_ptr<Program> build();
+
+  // For what makes instructions of nodes:
+
+  /// The tensor that an input has; dense when asked for, with a copy in front where it is not.
+  TensorView value(const Tensor& tensor) const { return values_.at(tensor); }
+  TensorView dense(const Tensor& tensor);
+  /// Whether it is one of the weights, which have their values already.
+  bool is_weight(const TensorView& tensor) const { return !assembler_.is_made(tensor); }
+  Prepared& prepared() { return prepared_; }
+  /// A dense tensor of its own memory, not yet written.
+  TensorView make(Sizes sizes, DType dtype) { return assembler_.make(std::move(sizes), element_type(dtype)); }
+  TensorView make_output(const Tensor& output) { return make(output.shape(), output.dtype()); }
+  /// Takes `value` for `output`.
+  void define(const Tensor& output, TensorView value);
+  /// Appends an instruction, with what it reads, writes, and uses up.
+  void emit(const Node& node, std::unique_ptr<Instruction> instruction, const std::vector<TensorView>& reads,
+            const std::vector<TensorView>& writes);
+  /// Like make_output; where an input of the same size is read for the last time by `node`, in its place.
+  TensorView make_output_in_place(const Node& node, const Tensor& output);
+  /// A dense tensor with the values of `input`, for `node` to add its output to: the input itself where
+  /// nobody needs it afterwards, or a copy.
+  TensorView make_output_from(const Node& node, const Tensor& input);
+
+ private:
+  bool add_views(const Node& node);
+  void add(const Node& node);
+  void add_fetches();
+  TensorView copy(const Node& node, const TensorView& given);
+  bool may_overwrite(const Node& node, const Tensor& input) const;
+
+  const Function& graph_;
+  Prepared& prepared_;
+  const CompileOptions& options_;
+  ProgramAssembler assembler_;
+  std::unordered_map<Tensor, TensorView> values_;
+  // Ids of the last nodes that read
+  std::unordered_map<Tensor, int64_t> last_use_;                   ///< a tensor
+  std::unordered_map<const Memory*, int64_t> last_use_of_memory_;  ///< one of the tensors that lie there
+};
+
+}  // namespace belfry::internal

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "belfry/inference/profiled_step.h"
+#include "belfry/program/program.h"
+
+namespace belfry::internal {
+
+/// Reads `feeds` and writes `results`, where they lie: dense tensors of the program's types and sizes. Of
+/// those that are longer in the first dimension it uses the rows from `first` on. Returns what Program::run
+/// does.
+bool run(Program& program, const std::vector<at::Tensor>& feeds, const std::vector<at::Tensor>& results,
+         int64_t first = 0);
+/// The same, looking at the clock after each instruction.
+std::vector<ProfiledStep> profile(Program& program, const std::vector<at::Tensor>& feeds,
+                                  const std::vector<at::Tensor>& results);
+
+}  // namespace belfry::internal

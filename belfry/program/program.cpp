@@ -1,0 +1,54 @@
+#include "belfry/program/program.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <dnnl.hpp>
+#include <new>
+
+#include "belfry/base/error.h"
+#include "belfry/program/invalid_operation.h"
+
+namespace belfry::internal {
+
+void Step::run() const {
+  try {
+    instruction->run();
+  } catch (const dnnl::error& e) {
+    if (e.status == dnnl_out_of_memory) throw OutOfMemoryError(fmt::format("[{}] {}", name, e.what()));
+    throw InternalError(fmt::format("[{}] {} of {} (oneDNN's status {})", name, e.what(),
+                                    instruction->describe(), static_cast<int>(e.status)));
+  } catch (const std::bad_alloc&) {
+    throw OutOfMemoryError(fmt::format("[{}] expected memory, got none from the system", name));
+  }
+}
+
+bool Program::run() {
+  bool invalid = false;
+  for (const Step& step : steps_) {
+    if (step.watched_from) forget_invalid_operations();
+    step.run();
+    if (step.watched_until) invalid = any_invalid_operation() || invalid;
+  }
+  return !invalid;
+}
+
+std::vector<double> Program::profile() {
+  using Clock = std::chrono::steady_clock;
+  std::vector<double> seconds;
+  for (const Step& step : steps_) {
+    const auto start = Clock::now();
+    step.run();
+    seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  return seconds;
+}
+
+std::string Program::describe() const {
+  std::string text;
+  for (const Step& step : steps_)
+    text += fmt::format("  {:40} {}\n", step.name, step.instruction->describe());
+  return text + fmt::format("  memory: {} bytes for {} bytes of values\n", planned_bytes_, total_bytes_);
+}
+
+}  // namespace belfry::internal

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "belfry/program/instruction.h"
+#include "belfry/program/tensor_view.h"
+
+namespace belfry::internal {
+
+/// An instruction at its place in a program.
+struct Step {
+  std::unique_ptr<Instruction> instruction;
+  std::string name;            ///< of what it computes: "conv0/output"
+  bool watched_from = false;   ///< what the processor noted before it does not count
+  bool watched_until = false;  ///< what it notes after it does not
+  void run() const;
+};
+
+/// A list of instructions on planned memory: a run looks nothing up, infers nothing, and allocates nothing
+/// but what a kernel takes for itself. ProgramAssembler makes it. One thread at a time may run it; each
+/// further thread needs a program of its own. Programs share the weights.
+class Program {
+ public:
+  // Types and sizes of what it takes and gives:
+  const std::vector<TensorView>& feeds() const { return feeds_; }
+  const std::vector<TensorView>& results() const { return results_; }
+
+  /// Where a feed, or a result, lies from now on: dense, of its type and sizes.
+  void set_feed(size_t i, void* memory) { feeds_[i].memory()->data = memory; }
+  void set_result(size_t i, void* memory) { results_[i].memory()->data = memory; }
+
+  /// Reads the feeds and writes the results, which all have been set. False where a NaN may have been lost on
+  /// the way: the results are to be computed otherwise.
+  bool run();
+  /// The same, looking at the clock after each step: the seconds of each.
+  std::vector<double> profile();
+
+  const std::vector<Step>& steps() const { return steps_; }
+  /// One line for each step, and the memory.
+  std::string describe() const;
+
+ private:
+  friend class ProgramAssembler;
+  struct Free {
+    void operator()(void* memory) const { std::free(memory); }
+  };
+
+  std::vector<Step> steps_;
+  std::vector<TensorView> feeds_, results_;
+  std::unique_ptr<void, Free> block_;  ///< the planned memory
+  int64_t planned_bytes_ = 0, total_bytes_ = 0;
+};
+
+}  // namespace belfry::internal

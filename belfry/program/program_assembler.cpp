@@ -1,0 +1,104 @@
+#include "belfry/program/program_assembler.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "belfry/base/error.h"
+#include "belfry/program/memory_plan.h"
+
+namespace belfry::internal {
+
+TensorView ProgramAssembler::make(Sizes sizes, ElementType type) {
+  auto memory = std::make_shared<Memory>();
+  const TensorView tensor(memory, type, std::move(sizes));
+  memory->bytes = tensor.nbytes();
+  made_.push_back(memory.get());
+  lives_[memory.get()] = {.memory = memory, .first = now()};
+  return tensor;
+}
+
+TensorView ProgramAssembler::make_feed(Sizes sizes, ElementType type) {
+  program_->feeds_.push_back(make(std::move(sizes), type));
+  lives_.at(made_.back()).external = true;
+  return program_->feeds_.back();
+}
+
+TensorView ProgramAssembler::make_result(Sizes sizes, ElementType type) {
+  const TensorView tensor = make(std::move(sizes), type);
+  make_result_of(tensor);
+  return tensor;
+}
+
+bool ProgramAssembler::make_result_of(const TensorView& tensor) {
+  const auto life = lives_.find(tensor.memory().get());
+  if (life == lives_.end() || life->second.external || !tensor.is_contiguous() || tensor.offset() != 0 ||
+      tensor.nbytes() != tensor.memory()->bytes)
+    return false;
+  life->second.external = true;
+  program_->results_.push_back(tensor);
+  return true;
+}
+
+bool ProgramAssembler::is_external(const TensorView& tensor) const {
+  const auto life = lives_.find(tensor.memory().get());
+  return life != lives_.end() && life->second.external;
+}
+
+void ProgramAssembler::emit(std::string name, std::unique_ptr<Instruction> instruction,
+                            const std::vector<TensorView>& reads, const std::vector<TensorView>& writes) {
+  for (const auto* tensors : {&reads, &writes}) {
+    for (const TensorView& tensor : *tensors) {
+      if (const auto life = lives_.find(tensor.memory().get()); life != lives_.end())
+        life->second.last = now();
+    }
+  }
+  program_->steps_.push_back({std::move(instruction), std::move(name)});
+}
+
+std::unique_ptr<Program> ProgramAssembler::finish(const Options& options) {
+  if (options.watch_numbers) watch();
+  plan(options.share_memory);
+  return std::move(program_);
+}
+
+/// Instructions that may hide NaN are watched in stretches as long as can be, since all threads are asked at
+/// both ends.
+void ProgramAssembler::watch() {
+  Step* last = nullptr;  // of the stretch
+  for (Step& step : program_->steps_) {
+    if (step.instruction->is_often_invalid()) {
+      if (last) last->watched_until = true;
+      last = nullptr;
+    } else if (step.instruction->may_hide_nan()) {
+      if (!last) step.watched_from = true;
+      last = &step;
+    }
+  }
+  if (last) last->watched_until = true;
+}
+
+/// Where memory is not shared, all of it lives as long as the program.
+void ProgramAssembler::plan(bool share_memory) {
+  std::vector<Memory*> planned;
+  std::vector<MemoryUse> uses;
+  for (const Memory* made : made_) {
+    const Life& life = lives_.at(made);
+    if (life.external) continue;
+    planned.push_back(life.memory.get());
+    const int64_t bytes = life.memory->bytes;
+    uses.push_back(share_memory ? MemoryUse{.bytes = bytes, .first = life.first, .last = life.last}
+                                : MemoryUse{.bytes = bytes, .first = 0, .last = now()});
+    program_->total_bytes_ += bytes;
+  }
+  const MemoryPlan plan = plan_memory(uses);
+  program_->planned_bytes_ = plan.bytes;
+  const int64_t whole = (plan.bytes / kMemoryAlignment + 1) * kMemoryAlignment;
+  program_->block_.reset(std::aligned_alloc(kMemoryAlignment, static_cast<size_t>(whole)));
+  if (!program_->block_)
+    throw OutOfMemoryError(fmt::format("[compile] expected {} bytes of memory, got none", whole));
+  for (size_t i = 0; i < planned.size(); ++i)
+    planned[i]->data = static_cast<char*>(program_->block_.get()) + plan.offsets[i];
+}
+
+}  // namespace belfry::internal
