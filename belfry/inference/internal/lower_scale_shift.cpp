@@ -1,93 +1,15 @@
-#include <algorithm>
 #include <limits>
 
 #include "belfry/inference/internal/fused_op.h"
 #include "belfry/inference/internal/lower_to_primitive.h"
 #include "belfry/inference/internal/lowerings.h"
-#include "belfry/program/in_parallel.h"
-#include "belfry/program/lanes.h"
+#include "belfry/program/scale_shift.h"
 
 // y = x scale + shift by channel, with limits, as one kernel of our own. Other activations go to oneDNN's
 // binary primitive.
 
 namespace belfry::internal {
 namespace {
-
-/// min(max(x * scale + shift, low), high) for each row of channels. NaN stays NaN.
-template <typename T>
-struct ScaleShift {
-  const T* x;
-  const float *scale, *shift;
-  T* y;
-  int64_t channels;
-  float low, high;
-};
-
-/// A few rows at a time, which stay in the first cache, and in these some channels, whose scales stay in
-/// registers.
-template <typename T>
-BELFRY_INLINE void scale_shift_rows(const ScaleShift<T>& s, int64_t begin, int64_t end) {
-  const int64_t step = std::max<int64_t>(1, 4096 / s.channels);
-  const Lanes low = Lanes{} + s.low, high = Lanes{} + s.high;
-  for (int64_t first = begin; first < end; first += step) {
-    const int64_t last = std::min(end, first + step);
-    int64_t c = 0;
-    for (; c + kLanes <= s.channels; c += kLanes) {
-      Lanes scale, shift;
-      load(s.scale + c, scale);
-      load(s.shift + c, shift);
-      for (int64_t row = first; row < last; ++row) {
-        Lanes v;
-        load(s.x + row * s.channels + c, v);
-        v = v * scale + shift;
-        v = v < low ? low : v;
-        v = v > high ? high : v;
-        store(v, s.y + row * s.channels + c);
-      }
-    }
-    if (c == s.channels) continue;
-    for (int64_t row = first; row < last; ++row) {
-      for (int64_t rest = c; rest < s.channels; ++rest) {
-        float v = static_cast<float>(s.x[row * s.channels + rest]) * s.scale[rest] + s.shift[rest];
-        v = v < s.low ? s.low : v;
-        s.y[row * s.channels + rest] = static_cast<T>(v > s.high ? s.high : v);
-      }
-    }
-  }
-}
-
-/// 8 to 12 times the speed of oneDNN's "binary" primitive with per-channel operands on 16 channels.
-template <typename T>
-class ScaleShiftInstruction : public Instruction {
- public:
-  ScaleShiftInstruction(TensorView x, TensorView scale, TensorView shift, TensorView y, float low, float high)
-      : x_(std::move(x)),
-        scale_(std::move(scale)),
-        shift_(std::move(shift)),
-        y_(std::move(y)),
-        low_(low),
-        high_(high) {}
-
-  void run() override {
-    const ScaleShift<T> s{x_.data_as<const T>(),
-                          scale_.data_as<const float>(),
-                          shift_.data_as<const float>(),
-                          y_.data_as<T>(),
-                          scale_.numel(),
-                          low_,
-                          high_};
-    const int64_t rows = x_.numel() / s.channels, step = std::max<int64_t>(1, 65536 / s.channels);
-    in_parallel((rows + step - 1) / step, [&](int64_t i) {
-      const int64_t begin = i * step, end = std::min(rows, begin + step);
-      run_widest([s, begin, end] { scale_shift_rows(s, begin, end); });
-    });
-  }
-  std::string describe() const override { return "scale_shift"; }
-
- private:
-  TensorView x_, scale_, shift_, y_;
-  float low_, high_;
-};
 
 bool lower_scale_shift(ProgramBuilder& builder, const Node& node) {
   const OpParts op(node);
@@ -111,13 +33,9 @@ bool lower_scale_shift(ProgramBuilder& builder, const Node& node) {
     return false;
   const TensorView x = builder.dense(op.inputs[0]);
   const TensorView y = builder.make_output_in_place(node, node.output());
-  std::unique_ptr<Instruction> instruction;
-  if (dtype == kFloat32) {
-    instruction = std::make_unique<ScaleShiftInstruction<float>>(x, scale, shift, y, low, high);
-  } else {
-    instruction = std::make_unique<ScaleShiftInstruction<BFloat16>>(x, scale, shift, y, low, high);
-  }
-  builder.emit(node, std::move(instruction), {x, scale, shift}, {y});
+  builder.emit(node,
+               make_scale_shift({.x = x, .scale = scale, .shift = shift, .y = y, .low = low, .high = high}),
+               {x, scale, shift}, {y});
   builder.define(node.output(), y);
   return true;
 }
