@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/isnan.h>
 #include <ATen/ops/randint.h>
@@ -430,6 +431,17 @@ TEST_F(CompileTest, OldResultsStayAsTheyAre) {
   const at::Tensor first = compiled({at::randn({2, 3})})[0], copy = first.clone();
   compiled({at::randn({2, 3})});
   EXPECT_TRUE(first.equal(copy));
+}
+
+TEST_F(CompileTest, ViewsThatReadElementsOtherwiseAreComputed) {
+  const Tensor x = placeholder("x", {kDynamic, 2}, kComplex64);
+  const std::vector<Fetch> fetches = {call("aten::conj", {x}), call("aten::view_as_real", {x})};
+  const CompiledCallable compiled = compile(session_, {x}, fetches);
+  const std::vector<at::Tensor> feeds = {at::randn({3, 2}, at::kComplexFloat)};
+  const auto expected = plain({x}, fetches, feeds), given = compiled(feeds);
+  EXPECT_TRUE(compiled.is_compiled());
+  EXPECT_TRUE(at::equal(given[0], expected[0]));
+  EXPECT_TRUE(at::equal(given[1], expected[1]));
 }
 
 TEST_F(CompileTest, WhatCannotBeCompiledRunsAnyway) {

@@ -10,13 +10,16 @@
 namespace belfry::internal {
 namespace {
 
-constexpr std::array<std::pair<DType, ElementType>, 12> kTypes = {{
+constexpr std::array<std::pair<DType, ElementType>, 15> kTypes = {{
     {kBool, ElementType::kBool},
     {kUInt8, ElementType::kUInt8},
     {kInt8, ElementType::kInt8},
     {kInt16, ElementType::kInt16},
     {kInt32, ElementType::kInt32},
     {kInt64, ElementType::kInt64},
+    {DType::UInt16, ElementType::kUInt16},
+    {DType::UInt32, ElementType::kUInt32},
+    {DType::UInt64, ElementType::kUInt64},
     {kFloat16, ElementType::kFloat16},
     {kBFloat16, ElementType::kBFloat16},
     {kFloat32, ElementType::kFloat32},
@@ -34,7 +37,8 @@ void point(const c10::Storage& storage, void* memory) {
 ElementType element_type(DType dtype) {
   const auto* found = std::ranges::find(kTypes, dtype, &std::pair<DType, ElementType>::first);
   if (found == kTypes.end())
-    throw UsageError(fmt::format("[compile] expected a dtype of a variable's, got {}", to_string(dtype)));
+    throw UsageError(
+        fmt::format("[compile] expected a dtype that compiled graphs have, got {}", to_string(dtype)));
   return found->second;
 }
 

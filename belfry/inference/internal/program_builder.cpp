@@ -131,7 +131,9 @@ bool ProgramBuilder::add_views(const Node& node) {
     }
   }
   for (const at::Tensor& output : outputs) {
-    if (!output.is_alias_of(meta)) return false;
+    const bool reads_otherwise =
+        output.scalar_type() != meta.scalar_type() || output.is_conj() || output.is_neg();
+    if (!output.is_alias_of(meta) || reads_otherwise) return false;
   }
   for (size_t i = 0; i < outputs.size(); ++i) {
     define(node.output(static_cast<int>(i)),
