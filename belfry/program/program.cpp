@@ -11,7 +11,7 @@
 
 namespace belfry::internal {
 
-void Step::run() const {
+void ProgramStep::run() const {
   try {
     instruction->run();
   } catch (const dnnl::error& e) {
@@ -25,7 +25,7 @@ void Step::run() const {
 
 bool Program::run() {
   bool invalid = false;
-  for (const Step& step : steps_) {
+  for (const ProgramStep& step : steps_) {
     if (step.watched_from) forget_invalid_operations();
     step.run();
     if (step.watched_until) invalid = any_invalid_operation() || invalid;
@@ -36,7 +36,7 @@ bool Program::run() {
 std::vector<double> Program::profile() {
   using Clock = std::chrono::steady_clock;
   std::vector<double> seconds;
-  for (const Step& step : steps_) {
+  for (const ProgramStep& step : steps_) {
     const auto start = Clock::now();
     step.run();
     seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
@@ -46,7 +46,7 @@ std::vector<double> Program::profile() {
 
 std::string Program::describe() const {
   std::string text;
-  for (const Step& step : steps_)
+  for (const ProgramStep& step : steps_)
     text += fmt::format("  {:40} {}\n", step.name, step.instruction->describe());
   return text + fmt::format("  memory: {} bytes for {} bytes of values\n", planned_bytes_, total_bytes_);
 }

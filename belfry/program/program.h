@@ -12,7 +12,7 @@
 namespace belfry::internal {
 
 /// An instruction at its place in a program.
-struct Step {
+struct ProgramStep {
   std::unique_ptr<Instruction> instruction;
   std::string name;            ///< of what it computes: "conv0/output"
   bool watched_from = false;   ///< what the processor noted before it does not count
@@ -39,7 +39,7 @@ class Program {
   /// The same, looking at the clock after each step: the seconds of each.
   std::vector<double> profile();
 
-  const std::vector<Step>& steps() const { return steps_; }
+  const std::vector<ProgramStep>& steps() const { return steps_; }
   /// One line for each step, and the memory.
   std::string describe() const;
 
@@ -49,7 +49,7 @@ class Program {
     void operator()(void* memory) const { std::free(memory); }
   };
 
-  std::vector<Step> steps_;
+  std::vector<ProgramStep> steps_;
   std::vector<TensorView> feeds_, results_;
   std::unique_ptr<void, Free> block_;  ///< the planned memory
   int64_t planned_bytes_ = 0, total_bytes_ = 0;

@@ -45,6 +45,11 @@ bool ProgramAssembler::is_external(const TensorView& tensor) const {
   return life != lives_.end() && life->second.external;
 }
 
+void ProgramAssembler::keep(const TensorView& tensor) {
+  if (const auto life = lives_.find(tensor.memory().get()); life != lives_.end())
+    life->second.kept = true;
+}
+
 void ProgramAssembler::emit(std::string name, std::unique_ptr<Instruction> instruction,
                             const std::vector<TensorView>& reads, const std::vector<TensorView>& writes) {
   for (const auto* tensors : {&reads, &writes}) {
@@ -65,8 +70,8 @@ std::unique_ptr<Program> ProgramAssembler::finish(const Options& options) {
 /// Instructions that may hide NaN are watched in stretches as long as can be, since all threads are asked at
 /// both ends.
 void ProgramAssembler::watch() {
-  Step* last = nullptr;  // of the stretch
-  for (Step& step : program_->steps_) {
+  ProgramStep* last = nullptr;  // of the stretch
+  for (ProgramStep& step : program_->steps_) {
     if (step.instruction->is_often_invalid()) {
       if (last) last->watched_until = true;
       last = nullptr;
@@ -87,7 +92,8 @@ void ProgramAssembler::plan(bool share_memory) {
     if (life.external) continue;
     planned.push_back(life.memory.get());
     const int64_t bytes = life.memory->bytes;
-    uses.push_back(share_memory ? MemoryUse{.bytes = bytes, .first = life.first, .last = life.last}
+    const int64_t last = life.kept ? now() : life.last;
+    uses.push_back(share_memory ? MemoryUse{.bytes = bytes, .first = life.first, .last = last}
                                 : MemoryUse{.bytes = bytes, .first = 0, .last = now()});
     program_->total_bytes_ += bytes;
   }

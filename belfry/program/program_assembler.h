@@ -29,6 +29,9 @@ class ProgramAssembler {
   /// nothing is done, where it is not all of its memory, or that is the caller's already.
   bool make_result_of(const TensorView& tensor);
 
+  /// What lies in that memory stays until the next run, for the caller to read.
+  void keep(const TensorView& tensor);
+
   /// Whether it was made here: true for neither weights nor constants.
   bool is_made(const TensorView& tensor) const { return lives_.contains(tensor.memory().get()); }
   /// Whether the caller's memory is what it lies in.
@@ -47,6 +50,7 @@ class ProgramAssembler {
     std::shared_ptr<Memory> memory;
     int64_t first = 0, last = -1;
     bool external = false;
+    bool kept = false;  ///< to the end
   };
 
   int64_t now() const { return static_cast<int64_t>(program_->steps_.size()); }

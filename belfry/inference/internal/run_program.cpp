@@ -31,7 +31,7 @@ std::vector<ProfiledStep> profile(Program& program, const std::vector<at::Tensor
   const std::vector<double> seconds = program.profile();
   std::vector<ProfiledStep> steps;
   for (size_t i = 0; i < seconds.size(); ++i) {
-    const Step& step = program.steps()[i];
+    const ProgramStep& step = program.steps()[i];
     steps.push_back({step.name, step.instruction->describe(), seconds[i]});
   }
   return steps;

@@ -1,0 +1,354 @@
+#include "belfry/program/batch_norm.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "belfry/program/in_parallel.h"
+#include "belfry/program/lanes.h"
+
+// Two passes over memory forward (statistics, then y) and two backward (sums, then dx). Statistics of a block
+// of rows are the mean and, about that mean, the sum of squares, both in float32 while the block is in the
+// first cache; blocks are then put together in float64 by the formula of Chan, Golub and LeVeque (1983). So
+// neither a large mean nor many rows cost digits. The parts of the rows do not depend on the number of
+// threads, and so neither do the results.
+
+namespace belfry::internal {
+namespace {
+
+constexpr int64_t kBlockElements = 4096;
+
+/// Sums by channel in float64, of parts of the rows: made once, used by every run of one instruction.
+class ChannelSums {
+ public:
+  ChannelSums(int64_t rows, int64_t channels)
+      : rows_(rows),
+        channels_(channels),
+        rows_at_once_(std::max<int64_t>(8, kBlockElements / channels)),
+        parts_(std::clamp<int64_t>(rows / (8 * rows_at_once_), 1, 64)) {
+    rows_of_part_ = (rows + parts_ - 1) / parts_;
+    parts_ = (rows + rows_of_part_ - 1) / rows_of_part_;
+    sums_.resize(static_cast<size_t>(parts_ * 2 * channels));
+  }
+
+  int64_t parts() const { return parts_; }
+  int64_t first_row(int64_t part) const { return part * rows_of_part_; }
+  int64_t last_row(int64_t part) const { return std::min(rows_, (part + 1) * rows_of_part_); }
+  /// Two sums for each channel.
+  double* of_part(int64_t part) { return sums_.data() + part * 2 * channels_; }
+  /// Rows that are read twice while they are in the first cache.
+  int64_t rows_at_once() const { return rows_at_once_; }
+
+ private:
+  int64_t rows_, channels_, rows_at_once_, parts_, rows_of_part_ = 0;
+  std::vector<double> sums_;
+};
+
+/// Adds the mean and the sum of squares about it of rows [first, last) to those of `count` rows.
+BELFRY_INLINE void add_statistics(const float* x, int64_t channels, int64_t first, int64_t last, double count,
+                                  double* mean, double* squares) {
+  const double added = static_cast<double>(last - first), total = count + added;
+  const double share = added / total, cross = count * share;
+  const float inverse = 1 / static_cast<float>(last - first);
+  int64_t c = 0;
+  for (; c + kLanes <= channels; c += kLanes) {
+    Lanes sum = {}, v;
+    for (int64_t row = first; row < last; ++row) {
+      load(x + row * channels + c, v);
+      sum += v;
+    }
+    const Lanes centre = sum * inverse;
+    Lanes square = {}, rest = {};
+    for (int64_t row = first; row < last; ++row) {
+      load(x + row * channels + c, v);
+      v -= centre;
+      rest += v;
+      square += v * v;
+    }
+    for (int64_t i = 0; i < kLanes; ++i) {
+      // What rounding left of the centre counts too.
+      const double m = centre[i] + static_cast<double>(rest[i]) / added;
+      const double s = square[i] - static_cast<double>(rest[i]) * rest[i] / added;
+      const double delta = m - mean[c + i];
+      mean[c + i] += delta * share;
+      squares[c + i] += s + delta * delta * cross;
+    }
+  }
+  for (; c < channels; ++c) {
+    double sum = 0, square = 0;
+    for (int64_t row = first; row < last; ++row) sum += x[row * channels + c];
+    const double m = sum / added;
+    for (int64_t row = first; row < last; ++row) {
+      const double v = x[row * channels + c] - m;
+      square += v * v;
+    }
+    const double delta = m - mean[c];
+    mean[c] += delta * share;
+    squares[c] += square + delta * delta * cross;
+  }
+}
+
+struct Affine {
+  const float *x, *multiplier, *addend;
+  float* y;
+  int64_t channels;
+  bool relu;
+};
+
+BELFRY_INLINE void apply_rows(const Affine& a, int64_t begin, int64_t end) {
+  const int64_t step = std::max<int64_t>(1, kBlockElements / a.channels);
+  const Lanes zero = {}, lowest = a.relu ? zero : Lanes{} - INFINITY;
+  const float low = a.relu ? 0 : -INFINITY;
+  for (int64_t first = begin; first < end; first += step) {
+    const int64_t last = std::min(end, first + step);
+    int64_t c = 0;
+    for (; c + kLanes <= a.channels; c += kLanes) {
+      Lanes multiplier, addend, v;
+      load(a.multiplier + c, multiplier);
+      load(a.addend + c, addend);
+      for (int64_t row = first; row < last; ++row) {
+        load(a.x + row * a.channels + c, v);
+        v = v * multiplier + addend;
+        v = v < lowest ? lowest : v;
+        store(v, a.y + row * a.channels + c);
+      }
+    }
+    for (; c < a.channels; ++c) {
+      for (int64_t row = first; row < last; ++row) {
+        const float v = a.x[row * a.channels + c] * a.multiplier[c] + a.addend[c];
+        a.y[row * a.channels + c] = v < low ? low : v;
+      }
+    }
+  }
+}
+
+struct Backward {
+  const float *dy, *x, *mean;
+  const float *multiplier, *addend;  ///< of the forward pass, for the sign of y
+  float* dx;
+  int64_t channels;
+  bool relu;
+};
+
+/// Adds sum(dy) and sum(dy (x - mean)), of a block.
+BELFRY_INLINE void add_gradient_sums(const Backward& b, int64_t first, int64_t last, double* sums,
+                                     double* products) {
+  int64_t c = 0;
+  for (; c + kLanes <= b.channels; c += kLanes) {
+    Lanes mean, multiplier, addend, sum = {}, product = {};
+    load(b.mean + c, mean);
+    load(b.multiplier + c, multiplier);
+    load(b.addend + c, addend);
+    for (int64_t row = first; row < last; ++row) {
+      Lanes x, dy;
+      load(b.x + row * b.channels + c, x);
+      load(b.dy + row * b.channels + c, dy);
+      if (b.relu) dy = x * multiplier + addend <= 0 ? Lanes{} : dy;
+      sum += dy;
+      product += dy * (x - mean);
+    }
+    for (int64_t i = 0; i < kLanes; ++i) {
+      sums[c + i] += sum[i];
+      products[c + i] += product[i];
+    }
+  }
+  for (; c < b.channels; ++c) {
+    for (int64_t row = first; row < last; ++row) {
+      const float x = b.x[row * b.channels + c];
+      if (b.relu && x * b.multiplier[c] + b.addend[c] <= 0) continue;
+      const double dy = b.dy[row * b.channels + c];
+      sums[c] += dy;
+      products[c] += dy * (static_cast<double>(x) - b.mean[c]);
+    }
+  }
+}
+
+/// dx = dy * multiplier + (x - mean) * slope + shift.
+BELFRY_INLINE void gradient_rows(const Backward& b, const float* slope, const float* shift, int64_t begin,
+                                 int64_t end) {
+  const int64_t step = std::max<int64_t>(1, kBlockElements / b.channels);
+  for (int64_t first = begin; first < end; first += step) {
+    const int64_t last = std::min(end, first + step);
+    int64_t c = 0;
+    for (; c + kLanes <= b.channels; c += kLanes) {
+      Lanes mean, multiplier, addend, a, s;
+      load(b.mean + c, mean);
+      load(b.multiplier + c, multiplier);
+      load(b.addend + c, addend);
+      load(slope + c, a);
+      load(shift + c, s);
+      for (int64_t row = first; row < last; ++row) {
+        Lanes x, dy;
+        load(b.x + row * b.channels + c, x);
+        load(b.dy + row * b.channels + c, dy);
+        if (b.relu) dy = x * multiplier + addend <= 0 ? Lanes{} : dy;
+        dy = dy * multiplier + ((x - mean) * a + s);
+        store(dy, b.dx + row * b.channels + c);
+      }
+    }
+    for (; c < b.channels; ++c) {
+      for (int64_t row = first; row < last; ++row) {
+        const float x = b.x[row * b.channels + c];
+        float dy = b.dy[row * b.channels + c];
+        if (b.relu && x * b.multiplier[c] + b.addend[c] <= 0) dy = 0;
+        b.dx[row * b.channels + c] = dy * b.multiplier[c] + ((x - b.mean[c]) * slope[c] + shift[c]);
+      }
+    }
+  }
+}
+
+/// Calls body(first row, last row) on pieces that fit the second cache.
+template <typename Body>
+void on_rows(int64_t rows, int64_t channels, Body body) {
+  const int64_t step = std::max<int64_t>(1, 65536 / channels);
+  in_parallel((rows + step - 1) / step, [&](int64_t i) { body(i * step, std::min(rows, (i + 1) * step)); });
+}
+
+/// What y is made of x with, by channel.
+struct Factors {
+  std::vector<float> multiplier, addend;
+};
+
+Factors factors_of(const BatchNorm& norm, const float* scale, const float* offset, const float* mean,
+                   const double* variance) {
+  Factors f{std::vector<float>(static_cast<size_t>(norm.channels)),
+            std::vector<float>(static_cast<size_t>(norm.channels))};
+  for (int64_t c = 0; c < norm.channels; ++c) {
+    const size_t i = static_cast<size_t>(c);
+    const double factor = (scale ? scale[c] : 1.0) / std::sqrt(variance[c] + norm.epsilon);
+    f.multiplier[i] = static_cast<float>(factor);
+    f.addend[i] = static_cast<float>((offset ? offset[c] : 0.0) - mean[c] * factor);
+  }
+  return f;
+}
+
+void run_batch_norm(const BatchNorm& norm, ChannelSums& sums, const float* x, const float* scale,
+                    const float* offset, float* y, float* mean, float* variance) {
+  const int64_t channels = norm.channels;
+  in_parallel(sums.parts(), [&](int64_t part) {
+    double* its = sums.of_part(part);
+    std::fill(its, its + 2 * channels, 0.0);
+    const int64_t first = sums.first_row(part), last = sums.last_row(part), step = sums.rows_at_once();
+    run_widest([=] {
+      for (int64_t row = first; row < last; row += step)
+        add_statistics(x, channels, row, std::min(last, row + step), static_cast<double>(row - first), its,
+                       its + channels);
+    });
+  });
+  double* all = sums.of_part(0);
+  for (int64_t part = 1; part < sums.parts(); ++part) {
+    const double* its = sums.of_part(part);
+    const double before = static_cast<double>(sums.first_row(part));
+    const double added = static_cast<double>(sums.last_row(part) - sums.first_row(part));
+    for (int64_t c = 0; c < channels; ++c) {
+      const double delta = its[c] - all[c], share = added / (before + added);
+      all[c] += delta * share;
+      all[channels + c] += its[channels + c] + delta * delta * before * share;
+    }
+  }
+  const double count = static_cast<double>(norm.rows);
+  const double correction = norm.unbiased_variance && norm.rows > 1 ? count / (count - 1) : 1;
+  for (int64_t c = 0; c < channels; ++c) {
+    mean[c] = static_cast<float>(all[c]);
+    all[channels + c] /= count;
+    variance[c] = static_cast<float>(all[channels + c] * correction);
+  }
+  const Factors f = factors_of(norm, scale, offset, mean, all + channels);
+  const Affine affine{x, f.multiplier.data(), f.addend.data(), y, channels, norm.relu};
+  on_rows(norm.rows, channels, [&](int64_t first, int64_t last) {
+    run_widest([affine, first, last] { apply_rows(affine, first, last); });
+  });
+}
+
+void run_batch_norm_backward(const BatchNorm& norm, ChannelSums& sums, const float* dy, const float* x,
+                             const float* scale, const float* offset, const float* mean,
+                             const float* variance, float* dx, float* dscale, float* doffset) {
+  const int64_t channels = norm.channels;
+  const double count = static_cast<double>(norm.rows);
+  const double bias = norm.unbiased_variance && norm.rows > 1 ? (count - 1) / count : 1;
+  std::vector<double> biased(static_cast<size_t>(channels));
+  for (int64_t c = 0; c < channels; ++c) biased[static_cast<size_t>(c)] = variance[c] * bias;
+  const Factors f = factors_of(norm, scale, offset, mean, biased.data());
+  const Backward b{dy, x, mean, f.multiplier.data(), f.addend.data(), dx, channels, norm.relu};
+  in_parallel(sums.parts(), [&](int64_t part) {
+    double* its = sums.of_part(part);
+    std::fill(its, its + 2 * channels, 0.0);
+    const int64_t first = sums.first_row(part), last = sums.last_row(part), step = sums.rows_at_once();
+    run_widest([=] {
+      for (int64_t row = first; row < last; row += step)
+        add_gradient_sums(b, row, std::min(last, row + step), its, its + channels);
+    });
+  });
+  std::vector<float> slope(static_cast<size_t>(channels)), shift(static_cast<size_t>(channels));
+  for (int64_t c = 0; c < channels; ++c) {
+    const size_t i = static_cast<size_t>(c);
+    double sum = 0, product = 0;
+    for (int64_t part = 0; part < sums.parts(); ++part) {
+      sum += sums.of_part(part)[c];
+      product += sums.of_part(part)[channels + c];
+    }
+    const double inverse = 1 / std::sqrt(biased[i] + norm.epsilon);
+    dscale[c] = static_cast<float>(product * inverse);
+    doffset[c] = static_cast<float>(sum);
+    slope[i] = static_cast<float>(-f.multiplier[i] * inverse * inverse * product / count);
+    shift[i] = static_cast<float>(-f.multiplier[i] * sum / count);
+  }
+  const float *slopes = slope.data(), *shifts = shift.data();
+  on_rows(norm.rows, channels, [&](int64_t first, int64_t last) {
+    run_widest([=] { gradient_rows(b, slopes, shifts, first, last); });
+  });
+}
+
+const float* floats(const TensorView& tensor) {
+  return tensor.defined() ? tensor.data_as<const float>() : nullptr;
+}
+
+class BatchNormInstruction : public Instruction {
+ public:
+  BatchNormInstruction(const BatchNorm& norm, BatchNormTensors tensors)
+      : norm_(norm), sums_(norm.rows, norm.channels), t_(std::move(tensors)) {}
+  void run() override {
+    run_batch_norm(norm_, sums_, floats(t_.x), floats(t_.scale), floats(t_.offset), t_.y.data_as<float>(),
+                   t_.mean.data_as<float>(), t_.variance.data_as<float>());
+  }
+  std::string describe() const override { return norm_.relu ? "batch_norm + relu" : "batch_norm"; }
+
+ private:
+  BatchNorm norm_;
+  ChannelSums sums_;
+  BatchNormTensors t_;
+};
+
+class BatchNormBackward : public Instruction {
+ public:
+  BatchNormBackward(const BatchNorm& norm, BatchNormGradients tensors)
+      : norm_(norm), sums_(norm.rows, norm.channels), t_(std::move(tensors)) {}
+  void run() override {
+    run_batch_norm_backward(norm_, sums_, floats(t_.dy), floats(t_.x), floats(t_.scale), floats(t_.offset),
+                            floats(t_.mean), floats(t_.variance), t_.dx.data_as<float>(),
+                            t_.dscale.data_as<float>(), t_.doffset.data_as<float>());
+  }
+  std::string describe() const override {
+    return norm_.relu ? "batch_norm + relu backward" : "batch_norm backward";
+  }
+
+ private:
+  BatchNorm norm_;
+  ChannelSums sums_;
+  BatchNormGradients t_;
+};
+
+}  // namespace
+
+std::unique_ptr<Instruction> make_batch_norm(const BatchNorm& norm, const BatchNormTensors& tensors) {
+  return std::make_unique<BatchNormInstruction>(norm, tensors);
+}
+
+std::unique_ptr<Instruction> make_batch_norm_backward(const BatchNorm& norm,
+                                                      const BatchNormGradients& tensors) {
+  return std::make_unique<BatchNormBackward>(norm, tensors);
+}
+
+}  // namespace belfry::internal
