@@ -2,6 +2,7 @@
 
 #include <unordered_set>
 
+#include "belfry/graph/arguments_of.h"
 #include "belfry/graph/scope.h"
 #include "belfry/graph/special_nodes.h"
 
@@ -39,6 +40,8 @@ Rewriter::Rewriter(const Function& source, const std::vector<Shape>& input_shape
   }
   for (const Node* node : needed_) {
     for (const Tensor& input : node->inputs()) ++uses_[input];
+    if (node->kind() == NodeKind::kGradients)
+      differentiated_.insert(&ArgumentsOf(*node).tensor("loss").node());
   }
   for (const Tensor& output : source.outputs) ++uses_[output];
 }
@@ -79,6 +82,7 @@ Tensor Rewriter::operator()(const Tensor& old) {
 Function Rewriter::run(const Rule& rule) {
   GraphScope as_default(*result_.graph);
   for (const Node* node : needed_) {
+    if (differentiated_.contains(node)) continue;
     if (Tensor replacement = rule(*node)) map_[node->output()] = replacement;
   }
   for (const Tensor& output : source_.outputs) result_.outputs.push_back((*this)(output));

@@ -35,6 +35,9 @@ class Rewriter {
 
   /// The new tensor for an old one whose node was visited; none for none.
   Tensor operator()(const Tensor& old);
+  /// Puts a new tensor in the place of an old one, of a node that a rule replaces and that has more outputs than
+  /// one.
+  void define(const Tensor& old, const Tensor& replacement) { map_[old] = replacement; }
   /// How many inputs and outputs of the old function refer to a tensor.
   int64_t uses(const Tensor& old) const;
   /// A copy of `node` with its inputs mapped, or with the given ones.
@@ -50,6 +53,7 @@ class Rewriter {
   std::unordered_map<Tensor, int64_t> uses_;
   std::unordered_map<Tensor, Tensor> map_;
   std::unordered_set<const Node*> copied_;
+  std::unordered_set<const Node*> differentiated_;  ///< by a gradients node: no rule may replace them
 };
 
 /// A function in two: what it computes from its weights and constants alone, and the rest.

@@ -70,14 +70,14 @@ bool lower_attention(ProgramBuilder& builder, const Node& node) {
   first->add(DNNL_ARG_WEIGHTS, keys_transposed, builder.dense(key));
   if (mask.defined()) first->add(DNNL_ARG_ATTR_MULTIPLE_POST_OP(1) | DNNL_ARG_SRC_1, mask_desc, mask_value);
   first->add(DNNL_ARG_DST, scores, score_value);
-  emit(builder, node, std::move(first), score_value);
+  emit(builder, node, std::move(first), {score_value});
 
   const TensorView weight_value =
       dtype == kFloat32 ? score_value : builder.make({batch, heads, time, keys}, dtype);
   auto second = make_primitive<dnnl::softmax_v2_forward>(softmax);
   second->add(DNNL_ARG_SRC, scores, score_value);
   second->add(DNNL_ARG_DST, weights, weight_value);
-  emit(builder, node, std::move(second), weight_value);
+  emit(builder, node, std::move(second), {weight_value});
 
   // Heads next to each other for each time, as what follows wants them.
   const TensorView result = builder.make({batch, time, heads, width}, dtype);
@@ -85,7 +85,7 @@ bool lower_attention(ProgramBuilder& builder, const Node& node) {
   third->add(DNNL_ARG_SRC, weights, weight_value);
   third->add(DNNL_ARG_WEIGHTS, values, builder.dense(value));
   third->add(DNNL_ARG_DST, output, result);
-  emit(builder, node, std::move(third), result);
+  emit(builder, node, std::move(third), {result});
   builder.define(node.output(), result.transpose(1, 2));
   return true;
 }

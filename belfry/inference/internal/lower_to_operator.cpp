@@ -1,6 +1,10 @@
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/from_blob.h>
 #include <ATen/ops/scalar_tensor.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
 #include <fmt/format.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
 #include <map>
@@ -144,18 +148,134 @@ at::Tensor number(const c10::Scalar& value) {
   return tensor;
 }
 
+void give_generator(ProgramBuilder& builder, const Node& node, c10::Stack& arguments) {
+  for (size_t i = 0; i < node.arguments().size(); ++i) {
+    if (node.arguments()[i].kind == Argument::Kind::kGenerator) arguments[i] = builder.generator(node);
+  }
+}
+
+std::vector<TensorView> inputs_of(ProgramBuilder& builder, const Node& node) {
+  std::vector<TensorView> inputs;
+  for (const Tensor& input : node.inputs()) inputs.push_back(builder.value(input));
+  return inputs;
+}
+
+/// Runs an operator on tensors that autograd records, and asks for the gradients by some of them.
+class UnderAutograd : public Instruction {
+ public:
+  struct Parts {
+    std::string name;
+    const Node* node;  ///< of a graph that the caller keeps
+    Operator op;
+    size_t output;  ///< of the operator, that is differentiated
+    std::vector<TensorView> inputs;
+    std::vector<size_t> xs;  ///< among the inputs
+    TensorView grad;
+    std::vector<TensorView> gradients;  ///< by the xs
+  };
+  explicit UnderAutograd(Parts parts) : p_(std::move(parts)) {}
+
+  void run() override {
+    try {
+      run_recorded();
+    } catch (...) {
+      rethrow_kernel_error({.who = p_.name, .inputs = {}, .values_to_blame = [] { return true; }});
+    }
+  }
+  bool is_often_invalid() const override { return true; }
+  std::string describe() const override {
+    return fmt::format("{} under autograd", c10::toString(p_.op.operator_name()));
+  }
+
+ private:
+  static at::Tensor now(const TensorView& view) {
+    return at::from_blob(view.data(), view.sizes(), view.strides(), dtype_of(view.type()));
+  }
+
+  void run_recorded() const {
+    std::vector<at::Tensor> inputs, xs;
+    for (const TensorView& input : p_.inputs) inputs.push_back(now(input));
+    for (size_t i : p_.xs) xs.push_back(inputs[i].set_requires_grad(true));
+    std::vector<at::Tensor> gradients;
+    {
+      const auto& keys = c10::impl::tls_local_dispatch_key_set();
+      const c10::impl::ForceDispatchKeyGuard above(
+          keys.included_ | c10::DispatchKeySet(c10::DispatchKey::ADInplaceOrView),
+          keys.excluded_ - c10::autograd_dispatch_keyset_with_ADInplaceOrView);
+      const c10::AutoGradMode recorded(true);
+      c10::Stack stack = make_stack(*p_.node, [&](int index) { return inputs[static_cast<size_t>(index)]; });
+      p_.op.callBoxed(&stack);
+      const at::Tensor y = stack.size() == 1 && stack[0].isTensorList() ? stack[0].toTensorVector()[p_.output]
+                                                                        : stack[p_.output].toTensor();
+      if (y.requires_grad()) {
+        gradients = torch::autograd::grad({y}, xs, {now(p_.grad)}, /*retain_graph=*/false,
+                                          /*create_graph=*/false, /*allow_unused=*/true);
+      }
+    }
+    gradients.resize(xs.size());
+    for (size_t i = 0; i < xs.size(); ++i) {
+      at::Tensor result = now(p_.gradients[i]);
+      if (gradients[i].defined()) {
+        result.copy_(gradients[i]);
+      } else {
+        result.zero_();
+      }
+    }
+  }
+
+  Parts p_;
+};
+
 }  // namespace
+
+void lower_gradients(ProgramBuilder& builder, const Node& node) {
+  const ArgumentsOf arguments(node);
+  const Tensor loss = arguments.tensor("loss");
+  const Node& differentiated = loss.node();
+  UnderAutograd::Parts parts{.name = node.name(),
+                             .node = &differentiated,
+                             .op = kernel_of(differentiated.op()),
+                             .output = static_cast<size_t>(loss.index()),
+                             .inputs = inputs_of(builder, differentiated),
+                             .xs = {},
+                             .grad = builder.value(arguments.tensor("grad_loss")),
+                             .gradients = {}};
+  std::vector<TensorView> reads = parts.inputs;
+  reads.push_back(parts.grad);
+  const auto xs = arguments.tensors("xs");
+  for (size_t i = 0; i < xs.size(); ++i) {
+    const auto& inputs = differentiated.inputs();
+    parts.xs.push_back(static_cast<size_t>(std::ranges::find(inputs, xs[i]) - inputs.begin()));
+    parts.gradients.push_back(builder.make_output(node.output(static_cast<int>(i))));
+    builder.define(node.output(static_cast<int>(i)), parts.gradients.back());
+  }
+  const std::vector<TensorView> writes = parts.gradients;
+  builder.emit(node, std::make_unique<UnderAutograd>(std::move(parts)), reads, writes);
+}
+
+void lower_write(ProgramBuilder& builder, const Node& node) {
+  AtenTensors tensors;
+  const std::vector<TensorView> inputs = inputs_of(builder, node);
+  c10::Stack arguments =
+      make_stack(node, [&](int index) { return tensors.on(inputs[static_cast<size_t>(index)]); });
+  give_generator(builder, node, arguments);
+  builder.emit(node,
+               std::make_unique<OutCall>(
+                   OperatorCall{node.name(), kernel_of(node.op()), std::move(arguments), std::move(tensors)}),
+               inputs, {});
+  const size_t written = static_cast<size_t>(node.mutated_inputs()[0]);
+  if (node.output().has_value()) builder.define(node.output(), inputs[written]);
+}
 
 bool lower_to_operator(ProgramBuilder& builder, const Node& node) {
   const bool empty = std::ranges::any_of(
       node.inputs(), [&](const Tensor& input) { return builder.value(input).numel() == 0; });
   Operator op = empty ? kernel_of(node.op()) : forward_kernel_of(node.op());
-  if (node.is_random()) throw InternalError(fmt::format("[compile] '{}' draws random numbers", node.name()));
-  std::vector<TensorView> inputs;
-  for (const Tensor& input : node.inputs()) inputs.push_back(builder.value(input));
+  const std::vector<TensorView> inputs = inputs_of(builder, node);
   AtenTensors tensors;
   c10::Stack arguments =
       make_stack(node, [&](int index) { return tensors.on(inputs[static_cast<size_t>(index)]); });
+  give_generator(builder, node, arguments);
   if (const auto rewritten = with_number_as_tensor(node.op_name())) {
     op = c10::Dispatcher::singleton().findSchemaOrThrow(
         rewritten->op.substr(0, rewritten->op.find('.')).c_str(), "Tensor");

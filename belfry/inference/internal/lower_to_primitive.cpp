@@ -7,18 +7,18 @@
 namespace belfry::internal {
 
 void emit(ProgramBuilder& builder, const Node& node, std::unique_ptr<Primitive> primitive,
-          const TensorView& output) {
+          const std::vector<TensorView>& outputs) {
   // Primitives that hand their work to others look for scratch memory even where they need none.
   const dnnl::memory::desc scratchpad = primitive->scratchpad();
   primitive->add(DNNL_ARG_SCRATCHPAD, scratchpad,
                  builder.make({static_cast<int64_t>(scratchpad.get_size())}, kUInt8));
   const std::vector<TensorView> tensors = primitive->tensors();
-  builder.emit(node, std::move(primitive), tensors, {output});
+  builder.emit(node, std::move(primitive), tensors, outputs);
 }
 
 bool emit_output(ProgramBuilder& builder, const Node& node, std::unique_ptr<Primitive> primitive,
                  const TensorView& output) {
-  emit(builder, node, std::move(primitive), output);
+  emit(builder, node, std::move(primitive), {output});
   builder.define(node.output(), output);
   return true;
 }

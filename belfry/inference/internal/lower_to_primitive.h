@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "belfry/inference/internal/fused_op.h"
 #include "belfry/inference/internal/program_builder.h"
@@ -10,9 +11,9 @@
 
 namespace belfry::internal {
 
-/// Adds scratch memory and appends the instruction, which is part of `node` and writes `output`.
+/// Adds scratch memory and appends the instruction, which is part of `node` and writes `outputs`.
 void emit(ProgramBuilder& builder, const Node& node, std::unique_ptr<Primitive> primitive,
-          const TensorView& output);
+          const std::vector<TensorView>& outputs);
 /// The same for the last one of a node, whose output that is. Returns true, as lowerings do.
 bool emit_output(ProgramBuilder& builder, const Node& node, std::unique_ptr<Primitive> primitive,
                  const TensorView& output);

@@ -8,7 +8,10 @@ const std::vector<Lowering>& lowerings_of(const std::string& op) {
     add_activation_lowerings(all);
     add_arithmetic_lowerings(all);
     add_attention_lowerings(all);
+    add_backprop_lowerings(all);
+    add_batch_norm_lowerings(all);
     add_layer_norm_lowerings(all);
+    add_max_pool_lowerings(all);
     add_pad_lowerings(all);
     add_pooling_lowerings(all);
     add_product_lowerings(all);

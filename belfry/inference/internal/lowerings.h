@@ -18,12 +18,19 @@ using Lowerings = std::unordered_map<std::string_view, std::vector<Lowering>>;
 const std::vector<Lowering>& lowerings_of(const std::string& op);
 /// With its ATen operator, written into planned memory where that has a way. Takes every node.
 bool lower_to_operator(ProgramBuilder& builder, const Node& node);
+/// With its operator, which writes into memory that the builder was given; outputs are what was written.
+void lower_write(ProgramBuilder& builder, const Node& node);
+/// A gradients node of the value of one operator by its inputs: runs the operator under autograd.
+void lower_gradients(ProgramBuilder& builder, const Node& node);
 
 // Each in its own file, lower_NAME.cpp.
 void add_activation_lowerings(Lowerings& table);
 void add_arithmetic_lowerings(Lowerings& table);
 void add_attention_lowerings(Lowerings& table);
+void add_backprop_lowerings(Lowerings& table);
+void add_batch_norm_lowerings(Lowerings& table);
 void add_layer_norm_lowerings(Lowerings& table);
+void add_max_pool_lowerings(Lowerings& table);
 void add_pad_lowerings(Lowerings& table);
 void add_pooling_lowerings(Lowerings& table);
 void add_product_lowerings(Lowerings& table);

@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "belfry/base/error.h"
+#include "belfry/inference/internal/fused_op.h"
 #include "belfry/inference/internal/lowerings.h"
 #include "belfry/program/copy.h"
 
@@ -16,21 +18,41 @@
 namespace belfry::internal {
 
 ProgramBuilder::ProgramBuilder(const Function& graph, Prepared& prepared, const CompileOptions& options)
-    : graph_(graph), prepared_(prepared), options_(options) {}
+    : graph_(&graph), prepared_(prepared), options_(options) {}
+
+ProgramBuilder::ProgramBuilder(Prepared& prepared, const CompileOptions& options)
+    : prepared_(prepared), options_(options) {}
 
 std::unique_ptr<Program> ProgramBuilder::build() {
-  for (size_t i = 0; i < graph_.weights.size(); ++i)
-    values_[graph_.weights[i].tensor] = prepared_.values()[i];
-  const auto nodes = graph_.calls();
+  add_nodes();
+  add_fetches();
+  return finish();
+}
+
+std::unique_ptr<Program> ProgramBuilder::finish() {
+  return assembler_.finish({.share_memory = options_.plan_memory, .watch_numbers = options_.check_numbers});
+}
+
+void ProgramBuilder::add_nodes() {
+  for (size_t i = 0; i < graph_->weights.size(); ++i)
+    values_[graph_->weights[i].tensor] = prepared_.values()[i];
+  const auto nodes = graph_->calls();
+  std::unordered_set<const Node*> differentiated;  // run by the gradients nodes that they are for
   for (const Node* node : nodes) {
     for (const Tensor& input : node->inputs()) last_use_[input] = node->id();
+    if (node->kind() == NodeKind::kGradients) differentiated.insert(&input_named(*node, "loss").node());
   }
-  for (const Tensor& fetch : graph_.outputs) last_use_[fetch] = INT64_MAX;
-  for (const Tensor& feed : graph_.inputs)
+  for (const Tensor& fetch : graph_->outputs) last_use_[fetch] = INT64_MAX;
+  for (const Tensor& feed : graph_->inputs)
     define(feed, assembler_.make_feed(feed.shape(), element_type(feed.dtype())));
-  for (const Node* node : nodes) add(*node);
-  add_fetches();
-  return assembler_.finish({.share_memory = options_.plan_memory, .watch_numbers = options_.check_numbers});
+  for (const Node* node : nodes) {
+    if (!differentiated.contains(node)) add(*node);
+  }
+}
+
+at::Generator ProgramBuilder::generator(const Node& node) const {
+  if (!generators_) throw InternalError(fmt::format("[compile] '{}' draws random numbers", node.name()));
+  return generators_(node);
 }
 
 void ProgramBuilder::emit(const Node& node, std::unique_ptr<Instruction> instruction,
@@ -80,6 +102,13 @@ TensorView ProgramBuilder::make_output_in_place(const Node& node, const Tensor& 
   return make_output(output);
 }
 
+TensorView ProgramBuilder::make_output_in_place_of(const Node& node, const Tensor& input,
+                                                   const Tensor& output) {
+  const TensorView given = value(input);
+  const bool fits = given.type() == element_type(output.dtype()) && given.sizes() == output.shape();
+  return fits && may_overwrite(node, input) ? given : make_output(output);
+}
+
 TensorView ProgramBuilder::make_output_from(const Node& node, const Tensor& input) {
   const TensorView given = value(input);
   return may_overwrite(node, input) ? given : copy(node, given);
@@ -87,6 +116,8 @@ TensorView ProgramBuilder::make_output_from(const Node& node, const Tensor& inpu
 
 void ProgramBuilder::add(const Node& node) {
   if (node.kind() == NodeKind::kPlaceholder) return;
+  if (node.kind() == NodeKind::kIdentity) return define(node.output(), value(node.inputs()[0]));
+  if (node.kind() == NodeKind::kGradients) return lower_gradients(*this, node);
   if (node.kind() == NodeKind::kConstant) {
     values_[node.output()] = view_of(node.attribute("value").toTensor());
     return;
@@ -97,6 +128,7 @@ void ProgramBuilder::add(const Node& node) {
                                    to_string(output.shape)));
     }
   }
+  if (!node.mutated_inputs().empty()) return lower_write(*this, node);
   if (add_views(node)) return;
   if (options_.primitives) {
     for (const Lowering lower : lowerings_of(node.op_name())) {
@@ -146,7 +178,7 @@ bool ProgramBuilder::add_views(const Node& node) {
 /// Each result gets memory of the caller's. The last instruction writes there itself where nothing forbids
 /// it. A size that values decide, of a weight for instance, stays unknown where all feeds' sizes are known.
 void ProgramBuilder::add_fetches() {
-  for (const Tensor& fetch : graph_.outputs) {
+  for (const Tensor& fetch : graph_->outputs) {
     if (std::ranges::find(fetch.shape(), kDynamic) != fetch.shape().end()) {
       throw UsageError(
           fmt::format("expected results of sizes that the graph knows, got {}", describe(fetch)));

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <ATen/core/Generator.h>
+
+#include <functional>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -17,15 +20,37 @@ class ProgramBuilder {
  public:
   /// `graph` has static shapes. `prepared` holds the values of its weights.
   ProgramBuilder(const Function& graph, Prepared& prepared, const CompileOptions& options);
+  /// Nodes alone, to be added one by one.
+  ProgramBuilder(Prepared& prepared, const CompileOptions& options);
+
   /// Once. Called below the dispatcher's autograd keys, as Program::run is. Throws UsageError where a shape
   /// depends on values.
   std::unique_ptr<Program> build();
 
+  // What build() does, one by one, for who wants no results in memory of the caller's:
+
+  /// The instructions of all nodes that the graph's outputs need.
+  void add_nodes();
+  /// The instructions of a node, whose inputs have been given.
+  void add(const Node& node);
+  void give(const Tensor& tensor, TensorView value) { values_[tensor] = std::move(value); }
+  /// What lies there stays until the next run.
+  void keep(const TensorView& tensor) { assembler_.keep(tensor); }
+  std::unique_ptr<Program> finish();
+
+  /// Where nodes that draw numbers have their generators from; without it they are refused.
+  using Generators = std::function<at::Generator(const Node& node)>;
+  void set_generators(Generators generators) { generators_ = std::move(generators); }
+
   // For what makes instructions of nodes:
+
+  /// Throws InternalError where nobody has generators.
+  at::Generator generator(const Node& node) const;
 
   /// The tensor that an input has; dense when asked for, with a copy in front where it is not.
   TensorView value(const Tensor& tensor) const { return values_.at(tensor); }
   TensorView dense(const Tensor& tensor);
+  bool has_value(const Tensor& tensor) const { return values_.contains(tensor); }
   /// Whether it is one of the weights, which have their values already.
   bool is_weight(const TensorView& tensor) const { return !assembler_.is_made(tensor); }
   Prepared& prepared() { return prepared_; }
@@ -39,21 +64,23 @@ class ProgramBuilder {
             const std::vector<TensorView>& writes);
   /// Like make_output; where an input of the same size is read for the last time by `node`, in its place.
   TensorView make_output_in_place(const Node& node, const Tensor& output);
+  /// The same, in the place of that input.
+  TensorView make_output_in_place_of(const Node& node, const Tensor& input, const Tensor& output);
   /// A dense tensor with the values of `input`, for `node` to add its output to: the input itself where
   /// nobody needs it afterwards, or a copy.
   TensorView make_output_from(const Node& node, const Tensor& input);
 
  private:
   bool add_views(const Node& node);
-  void add(const Node& node);
   void add_fetches();
   TensorView copy(const Node& node, const TensorView& given);
   bool may_overwrite(const Node& node, const Tensor& input) const;
 
-  const Function& graph_;
+  const Function* graph_ = nullptr;
   Prepared& prepared_;
   const CompileOptions& options_;
   ProgramAssembler assembler_;
+  Generators generators_;
   std::unordered_map<Tensor, TensorView> values_;
   // Ids of the last nodes that read
   std::unordered_map<Tensor, int64_t> last_use_;                   ///< a tensor

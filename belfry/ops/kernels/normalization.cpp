@@ -8,7 +8,9 @@
 #include <ATen/ops/mean.h>
 #include <ATen/ops/native_batch_norm.h>
 #include <ATen/ops/native_batch_norm_backward.h>
+#include <ATen/ops/relu.h>
 #include <ATen/ops/rsqrt.h>
+#include <ATen/ops/threshold_backward.h>
 #include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
@@ -166,6 +168,32 @@ std::tuple<Tensor, Tensor, Tensor> batch_norm_training_backprop_meta(const Tenso
   return {at::empty_like(gradient), at::empty_like(mean), at::empty_like(variance)};
 }
 
+/// As batch_norm_training, with a relu behind it, and its gradients by input, scale and offset.
+std::tuple<Tensor, Tensor, Tensor> batch_norm_relu_training(const Tensor& input, const OptionalTensor& scale,
+                                                            const OptionalTensor& offset, double epsilon,
+                                                            bool unbiased_variance,
+                                                            std::string_view data_format) {
+  auto [y, mean, variance] =
+      batch_norm_training(input, scale, offset, epsilon, unbiased_variance, data_format);
+  return {y.relu(), mean, variance};
+}
+
+std::tuple<Tensor, Tensor, Tensor> batch_norm_relu_training_backprop(
+    const Tensor& gradient, const Tensor& input, const OptionalTensor& scale, const OptionalTensor& offset,
+    const Tensor& mean, const Tensor& variance, double epsilon, bool unbiased_variance,
+    std::string_view data_format) {
+  const Tensor y = std::get<0>(
+      batch_norm_training(input, scale, offset, epsilon, unbiased_variance, data_format));
+  return batch_norm_training_backprop(at::threshold_backward(gradient, y, 0), input, scale, mean, variance,
+                                      epsilon, unbiased_variance, data_format);
+}
+
+std::tuple<Tensor, Tensor, Tensor> batch_norm_relu_training_backprop_meta(
+    const Tensor& gradient, const Tensor&, const OptionalTensor&, const OptionalTensor&, const Tensor& mean,
+    const Tensor& variance, double, bool, std::string_view) {
+  return {at::empty_like(gradient), at::empty_like(mean), at::empty_like(variance)};
+}
+
 /// Formed of operators that have gradients by everything.
 Tensor normalized_by(const Tensor& x, const Tensor& mean, const Tensor& variance, const OptionalTensor& scale,
                      const OptionalTensor& offset, double epsilon) {
@@ -296,6 +324,15 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
       "variance, "
       "*, float epsilon, bool unbiased_variance, str data_format='NHWC') -> (Tensor, Tensor, Tensor)",
       batch_norm_training_backprop);
+  m.def(
+      "batch_norm_relu_training(Tensor input, Tensor? scale, Tensor? offset, *, float epsilon, "
+      "bool unbiased_variance, str data_format='NHWC') -> (Tensor, Tensor, Tensor)",
+      batch_norm_relu_training);
+  m.def(
+      "batch_norm_relu_training_backprop(Tensor gradient, Tensor input, Tensor? scale, Tensor? offset, "
+      "Tensor mean, Tensor variance, *, float epsilon, bool unbiased_variance, str data_format='NHWC') -> "
+      "(Tensor, Tensor, Tensor)",
+      batch_norm_relu_training_backprop);
   m.def("l2_normalize(Tensor x, *, int axis, float epsilon=1e-12) -> Tensor", l2_normalize);
   m.def(
       "local_response_normalization(Tensor x, *, int depth_radius=5, float bias=1, float alpha=1, "
@@ -307,6 +344,8 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
 
 TORCH_LIBRARY_IMPL(belfry, Meta, m) {
   m.impl("batch_norm_training", batch_norm_training_meta);
+  m.impl("batch_norm_relu_training", batch_norm_training_meta);
+  m.impl("batch_norm_relu_training_backprop", batch_norm_relu_training_backprop_meta);
   m.impl("batch_norm_training_backprop", batch_norm_training_backprop_meta);
   m.impl("batch_norm", batch_norm_meta);
   m.impl("group_norm", group_norm_meta);

@@ -1,0 +1,212 @@
+// The derivatives of convolutions and products as oneDNN's primitives. Weights are packed as each of them
+// wants, anew when the variables have changed; their gradients come out packed too, and are unpacked to the
+// order in which layers keep their filters.
+
+#include <algorithm>
+#include <utility>
+
+#include "belfry/inference/internal/fused_op.h"
+#include "belfry/inference/internal/lower_to_primitive.h"
+#include "belfry/inference/internal/lowerings.h"
+
+namespace belfry::internal {
+namespace {
+
+using dnnl::memory;
+using Dims = memory::dims;
+
+memory::desc any_layout(const memory::desc& desc) {
+  return {desc.dims(), desc.data_type(), memory::format_tag::any};
+}
+
+bool is_float(const Tensor& tensor) {
+  return tensor.dtype() == kFloat32 || tensor.dtype() == kBFloat16;
+}
+
+/// A filter [height, width, in / groups, out] as [out, in, height, width], or with the groups in front.
+memory::desc filter_desc(const TensorView& filter, int64_t groups) {
+  return groups == 1 ? desc_of(filter, {3, 2, 0, 1})
+                     : desc_of(filter.unflatten(3, {groups, filter.size(3) / groups}), {3, 4, 2, 0, 1});
+}
+
+/// A convolution in oneDNN's words, of an NHWC image.
+struct Convolution {
+  Dims strides, dilations, before, after;
+  int64_t groups;
+
+  Convolution(const OpParts& op, const Shape& image, const Shape& filter, const Shape& result)
+      : groups(op.get<int64_t>("groups")) {
+    const auto dilation = op.get<std::vector<int64_t>>("dilations");
+    strides = op.get<std::vector<int64_t>>("strides");
+    for (size_t i = 0; i < 2; ++i) {
+      const int64_t extent = (filter[i] - 1) * dilation[i] + 1;
+      const int64_t total =
+          op.get<std::string>("padding") == "SAME"
+              ? std::max<int64_t>((result[i + 1] - 1) * strides[i] + extent - image[i + 1], 0)
+              : 0;
+      before.push_back(total / 2);
+      after.push_back(total - total / 2);
+      dilations.push_back(dilation[i] - 1);
+    }
+  }
+
+  dnnl::convolution_forward::primitive_desc forward(const memory::desc& image, const memory::desc& filter,
+                                                    const memory::desc& result) const {
+    return {dnnl::convolution_forward::desc(dnnl::prop_kind::forward_training,
+                                            dnnl::algorithm::convolution_direct, image, filter, result,
+                                            strides, dilations, before, after),
+            cpu_engine()};
+  }
+};
+
+/// Whether a primitive takes the gradient by the result of a convolution of NHWC images.
+bool has_primitive_form(const OpParts& op, const Tensor& gradient) {
+  return op.get<std::string>("data_format") == "NHWC" && is_float(gradient) &&
+         c10::multiply_integers(gradient.shape()) > 0;
+}
+
+bool lower_conv2d_backprop_input(ProgramBuilder& builder, const Node& node) {
+  const OpParts op(node);
+  const Tensor &gradient = op.inputs[0], &filter = op.inputs[1];
+  const TensorView weights = builder.value(filter);
+  if (!has_primitive_form(op, gradient) || !builder.is_weight(weights) || !supported({weights})) return false;
+  const Convolution conv(op, node.outputs()[0].shape, filter.shape(), gradient.shape());
+  const TensorView dy = builder.dense(gradient);
+  const memory::desc dx_desc = image_desc(node.outputs()[0]), w_desc = filter_desc(weights, conv.groups);
+  const dnnl::convolution_backward_data::desc desc(dnnl::algorithm::convolution_direct, dx_desc,
+                                                   any_layout(w_desc), image_desc(dy), conv.strides,
+                                                   conv.dilations, conv.before, conv.after);
+  const dnnl::convolution_backward_data::primitive_desc description(
+      desc, attributes({}), cpu_engine(), conv.forward(dx_desc, any_layout(w_desc), image_desc(dy)));
+  if (!is_usable(description)) return false;
+  auto primitive = make_primitive<dnnl::convolution_backward_data>(description);
+  const TensorView dx = builder.make_output(node.output());
+  primitive->add(DNNL_ARG_DIFF_DST, image_desc(dy), dy);
+  primitive->add(DNNL_ARG_WEIGHTS, builder.prepared().packed(weights, w_desc, description.weights_desc()));
+  primitive->add(DNNL_ARG_DIFF_SRC, dx_desc, dx);
+  return emit_output(builder, node, std::move(primitive), dx);
+}
+
+/// Appends a reorder from `packed` to `plain`, described by `desc`.
+void unpack(ProgramBuilder& builder, const Node& node, const TensorView& packed,
+            const memory::desc& packed_desc, const TensorView& plain, const memory::desc& desc) {
+  const dnnl::reorder::primitive_desc description(cpu_engine(), packed_desc, cpu_engine(), desc,
+                                                  attributes({}));
+  auto primitive = make_primitive<dnnl::reorder>(description);
+  primitive->add(DNNL_ARG_FROM, packed_desc, packed);
+  primitive->add(DNNL_ARG_TO, desc, plain);
+  emit(builder, node, std::move(primitive), {plain});
+}
+
+/// The gradient by weights: `plain` where the primitive writes it so, else memory of its own to be unpacked.
+template <typename Description>
+TensorView gradient_memory(ProgramBuilder& builder, const Description& description, const memory::desc& desc,
+                           const TensorView& plain) {
+  if (description.diff_weights_desc() == desc) return plain;
+  return builder.make({static_cast<int64_t>(description.diff_weights_desc().get_size()) / 4}, kFloat32);
+}
+
+/// Where layers keep filters: [height, width, in, out] that lies as [out, in, height, width].
+TensorView make_filter(ProgramBuilder& builder, const Shape& s) {
+  return builder.make({s[3], s[2], s[0], s[1]}, kFloat32)
+      .as_strided(s, {s[1], 1, s[0] * s[1], s[0] * s[1] * s[2]}, 0);
+}
+
+bool lower_conv2d_backprop_filter(ProgramBuilder& builder, const Node& node) {
+  const OpParts op(node);
+  const Tensor &gradient = op.inputs[0], &image = op.inputs[1];
+  const Shape filter = op.get<std::vector<int64_t>>("filter_size");
+  if (!has_primitive_form(op, gradient) || gradient.dtype() != kFloat32 || image.dtype() != kFloat32 ||
+      c10::multiply_integers(image.shape()) == 0)
+    return false;
+  const Convolution conv(op, image.shape(), filter, gradient.shape());
+  const TensorView dy = builder.dense(gradient), x = builder.dense(image);
+  const TensorView dw = make_filter(builder, filter);
+  const TensorView db = builder.make({filter[3]}, kFloat32);
+  const memory::desc dw_desc = filter_desc(dw, conv.groups), db_desc = desc_of(db);
+  const dnnl::convolution_backward_weights::desc desc(dnnl::algorithm::convolution_direct, image_desc(x),
+                                                      any_layout(dw_desc), db_desc, image_desc(dy),
+                                                      conv.strides, conv.dilations, conv.before, conv.after);
+  const dnnl::convolution_backward_weights::primitive_desc description(
+      desc, attributes({}), cpu_engine(), conv.forward(image_desc(x), any_layout(dw_desc), image_desc(dy)));
+  if (!is_usable(description)) return false;
+  auto primitive = make_primitive<dnnl::convolution_backward_weights>(description);
+  const TensorView written = gradient_memory(builder, description, dw_desc, dw);
+  primitive->add(DNNL_ARG_DIFF_DST, image_desc(dy), dy);
+  primitive->add(DNNL_ARG_SRC, image_desc(x), x);
+  primitive->add(DNNL_ARG_DIFF_WEIGHTS, description.diff_weights_desc(), written);
+  primitive->add(DNNL_ARG_DIFF_BIAS, db_desc, db);
+  emit(builder, node, std::move(primitive), {written, db});
+  if (written.memory() != dw.memory())
+    unpack(builder, node, written, description.diff_weights_desc(), dw, dw_desc);
+  builder.define(node.output(0), dw);
+  builder.define(node.output(1), db);
+  return true;
+}
+
+bool lower_linear_backprop_input(ProgramBuilder& builder, const Node& node) {
+  const Tensor &gradient = node.inputs()[0], &weight = node.inputs()[1];
+  const TensorView weights = builder.value(weight);
+  if (!is_float(gradient) || !builder.is_weight(weights) || !supported({builder.value(gradient), weights}))
+    return false;
+  const TensorView dy = builder.dense(gradient);
+  const memory::desc dx_desc({gradient.dim(0), weight.dim(0)}, *data_type(dy.type()), memory::format_tag::ab),
+      w_desc = desc_of(weights, {1, 0});
+  const dnnl::inner_product_forward::primitive_desc forward(
+      dnnl::inner_product_forward::desc(dnnl::prop_kind::forward_training, dx_desc, any_layout(w_desc),
+                                        desc_of(dy)),
+      cpu_engine());
+  const dnnl::inner_product_backward_data::desc desc(dx_desc, any_layout(w_desc), desc_of(dy));
+  const dnnl::inner_product_backward_data::primitive_desc description(desc, attributes({}), cpu_engine(),
+                                                                      forward);
+  if (!is_usable(description)) return false;
+  auto primitive = make_primitive<dnnl::inner_product_backward_data>(description);
+  const TensorView dx = builder.make_output(node.output());
+  primitive->add(DNNL_ARG_DIFF_DST, desc_of(dy), dy);
+  primitive->add(DNNL_ARG_WEIGHTS, builder.prepared().packed(weights, w_desc, description.weights_desc()));
+  primitive->add(DNNL_ARG_DIFF_SRC, dx_desc, dx);
+  return emit_output(builder, node, std::move(primitive), dx);
+}
+
+bool lower_linear_backprop_weight(ProgramBuilder& builder, const Node& node) {
+  const Tensor &gradient = node.inputs()[0], &input = node.inputs()[1];
+  if (gradient.dtype() != kFloat32 || input.dtype() != kFloat32 ||
+      !supported({builder.value(gradient), builder.value(input)}))
+    return false;
+  const TensorView dy = builder.dense(gradient), x = builder.dense(input);
+  const TensorView dw = builder.make({input.dim(1), gradient.dim(1)}, kFloat32);
+  const TensorView db = builder.make({gradient.dim(1)}, kFloat32);
+  const memory::desc dw_desc = desc_of(dw, {1, 0}), db_desc = desc_of(db);
+  const dnnl::inner_product_forward::primitive_desc forward(
+      dnnl::inner_product_forward::desc(dnnl::prop_kind::forward_training, desc_of(x), any_layout(dw_desc),
+                                        db_desc, desc_of(dy)),
+      cpu_engine());
+  const dnnl::inner_product_backward_weights::desc desc(desc_of(x), any_layout(dw_desc), db_desc,
+                                                        desc_of(dy));
+  const dnnl::inner_product_backward_weights::primitive_desc description(desc, attributes({}), cpu_engine(),
+                                                                         forward);
+  if (!is_usable(description)) return false;
+  auto primitive = make_primitive<dnnl::inner_product_backward_weights>(description);
+  const TensorView written = gradient_memory(builder, description, dw_desc, dw);
+  primitive->add(DNNL_ARG_DIFF_DST, desc_of(dy), dy);
+  primitive->add(DNNL_ARG_SRC, desc_of(x), x);
+  primitive->add(DNNL_ARG_DIFF_WEIGHTS, description.diff_weights_desc(), written);
+  primitive->add(DNNL_ARG_DIFF_BIAS, db_desc, db);
+  emit(builder, node, std::move(primitive), {written, db});
+  if (written.memory() != dw.memory())
+    unpack(builder, node, written, description.diff_weights_desc(), dw, dw_desc);
+  builder.define(node.output(0), dw);
+  builder.define(node.output(1), db);
+  return true;
+}
+
+}  // namespace
+
+void add_backprop_lowerings(Lowerings& table) {
+  table["belfry::conv2d_backprop_input"].push_back(lower_conv2d_backprop_input);
+  table["belfry::conv2d_backprop_filter"].push_back(lower_conv2d_backprop_filter);
+  table["belfry::linear_backprop_input"].push_back(lower_linear_backprop_input);
+  table["belfry::linear_backprop_weight"].push_back(lower_linear_backprop_weight);
+}
+
+}  // namespace belfry::internal
