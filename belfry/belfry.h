@@ -19,5 +19,6 @@
 #include "belfry/optim.h"
 #include "belfry/predict.h"
 #include "belfry/runtime.h"
+#include "belfry/step.h"
 #include "belfry/summary.h"
 #include "belfry/train.h"

@@ -1,7 +1,9 @@
 // Time of one training step (forward, backward, update, moving averages) of the models of benchmarks/peers,
 // on a constant batch. Prints the median in ms. benchmarks/training runs it and its peers in turn.
 //
-// usage: train_step mnist|cifar BATCH STEPS THREADS
+// usage: train_step mnist|cifar BATCH STEPS THREADS [plain|profile]
+//
+// plain: not compiled, with ATen's autograd. profile: what the instructions of a step take.
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/rand.h>
@@ -27,6 +29,7 @@
 #include "belfry/optim/adam.h"
 #include "belfry/optim/momentum.h"
 #include "belfry/runtime/session.h"
+#include "belfry/step/compiled_step.h"
 
 using namespace belfry;
 
@@ -67,8 +70,9 @@ Tensor cifar_resnet(const Tensor& image) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 5) {
-    fmt::print(stderr, "usage: {} mnist|cifar BATCH STEPS THREADS\n", argv[0]);
+  const std::string mode = argc == 6 ? argv[5] : "";
+  if ((argc != 5 && argc != 6) || (!mode.empty() && mode != "plain" && mode != "profile")) {
+    fmt::print(stderr, "usage: {} mnist|cifar BATCH STEPS THREADS [plain|profile]\n", argv[0]);
     return 2;
   }
   const bool mnist = argv[1] == std::string("mnist");
@@ -93,8 +97,14 @@ int main(int argc, char** argv) {
 
   Session session(graph);
   session.initialize_variables();
-  const Callable step = session.make_callable({image, label}, {group(work), cost});
+  const CompiledStep step = compile_step(session, {image, label}, {group(work), cost}, {.compile = mode != "plain"});
   const std::vector<at::Tensor> feeds = {at::rand(shape), at::randint(10, {batch}, at::kLong)};
+  if (mode == "profile") {
+    for (int i = 0; i < 3; ++i) step(feeds);
+    for (const ProfiledStep& part : step.profile(feeds))
+      fmt::print("{:8.3f} ms  {:50} {}\n", part.seconds * 1e3, part.node, part.kernel);
+    return 0;
+  }
   std::vector<double> times;
   for (int64_t i = 0; i < steps + 5; ++i) {
     const auto start = std::chrono::steady_clock::now();

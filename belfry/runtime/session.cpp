@@ -53,6 +53,9 @@ const internal::Plan& Callable::plan() const {
 std::vector<at::Tensor> Callable::operator()(const std::vector<at::Tensor>& feeds) const {
   return plan().run(feeds);
 }
+std::shared_ptr<internal::VariableStore> internal::store_of(const Callable& callable) {
+  return callable.plan().shared_store();
+}
 void Callable::check_feeds(const std::vector<at::Tensor>& feeds) const {
   plan().check_feeds(feeds);
 }

@@ -40,6 +40,13 @@ class Plan;
 class VariableStore;
 }  // namespace internal
 
+class Callable;
+
+namespace internal {
+/// The variables of the session that made it.
+std::shared_ptr<VariableStore> store_of(const Callable& callable);
+}  // namespace internal
+
 /// A prepared run: feeds and fetches are fixed, the order of work is planned once. Cheap to copy.
 /// Any number of threads may call one at the same time. It keeps the session's variables alive, and refers to
 /// the session's graph, which must outlive it: a call after the graph's end is a UsageError. So is one of a
@@ -67,6 +74,7 @@ class Callable {
 
  private:
   friend class Session;
+  friend std::shared_ptr<internal::VariableStore> internal::store_of(const Callable&);
   explicit Callable(std::shared_ptr<const internal::Plan> plan) : plan_(std::move(plan)) {}
   const internal::Plan& plan() const;
   std::shared_ptr<const internal::Plan> plan_;

@@ -1,5 +1,5 @@
-// The derivative rules: what differentiate() adds as nodes against ATen's autograd, for every case of the
-// table of operators.
+// The derivative rules: what differentiate() adds as nodes, run by a session and compiled, against ATen's
+// autograd, for every case of the table of operators.
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/allclose.h>
@@ -15,6 +15,7 @@
 #include "belfry/ops/reduce.h"
 #include "belfry/ops/state.h"
 #include "belfry/runtime/session.h"
+#include "belfry/step/compiled_step.h"
 #include "belfry/step/internal/step_function.h"
 #include "tests/support/op_cases.h"
 
@@ -74,13 +75,19 @@ TEST_P(Derivatives, AreThoseOfAutograd) {
   bool by_rules = true;
   for (const Node* node : head.calls()) by_rules = by_rules && node->kind() != NodeKind::kGradients;
   RecordProperty("by_rules", by_rules);
+  const CompiledStep compiled =
+      compile_step(session, {inputs.begin(), inputs.end()}, {fetches.begin(), fetches.end()});
+  const auto compiled_results = compiled(values);
+  EXPECT_TRUE(compiled.is_compiled()) << compiled.describe();
   for (size_t i = 0; i < fetches.size(); ++i) {
-    const at::Tensor& result = results[step->from_head.at(fetches[i])];
-    ASSERT_EQ(result.sizes(), expected[i].sizes()) << fetches[i].name();
-    EXPECT_EQ(result.scalar_type(), expected[i].scalar_type()) << fetches[i].name();
-    EXPECT_TRUE(at::allclose(result, expected[i], /*rtol=*/1e-5, /*atol=*/1e-6)) << fetches[i].name() << "\n"
-                                                                                 << result << "\nexpected\n"
-                                                                                 << expected[i];
+    for (const at::Tensor& result : {results[step->from_head.at(fetches[i])], compiled_results[i]}) {
+      ASSERT_EQ(result.sizes(), expected[i].sizes()) << fetches[i].name();
+      EXPECT_EQ(result.scalar_type(), expected[i].scalar_type()) << fetches[i].name();
+      EXPECT_TRUE(at::allclose(result, expected[i], /*rtol=*/1e-5, /*atol=*/1e-6))
+          << fetches[i].name() << "\n"
+          << result << "\nexpected\n"
+          << expected[i];
+    }
   }
 }
 

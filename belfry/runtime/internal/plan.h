@@ -30,6 +30,7 @@ class Plan {
   void check_graph() const;
   void check_feeds(const std::vector<at::Tensor>& feeds) const;
   const VariableStore& store() const { return *store_; }
+  const std::shared_ptr<VariableStore>& shared_store() const { return store_; }
 
   const std::vector<Tensor>& feeds() const { return plan_.feeds; }
   const std::vector<Tensor>& fetches() const { return plan_.fetches; }

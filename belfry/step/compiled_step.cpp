@@ -1,0 +1,161 @@
+#include "belfry/step/compiled_step.h"
+
+#include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <list>
+#include <mutex>
+#include <utility>
+
+#include "belfry/base/log.h"
+#include "belfry/graph/below_autograd.h"
+#include "belfry/runtime/internal/order.h"
+#include "belfry/runtime/internal/plan.h"
+#include "belfry/runtime/internal/reuse_memory.h"
+#include "belfry/step/internal/step_function.h"
+#include "belfry/step/internal/step_program.h"
+
+// A call finds the program for the shapes of its feeds, or makes it. Invariant: until the head has run to its
+// end, and no NaN was lost in it, nothing is written, so that the ordinary plan can still answer the call.
+
+namespace belfry {
+
+using namespace internal;
+
+struct CompiledStep::State {
+  StepOptions options;
+  Callable plain;  ///< runs it uncompiled, and checks feeds
+  std::shared_ptr<VariableStore> store;
+  std::string why_not;  ///< why it is not compiled; "" where it is
+
+  struct Shaped {
+    std::vector<Shape> shapes;
+    std::unique_ptr<StepProgram> program;
+  };
+  std::mutex mutex;
+  std::list<Shaped> programs;  ///< most recently used first
+  bool told_of_numbers = false;
+
+  /// Null where none can be made.
+  StepProgram* find_or_make(const std::vector<at::Tensor>& feeds) {
+    const auto found = std::ranges::find_if(programs, [&](const Shaped& entry) {
+      for (size_t i = 0; i < feeds.size(); ++i) {
+        if (feeds[i].sizes() != at::IntArrayRef(entry.shapes[i])) return false;
+      }
+      return true;
+    });
+    if (found != programs.end()) {
+      programs.splice(programs.begin(), programs, found);
+      return programs.front().program.get();
+    }
+    std::vector<Shape> shapes;
+    for (const at::Tensor& feed : feeds) shapes.push_back(feed.sizes().vec());
+    try {
+      if (auto function = make_step_function(plain.feeds(), plain.fetches(), shapes, &why_not)) {
+        programs.push_front(
+            {std::move(shapes), std::make_unique<StepProgram>(std::move(*function), plain.feeds(),
+                                                              plain.fetches(), *store, options)});
+        if (static_cast<int64_t>(programs.size()) > std::max<int64_t>(options.max_shapes, 1))
+          programs.pop_back();
+        return programs.front().program.get();
+      }
+    } catch (const std::exception& e) {
+      why_not = e.what();
+    }
+    return nullptr;
+  }
+
+  /// Whether the step was done; where not, nothing was written.
+  template <typename Run>
+  bool run_compiled(const std::vector<at::Tensor>& feeds, Run run) {
+    const std::lock_guard lock(mutex);
+    if (!why_not.empty()) return false;
+    const c10::InferenceMode normal_tensors(false);
+    const BelowAutograd no_autograd;
+    const ReuseMemory reuse_memory;
+    StepProgram* program = find_or_make(feeds);
+    if (!program) return false;
+    program->check_variables();
+    return run(*program);
+  }
+
+  void tell_of_numbers() {
+    if (std::exchange(told_of_numbers, true)) return;
+    log_warning(
+        "[step] a step met NaN, or numbers that give NaN, and ran uncompiled, as all such steps will (see "
+        "StepOptions::check_numbers)");
+  }
+};
+
+namespace {
+
+std::vector<at::Tensor> dense(const std::vector<at::Tensor>& feeds) {
+  std::vector<at::Tensor> result;
+  result.reserve(feeds.size());
+  for (const at::Tensor& feed : feeds) result.push_back(feed.to(c10::kCPU).contiguous());
+  return result;
+}
+
+}  // namespace
+
+std::vector<at::Tensor> CompiledStep::operator()(const std::vector<at::Tensor>& feeds) const {
+  State& state = *state_;
+  state.plain.check_feeds(feeds);
+  if (!is_compiled()) return state.plain(feeds);
+  const std::vector<at::Tensor> given = dense(feeds);
+  std::vector<at::Tensor> results;
+  const bool done = state.run_compiled(given, [&](StepProgram& program) {
+    if (!program.run_head(given)) {
+      state.tell_of_numbers();
+      return false;
+    }
+    program.run_tail();
+    results = program.results(given);
+    return true;
+  });
+  if (done) return results;
+  if (!is_compiled()) log_warning("[step] this step runs uncompiled: {}", state.why_not);
+  return state.plain(feeds);
+}
+
+std::vector<ProfiledStep> CompiledStep::profile(const std::vector<at::Tensor>& feeds) const {
+  state_->plain.check_feeds(feeds);
+  const std::vector<at::Tensor> given = dense(feeds);
+  std::vector<ProfiledStep> steps;
+  state_->run_compiled(given, [&](StepProgram& program) {
+    steps = program.profile(given);
+    return true;
+  });
+  return steps;
+}
+
+bool CompiledStep::is_compiled() const {
+  return state_->why_not.empty();
+}
+
+std::string CompiledStep::describe() const {
+  if (!is_compiled()) return fmt::format("not compiled: {}\n{}", state_->why_not, state_->plain.describe());
+  const std::lock_guard lock(state_->mutex);
+  return state_->programs.empty() ? "no program yet\n" : state_->programs.front().program->describe();
+}
+
+CompiledStep compile_step(Session& session, const std::vector<Fetch>& feeds,
+                          const std::vector<Fetch>& fetches, const StepOptions& options) {
+  auto state = std::make_shared<CompiledStep::State>();
+  state->options = options;
+  state->plain = session.make_callable(feeds, fetches);
+  state->store = store_of(state->plain);
+  const auto nodes = find_needed(state->plain.fetches(), fed_tensors(state->plain.feeds()));
+  const auto is = [](NodeKind kind) { return [kind](const Node* node) { return node->kind() == kind; }; };
+  if (!options.compile) {
+    state->why_not = "the options say so";
+  } else if (std::ranges::none_of(nodes, is(NodeKind::kGradients))) {
+    state->why_not = "it takes no gradients";
+  } else if (!std::ranges::all_of(nodes, [](const Node* node) { return node->device().is_cpu(); })) {
+    state->why_not = "it is not on the CPU";
+  }
+  return CompiledStep(std::move(state));
+}
+
+}  // namespace belfry

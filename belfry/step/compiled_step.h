@@ -1,0 +1,47 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "belfry/inference/profiled_step.h"
+#include "belfry/runtime/session.h"
+#include "belfry/step/step_options.h"
+
+namespace belfry {
+
+/// A run of a session's graph that takes gradients and writes variables, compiled as a whole: forward,
+/// backward and update as one list of instructions on planned memory. Cheap to copy; calls wait for each
+/// other. It keeps the session's variables alive; the graph must outlive it.
+///
+/// The first call with new input shapes makes a program for them, which takes from milliseconds to a second.
+class CompiledStep {
+ public:
+  /// As Callable's: the same values up to rounding, the same errors.
+  std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& feeds) const;
+
+  /// Does one step, and says what it spent its time with, in the order of the work. Empty where it is not
+  /// compiled; then nothing was run.
+  std::vector<ProfiledStep> profile(const std::vector<at::Tensor>& feeds) const;
+
+  /// False where the options say so, and for a run that takes no gradients, takes them after a write, has
+  /// shapes that depend on values, or is on a GPU: the session's ordinary plan runs it.
+  bool is_compiled() const;
+  /// The graph before and after the passes and the instructions, of the newest program; or why there is none.
+  std::string describe() const;
+
+ private:
+  friend CompiledStep compile_step(Session&, const std::vector<Fetch>&, const std::vector<Fetch>&,
+                                   const StepOptions&);
+  struct State;
+  explicit CompiledStep(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  std::shared_ptr<State> state_;
+};
+
+/// Compiles a run. Errors as Session::make_callable.
+CompiledStep compile_step(Session& session, const std::vector<Fetch>& feeds,
+                          const std::vector<Fetch>& fetches, const StepOptions& options = {});
+
+}  // namespace belfry

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "belfry/graph/function.h"
+
+// The passes that only steps have, besides those of the inference compiler; step_pipeline.cpp has the list.
+
+namespace belfry::internal {
+
+/// Puts the derivative of a relu in front of that of the max pooling behind it, where there are fewer values:
+/// the largest value of a window passes a gradient where it is above 0, and so does the relu below it.
+Function sink_relu_gradients(const Function& graph);
+/// Computes a relu inside of the batch normalisation before it, forward and backward.
+Function fuse_batch_norm_relu(const Function& graph);
+
+}  // namespace belfry::internal

@@ -1,0 +1,54 @@
+#include "belfry/step/internal/step_pipeline.h"
+
+#include <fmt/format.h>
+
+#include "belfry/graph/node.h"
+#include "belfry/inference/internal/passes.h"
+#include "belfry/step/internal/step_passes.h"
+
+// The list of passes: those that look for gradients in the form that differentiate() gives them come first,
+// then the inference compiler's, which see backward nodes as any others. Its passes that fold what stays the
+// same from call to call have no place here, as weights do not.
+
+namespace belfry::internal {
+namespace {
+
+struct Pass {
+  const char* name;
+  bool StepOptions::*enabled;
+  Function (*run)(const Function&);
+};
+
+constexpr Pass kPasses[] = {
+    {"sink_relu_gradients", &StepOptions::sink_relu_gradients, sink_relu_gradients},
+    {"fuse_batch_norm_relu", &StepOptions::fuse_batch_norm_relu, fuse_batch_norm_relu},
+    {"canonicalize", &StepOptions::canonicalize, canonicalize},
+    {"cancel_transposes", &StepOptions::cancel_transposes, cancel_transposes},
+    {"fold_padding", &StepOptions::fold_padding, fold_padding},
+    {"fuse_residuals", &StepOptions::fuse_residuals, fuse_residuals},
+    {"fuse_activations", &StepOptions::fuse_activations, fuse_activations},
+};
+
+std::string list_nodes(const Function& function) {
+  std::string text;
+  for (const Node* node : function.calls()) text += fmt::format("  {} = {}\n", node->name(), describe(*node));
+  return text;
+}
+
+}  // namespace
+
+Function run_step_pipeline(Function function, const StepOptions& options, std::string& report) {
+  report += fmt::format("before ({} nodes):\n{}", function.calls().size(), list_nodes(function));
+  for (const Pass& pass : kPasses) {
+    if (!(options.*pass.enabled)) {
+      report += fmt::format("{}: off\n", pass.name);
+      continue;
+    }
+    function = pass.run(function);
+    report += fmt::format("{}: {} nodes\n", pass.name, function.calls().size());
+  }
+  report += fmt::format("after:\n{}", list_nodes(function));
+  return function;
+}
+
+}  // namespace belfry::internal

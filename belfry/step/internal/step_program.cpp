@@ -1,0 +1,169 @@
+#include "belfry/step/internal/step_program.h"
+
+#include <ATen/ops/clone.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "belfry/base/error.h"
+#include "belfry/inference/internal/program_builder.h"
+#include "belfry/step/internal/step_pipeline.h"
+
+// Variables are the weights of the head, where they lie in the session. Packed copies of them, which
+// primitives want, are made anew when a variable was written since. What the head leaves for the tail stays
+// in its block of memory: gradients go from the primitive that makes them to the update without a copy.
+
+namespace belfry::internal {
+namespace {
+
+CompileOptions compile_options(const StepOptions& options) {
+  CompileOptions result;
+  result.primitives = options.primitives;
+  result.plan_memory = options.plan_memory;
+  result.check_numbers = options.check_numbers;
+  return result;
+}
+
+}  // namespace
+
+StepProgram::StepProgram(StepFunction function, const std::vector<Tensor>& feeds,
+                         const std::vector<Tensor>& fetches, VariableStore& store, const StepOptions& options)
+    : function_(std::move(function)), fetches_(fetches), store_(store) {
+  build_head(options);
+  build_tail(options);
+  for (const Tensor& fetch : fetches_) {
+    const auto feed = std::ranges::find(feeds, fetch);
+    if (!fetch.has_value()) {
+      results_.emplace_back(None());
+    } else if (feed != feeds.end()) {
+      results_.emplace_back(Feed{static_cast<size_t>(feed - feeds.begin())});
+    } else {
+      results_.emplace_back(tensors_.on(values_.at(fetch)));
+    }
+  }
+}
+
+TensorView StepProgram::variable(const Node& node) {
+  VariableStore::Cell* cell = &store_.cell(node);
+  if (!std::ranges::count(cells_, cell)) cells_.push_back(cell);
+  return view_of(cell->memory);
+}
+
+void StepProgram::build_head(const StepOptions& options) {
+  Function& head = function_.head;
+  head = run_step_pipeline(std::move(head), options, report_);
+  std::vector<TensorView> weights;
+  for (const Weight& weight : head.weights) weights.push_back(variable(weight.variable.tensor().node()));
+  prepared_ = std::make_unique<Prepared>(std::move(weights));
+  const CompileOptions compile = compile_options(options);
+  ProgramBuilder builder(head, *prepared_, compile);
+  builder.set_generators([&](const Node& node) {
+    const auto found = function_.random.find(node.name());
+    if (found == function_.random.end())
+      throw InternalError(fmt::format("[step] '{}' has no node whose numbers it draws", node.name()));
+    return store_.generator(*found->second);
+  });
+  builder.add_nodes();
+  for (const auto& [tensor, index] : function_.from_head) {
+    const TensorView value = builder.value(head.outputs[index]);
+    builder.keep(value);
+    values_[tensor] = value;
+  }
+  head_ = builder.finish();
+  report_ += "head:\n" + head_->describe();
+}
+
+void StepProgram::build_tail(const StepOptions& options) {
+  CompileOptions compile = compile_options(options);
+  compile.check_numbers = false;  // what is written is written
+  ProgramBuilder builder(*prepared_, compile);
+  builder.set_generators([&](const Node& node) { return store_.generator(node); });
+  for (const auto& [tensor, value] : values_) builder.give(tensor, value);
+  const auto give_variable = [&](const Tensor& tensor) {
+    if (tensor.node().kind() != NodeKind::kVariable || values_.contains(tensor)) return;
+    values_[tensor] = variable(tensor.node());
+    builder.give(tensor, values_[tensor]);
+  };
+  for (const Tensor& fetch : fetches_) give_variable(fetch);
+  for (const Node* node : function_.tail) {
+    if (node->kind() == NodeKind::kGroup) continue;
+    for (const Tensor& input : node->inputs()) give_variable(input);
+    builder.add(*node);
+    for (int index : node->mutated_inputs()) {
+      VariableStore::Cell* cell = &store_.cell(node->inputs()[static_cast<size_t>(index)].node());
+      if (!std::ranges::count(written_, cell)) written_.push_back(cell);
+    }
+  }
+  for (const Tensor& fetch : fetches_) {
+    if (!fetch.has_value() || values_.contains(fetch) || !builder.has_value(fetch)) continue;
+    values_[fetch] = builder.value(fetch);
+    builder.keep(values_[fetch]);
+  }
+  tail_ = builder.finish();
+  report_ += "tail:\n" + tail_->describe();
+}
+
+void StepProgram::check_variables() const {
+  for (const VariableStore::Cell* cell : cells_) cell->value();
+}
+
+void StepProgram::set_feeds(const std::vector<at::Tensor>& feeds) {
+  for (size_t i = 0; i < feeds.size(); ++i) head_->set_feed(i, feeds[i].data_ptr());
+  if (packed_version_ == store_.version()) return;
+  prepared_->pack();
+  packed_version_ = store_.version();
+}
+
+bool StepProgram::run_head(const std::vector<at::Tensor>& feeds) {
+  set_feeds(feeds);
+  return head_->run();
+}
+
+void StepProgram::note_writes() {
+  if (written_.empty()) return;
+  for (VariableStore::Cell* cell : written_) cell->memory.unsafeGetTensorImpl()->bump_version();
+  store_.count_write();
+}
+
+void StepProgram::run_tail() {
+  try {
+    tail_->run();
+  } catch (...) {  // some of it may be done
+    note_writes();
+    throw;
+  }
+  note_writes();
+}
+
+std::vector<at::Tensor> StepProgram::results(const std::vector<at::Tensor>& feeds) const {
+  tensors_.follow_memory();
+  std::vector<at::Tensor> results;
+  results.reserve(results_.size());
+  for (const auto& result : results_) {
+    if (const auto* feed = std::get_if<Feed>(&result)) {
+      results.push_back(feeds[feed->index]);
+    } else if (const auto* tensor = std::get_if<at::Tensor>(&result)) {
+      results.push_back(tensor->clone(at::MemoryFormat::Contiguous));
+    } else {
+      results.emplace_back();
+    }
+  }
+  return results;
+}
+
+std::vector<ProfiledStep> StepProgram::profile(const std::vector<at::Tensor>& feeds) {
+  set_feeds(feeds);
+  std::vector<ProfiledStep> steps;
+  for (Program* program : {head_.get(), tail_.get()}) {
+    const std::vector<double> seconds = program->profile();
+    for (size_t i = 0; i < seconds.size(); ++i) {
+      const ProgramStep& step = program->steps()[i];
+      steps.push_back({step.name, step.instruction->describe(), seconds[i]});
+    }
+  }
+  note_writes();
+  return steps;
+}
+
+}  // namespace belfry::internal

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "belfry/inference/internal/aten_view.h"
+#include "belfry/inference/profiled_step.h"
+#include "belfry/program/prepared.h"
+#include "belfry/program/program.h"
+#include "belfry/runtime/internal/variable_store.h"
+#include "belfry/step/internal/step_function.h"
+#include "belfry/step/step_options.h"
+
+namespace belfry::internal {
+
+/// A step as two programs for feeds of certain shapes: the head computes everything that depends on no write,
+/// the tail writes. One thread at a time may run it.
+class StepProgram {
+ public:
+  /// `function` is the run of a session whose variables are in `store`. Called below the dispatcher's
+  /// autograd keys, as the runs are. Throws UsageError where a shape depends on values.
+  StepProgram(StepFunction function, const std::vector<Tensor>& feeds, const std::vector<Tensor>& fetches,
+              VariableStore& store, const StepOptions& options);
+
+  /// Throws UsageError for a variable without a value.
+  void check_variables() const;
+  /// Dense feeds. False where a NaN may have been lost on the way; nothing was written then.
+  bool run_head(const std::vector<at::Tensor>& feeds);
+  /// Writes. Called after run_head.
+  void run_tail();
+  /// Copies of the fetches, after both.
+  std::vector<at::Tensor> results(const std::vector<at::Tensor>& feeds) const;
+  /// Both, looking at the clock after each instruction.
+  std::vector<ProfiledStep> profile(const std::vector<at::Tensor>& feeds);
+
+  const std::string& describe() const { return report_; }
+
+ private:
+  void build_head(const StepOptions& options);
+  void build_tail(const StepOptions& options);
+  void set_feeds(const std::vector<at::Tensor>& feeds);
+  TensorView variable(const Node& node);
+  void note_writes();
+
+  StepFunction function_;
+  const std::vector<Tensor> fetches_;
+  VariableStore& store_;
+  std::vector<VariableStore::Cell*> cells_, written_;
+  std::unique_ptr<Prepared> prepared_;
+  uint64_t packed_version_ = 0;
+  std::unique_ptr<Program> head_, tail_;
+  std::unordered_map<Tensor, TensorView> values_;  ///< of the session's graph, that the head leaves
+
+  struct None {};
+  struct Feed {
+    size_t index;
+  };
+  std::vector<std::variant<None, Feed, at::Tensor>> results_;
+  AtenTensors tensors_;  ///< of the results
+  std::string report_;
+};
+
+}  // namespace belfry::internal

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+
+#include "belfry/graph/types.h"
+
+namespace belfry {
+
+/// How a training step is compiled. Every pass can be turned off, to find out what it does or whether it is
+/// to blame; results differ by rounding only.
+struct StepOptions {
+  bool compile = true;       ///< false: operator by operator, gradients by ATen's autograd
+  bool canonicalize = true;  ///< fused operators on NHWC images; the passes below need it
+  bool cancel_transposes = true;
+  bool fold_padding = true;          ///< zeros around an image into the convolution
+  bool fuse_residuals = true;        ///< the sum into the convolution before it
+  bool fuse_activations = true;      ///< into the operator before it
+  bool fuse_batch_norm_relu = true;  ///< forward and backward
+  bool sink_relu_gradients = true;   ///< in front of the gradient of the max pooling behind
+  bool primitives = true;            ///< oneDNN's primitives and our own kernels instead of ATen's operators
+  bool plan_memory = true;           ///< values share memory when they are not needed at the same time
+  /// A step in which NaN comes up, or is fed, before an operator that may lose it runs once more, uncompiled,
+  /// before anything is written. The processor notes such numbers, so that the look costs nothing.
+  bool check_numbers = true;
+  /// A program is made for each combination of input shapes when it is first seen, and the most recently used
+  /// are kept: two do for an epoch with a smaller last batch.
+  int64_t max_shapes = 4;
+};
+
+}  // namespace belfry

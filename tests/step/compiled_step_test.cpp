@@ -1,0 +1,249 @@
+// Compiled steps against the session's plan: the same losses, gradients, variables and random numbers.
+
+#include "belfry/step/compiled_step.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/rand.h>
+#include <ATen/ops/randint.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <limits>
+
+#include "belfry/base/error.h"
+#include "belfry/graph/gradients.h"
+#include "belfry/graph/graph.h"
+#include "belfry/graph/scope.h"
+#include "belfry/graph/tower.h"
+#include "belfry/layers/argscope.h"
+#include "belfry/layers/batch_norm.h"
+#include "belfry/layers/conv2d.h"
+#include "belfry/layers/dropout.h"
+#include "belfry/layers/fully_connected.h"
+#include "belfry/layers/nonlinearity.h"
+#include "belfry/layers/pooling.h"
+#include "belfry/ops/ops.h"
+#include "belfry/optim/adam.h"
+#include "belfry/optim/gradient_descent.h"
+#include "belfry/optim/momentum.h"
+
+namespace belfry {
+namespace {
+
+using testing::HasSubstr;
+
+/// A net in training, twice: one session runs it by the plan, one compiled.
+class Training {
+ public:
+  using Net = std::function<Tensor(const Tensor& image)>;
+
+  Training(const Shape& image_shape, const Net& net, Optimizer& optimizer, const StepOptions& options = {})
+      : image_shape_(image_shape) {
+    graph.set_seed(7);
+    GraphScope as_default(graph);
+    Shape shape = image_shape;
+    shape[0] = kDynamic;
+    image = placeholder("image", shape);
+    label = placeholder("label", {kDynamic}, kInt64);
+    TowerContext tower("", {.is_training = true});
+    cost = mean(sparse_softmax_cross_entropy(net(image), label), "cost");
+    std::vector<Tensor> work = {optimizer.minimize(cost)};
+    for (const Tensor& update : graph.collection(kUpdateOps)) work.push_back(update);
+    train = group(work, "train");
+    for (Session* session : {&plain_session, &compiled_session}) session->initialize_variables();
+    plain = plain_session.make_callable({image, label}, {train, cost});
+    compiled.emplace(compile_step(compiled_session, {image, label}, {train, cost}, options));
+  }
+
+  void check_steps(int count, double tolerance = 2e-4) {
+    for (int i = 0; i < count; ++i) {
+      at::manual_seed(i);
+      Shape shape = image_shape_;
+      if (i % 3 == 2) shape[0] -= 1;  // a smaller last batch
+      const std::vector<at::Tensor> feeds = {at::rand(shape), at::randint(10, {shape[0]}, at::kLong)};
+      const double expected = plain(feeds)[1].item<double>();
+      const auto results = (*compiled)(feeds);
+      ASSERT_TRUE(compiled->is_compiled()) << compiled->describe();
+      ASSERT_FALSE(results[0].defined());
+      EXPECT_NEAR(results[1].item<double>(), expected, tolerance * std::abs(expected)) << "in step " << i;
+    }
+    for (const auto& record : graph.variables()) {
+      const Variable variable(record.get());
+      const at::Tensor expected = plain_session.value(variable), value = compiled_session.value(variable);
+      EXPECT_TRUE(at::allclose(value, expected, 20 * tolerance, 20 * tolerance)) << variable.name();
+    }
+  }
+
+  Graph graph;
+  Tensor image, label, cost, train;
+  Session plain_session{graph}, compiled_session{graph};
+  Callable plain;
+  std::optional<CompiledStep> compiled;
+
+ private:
+  Shape image_shape_;
+};
+
+Tensor convnet(const Tensor& image) {
+  ArgScope defaults(Conv2DOptions{.filters = 16, .kernel = 3, .activation = relu});
+  return (image * 2.0 - 1.0) | Conv2D("conv0") | MaxPooling("pool0", {.pool = 2}) | Conv2D("conv1") |
+         MaxPooling("pool1", {.pool = 2}) | FullyConnected("fc0", {.units = 32, .activation = relu}) |
+         Dropout("dropout", {.rate = 0.5}) | FullyConnected("fc1", {.units = 10});
+}
+
+Tensor residual_net(const Tensor& image) {
+  ArgScope defaults(Conv2DOptions{.kernel = 3, .use_bias = false});
+  Tensor x = Conv2D("conv0", image, {.filters = 16, .activation = BNReLU});
+  Tensor y = Conv2D("conv1", x, {.filters = 32, .strides = 2, .activation = BNReLU});
+  y = Conv2D("conv2", y, {.filters = 32});
+  x = pad(AvgPooling("pool", x, {.pool = 2}), {{0, 0}, {0, 0}, {0, 0}, {8, 8}});
+  return BNReLU(y + x) | GlobalAvgPooling("gap") | FullyConnected("linear", {.units = 10});
+}
+
+TEST(CompiledStep, TrainsAConvnetAsThePlanDoes) {
+  Adam adam({.learning_rate = 1e-3});
+  Training({6, 12, 12, 1}, convnet, adam).check_steps(12, 1e-3);
+}
+
+TEST(CompiledStep, TrainsAResidualNetAsThePlanDoes) {
+  Momentum momentum({.learning_rate = 0.05});
+  Training({6, 8, 8, 3}, residual_net, momentum).check_steps(12, 1e-3);
+}
+
+TEST(CompiledStep, EveryPassCanBeTurnedOff) {
+  for (bool StepOptions::*option :
+       {&StepOptions::canonicalize, &StepOptions::cancel_transposes, &StepOptions::fold_padding,
+        &StepOptions::fuse_residuals, &StepOptions::fuse_activations, &StepOptions::fuse_batch_norm_relu,
+        &StepOptions::sink_relu_gradients, &StepOptions::primitives, &StepOptions::plan_memory}) {
+    StepOptions options;
+    options.*option = false;
+    GradientDescent descent({.learning_rate = 0.05});
+    Training({4, 8, 8, 3}, residual_net, descent, options).check_steps(4, 1e-3);
+    GradientDescent other({.learning_rate = 0.05});
+    Training({4, 8, 8, 1}, convnet, other, options).check_steps(4, 1e-3);
+  }
+}
+
+TEST(CompiledStep, TheOptionsCanTurnItOff) {
+  GradientDescent descent({.learning_rate = 0.05});
+  Training training({4, 8, 8, 1}, convnet, descent, {.compile = false});
+  EXPECT_FALSE(training.compiled->is_compiled());
+  EXPECT_THAT(training.compiled->describe(), HasSubstr("not compiled: the options say so"));
+  const auto results = (*training.compiled)({at::rand({4, 8, 8, 1}), at::randint(10, {4}, at::kLong)});
+  EXPECT_GT(results[1].item<double>(), 0);
+}
+
+TEST(CompiledStep, ANaNComesOutAndIsWrittenAsByThePlan) {
+  GradientDescent descent({.learning_rate = 0.05});
+  Training training({2, 8, 8, 1}, convnet, descent);
+  const at::Tensor image = at::full({2, 8, 8, 1}, std::numeric_limits<float>::quiet_NaN());
+  const std::vector<at::Tensor> feeds = {image, at::randint(10, {2}, at::kLong)};
+  EXPECT_TRUE(std::isnan((*training.compiled)(feeds)[1].item<double>()));
+  EXPECT_TRUE(training.compiled->is_compiled());
+}
+
+TEST(CompiledStep, SaysWhatItDoes) {
+  Momentum momentum({.learning_rate = 0.05});
+  Training training({4, 8, 8, 3}, residual_net, momentum);
+  EXPECT_EQ(training.compiled->describe(), "no program yet\n");
+  const std::vector<at::Tensor> feeds = {at::rand({4, 8, 8, 3}), at::randint(10, {4}, at::kLong)};
+  const auto profile = training.compiled->profile(feeds);
+  EXPECT_GT(profile.size(), 20u);
+  const std::string text = training.compiled->describe();
+  for (const char* part : {"batch_norm + relu backward", "onednn", "belfry::apply_momentum", "memory: "})
+    EXPECT_THAT(text, HasSubstr(part));
+  EXPECT_THAT(text, testing::Not(HasSubstr("under autograd")));
+}
+
+TEST(CompiledStep, AVariableWithoutAValueIsAnError) {
+  Graph graph;
+  GraphScope as_default(graph);
+  const Variable w = get_variable("w", {});
+  const Tensor loss = square(w.tensor());
+  GradientDescent descent({.learning_rate = 0.1});
+  const Tensor update = descent.minimize(loss);
+  Session session(graph);
+  const CompiledStep step = compile_step(session, {}, {update, loss});
+  EXPECT_THROW(step({}), UsageError);
+  session.initialize_variables();
+  session.set_value(w, at::full({}, 2.0f));
+  EXPECT_EQ(step({})[1].item<float>(), 4);
+  EXPECT_FLOAT_EQ(session.value(w).item<float>(), 1.6f);
+  EXPECT_TRUE(step.is_compiled());
+}
+
+TEST(CompiledStep, WhatHasNoRuleRunsUnderAutograd) {
+  Graph graph;
+  GraphScope as_default(graph);
+  const Variable w = get_variable("w", {4, 4});
+  const Tensor x = placeholder("x", {4, 4});
+  const Tensor loss = sum(cumsum(matmul(x, w.tensor()), 0) * 0.1);
+  const Tensor by_w = gradients(loss, {w})[0];
+  Session session(graph);
+  session.initialize_variables();
+  const CompiledStep step = compile_step(session, {x}, {loss, by_w});
+  const at::Tensor value = at::rand({4, 4});
+  const auto results = step({value});
+  const auto expected = session.run({loss, by_w}, {{x, value}});
+  EXPECT_TRUE(step.is_compiled());
+  EXPECT_THAT(step.describe(), HasSubstr("cumsum under autograd"));
+  for (size_t i = 0; i < 2; ++i) EXPECT_TRUE(at::allclose(results[i], expected[i], 1e-5, 1e-6));
+}
+
+TEST(CompiledStep, GradientsAfterAWriteAreThePlans) {
+  Graph graph;
+  GraphScope as_default(graph);
+  const Variable w = get_variable("w", {});
+  const Tensor first = GradientDescent({.learning_rate = 0.1}).minimize(square(w.tensor()));
+  ControlDependencies after({first});
+  const Tensor loss = square(identity(w.tensor()) + 1.0);
+  const Tensor by_w = gradients(loss, {w})[0] * 1.0;
+  Session session(graph);
+  session.initialize_variables();
+  session.set_value(w, at::full({}, 2.0f));
+  const CompiledStep step = compile_step(session, {}, {by_w});
+  EXPECT_FLOAT_EQ(step({})[0].item<float>(), 5.2f);
+  EXPECT_FALSE(step.is_compiled());
+  EXPECT_THAT(step.describe(), HasSubstr("comes after a write"));
+}
+
+TEST(CompiledStep, SecondDerivatives) {
+  Graph graph;
+  GraphScope as_default(graph);
+  const Variable w = get_variable("w", {3});
+  const Tensor loss = sum(exp(w.tensor()) * w.tensor());
+  const Tensor first = gradients(loss, {w})[0];
+  const Tensor second = gradients(sum(square(first)), {w})[0];
+  Session session(graph);
+  session.initialize_variables();
+  session.set_value(w, at::rand({3}));
+  const CompiledStep step = compile_step(session, {}, {first, second});
+  const auto results = step({}), expected = session.run({first, second});
+  EXPECT_TRUE(step.is_compiled()) << step.describe();
+  for (size_t i = 0; i < 2; ++i) EXPECT_TRUE(at::allclose(results[i], expected[i], 1e-5, 1e-6));
+}
+
+TEST(CompiledStep, FeedsAndVariablesCanBeFetched) {
+  Graph graph;
+  GraphScope as_default(graph);
+  const Variable w = get_variable("w", {});
+  const Tensor x = placeholder("x", {});
+  const Tensor update = GradientDescent({.learning_rate = 0.5}).minimize(w.tensor() * x);
+  Session session(graph);
+  session.initialize_variables();
+  session.set_value(w, at::full({}, 3.0f));
+  const CompiledStep step = compile_step(session, {x}, {x, w, update});
+  const auto results = step({at::full({}, 2.0f)});
+  ASSERT_TRUE(step.is_compiled()) << step.describe();
+  EXPECT_EQ(results[0].item<float>(), 2);
+  EXPECT_EQ(results[1].item<float>(), 2);  // after the update, as everything that is fetched
+  step({at::full({}, 2.0f)});
+  EXPECT_EQ(results[1].item<float>(), 2) << "results are copies";
+  EXPECT_EQ(session.value(w).item<float>(), 1);
+}
+
+}  // namespace
+}  // namespace belfry
