@@ -11,6 +11,8 @@ namespace belfry {
 /// Base of the trainers that minimise one cost with one optimizer. Call setup_graph, then train.
 class SingleCostTrainer : public TowerTrainer {
  public:
+  using TowerTrainer::TowerTrainer;
+
   using OptimizerFunc = std::function<std::unique_ptr<Optimizer>()>;
 
   /// Builds the training part of the graph: calls `get_cost`, which returns a scalar, in one or more training
@@ -31,8 +33,11 @@ class SingleCostTrainer : public TowerTrainer {
   Tensor train_op_;
 };
 
-/// One tower, in this process.
+/// One tower, in this process. `SimpleTrainer({.compile = false})` runs steps operator by operator.
 class SimpleTrainer : public SingleCostTrainer {
+ public:
+  using SingleCostTrainer::SingleCostTrainer;
+
  protected:
   Tensor build_train_op(const OptimizerFunc& get_optimizer) override;
 };

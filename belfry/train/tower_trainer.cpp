@@ -9,6 +9,7 @@
 #include "belfry/graph/scope.h"
 #include "belfry/layers/describe_model.h"
 #include "belfry/predict/online_predictor.h"
+#include "belfry/step/compiled_step.h"
 
 namespace belfry {
 namespace {
@@ -83,6 +84,12 @@ std::vector<at::Tensor> TowerTrainer::next_batch() {
 
 std::vector<Tensor> TowerTrainer::feed_tensors() const {
   return input_ ? input_->feed_tensors() : std::vector<Tensor>();
+}
+
+StepRunner::Run TowerTrainer::prepare_run(const std::vector<Tensor>& feeds,
+                                          const std::vector<Tensor>& fetches) {
+  return compile_step(session(), {feeds.begin(), feeds.end()}, {fetches.begin(), fetches.end()},
+                      step_options_);
 }
 
 std::optional<DataProgress> TowerTrainer::data_progress() const {

@@ -8,6 +8,7 @@
 #include "belfry/graph/tower.h"
 #include "belfry/input/input_source.h"
 #include "belfry/loop/trainer.h"
+#include "belfry/step/step_options.h"
 
 namespace belfry {
 
@@ -27,6 +28,9 @@ namespace belfry {
 ///     };
 class TowerTrainer : public Trainer {
  public:
+  /// `step`: how steps are compiled.
+  explicit TowerTrainer(const StepOptions& step = {}) : step_options_(step) {}
+
   TowerFunc* tower_func() override { return tower_func_ ? &*tower_func_ : nullptr; }
 
   /// A callable in inference mode. The first call for a device builds the tower function there once more,
@@ -59,10 +63,13 @@ class TowerTrainer : public Trainer {
   std::vector<at::Tensor> next_batch();
   /// The input's; none before set_input.
   std::vector<Tensor> feed_tensors() const override;
+  /// Compiles the step.
+  StepRunner::Run prepare_run(const std::vector<Tensor>& feeds, const std::vector<Tensor>& fetches) override;
 
  private:
   const TowerTensorHandle& prediction_tower(c10::Device device);
 
+  StepOptions step_options_;
   std::optional<TowerFunc> tower_func_;
   Shared<InputSource> input_;
 };
