@@ -16,6 +16,7 @@
 #include "belfry/dataflow/datasets/places.h"
 #include "belfry/dataflow/datasets/split.h"
 #include "belfry/dataflow/datasets/verify_files.h"
+#include "belfry/dataflow/file_bytes.h"
 #include "belfry/dataflow/inspect_data.h"
 #include "belfry/dataflow/iterable_data.h"
 #include "belfry/dataflow/join_data.h"

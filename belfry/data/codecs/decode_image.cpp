@@ -39,8 +39,8 @@ class PngReader {
   PngReader(ByteSpan bytes, const DecodeOptions& options)
       : options_(options),
         rest_(bytes),
-        orientation_(
-            png_orientation({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}).value_or(1)) {
+        orientation_(internal::png_orientation({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()})
+                         .value_or(1)) {
     auto fail = [](png_structp png, png_const_charp message) {
       static_cast<PngReader*>(png_get_error_ptr(png))->message_ = message;
       png_longjmp(png, 1);
@@ -59,11 +59,11 @@ class PngReader {
   // Of the upright picture.
   ImageSpec read_spec() {
     ImageSpec spec = read_stored_spec();
-    if (swaps_sides(orientation_)) std::swap(spec.h, spec.w);
+    if (internal::swaps_sides(orientation_)) std::swap(spec.h, spec.w);
     return spec;
   }
 
-  at::Tensor read() { return turn(read_stored(), orientation_).contiguous(); }
+  at::Tensor read() { return internal::turn(read_stored(), orientation_).contiguous(); }
 
  private:
   ImageSpec read_stored_spec() {

@@ -112,7 +112,7 @@ int64_t Decompressor::orientation() const {
     if (marker->marker != JPEG_APP0 + 1) continue;
     // XMP has segments of the same kind, and may come first.
     const std::span<const uint8_t> segment(marker->data, marker->data_length);
-    if (const auto found = exif_orientation(segment)) return *found;
+    if (const auto found = internal::exif_orientation(segment)) return *found;
   }
   return 1;
 }
@@ -202,7 +202,7 @@ void Decompressor::read_rows(PixelRect part, uint8_t* rows, PixelOrder order) {
 
 // Where the stored picture of `height` x `width` holds what the upright one shows in `rect`.
 PixelRect stored_rect(PixelRect rect, int64_t orientation, int64_t height, int64_t width) {
-  if (swaps_sides(orientation)) rect = {rect.x, rect.y, rect.width, rect.height};
+  if (internal::swaps_sides(orientation)) rect = {rect.x, rect.y, rect.width, rect.height};
   const bool flips_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
   const bool flips_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
   if (flips_y) rect.y = height - rect.y - rect.height;
@@ -235,7 +235,7 @@ JpegInfo read_jpeg_info(ByteSpan bytes, const std::string& name) {
                 .components = state.num_components,
                 .orientation = jpeg.orientation(),
                 .is_progressive = state.progressive_mode != 0};
-  if (swaps_sides(info.orientation)) std::swap(info.height, info.width);
+  if (internal::swaps_sides(info.orientation)) std::swap(info.height, info.width);
   return info;
 }
 
@@ -254,11 +254,11 @@ at::Tensor decode_jpeg(ByteSpan bytes, const JpegDecodeOptions& options) {
   std::optional<PixelRect> region = options.region;
   if (region) {
     int64_t rows = scaled(height, options.scale), columns = scaled(width, options.scale);
-    const bool swaps = swaps_sides(orientation);
+    const bool swaps = internal::swaps_sides(orientation);
     check_region(*region, swaps ? columns : rows, swaps ? rows : columns, options.name);
     region = stored_rect(*region, orientation, rows, columns);
   }
-  return turn(jpeg.read(options, region), orientation);
+  return internal::turn(jpeg.read(options, region), orientation);
 }
 
 at::Tensor encode_jpeg(const at::Tensor& image, JpegEncodeOptions options) {

@@ -10,7 +10,7 @@
 #include "belfry/base/file_system.h"
 #include "belfry/data/datasets/internal/mat_file.h"
 #include "belfry/dataflow/datasets/verify_files.h"
-#include "belfry/dataflow/internal/file_bytes.h"
+#include "belfry/dataflow/file_bytes.h"
 #include "belfry/dataflow/internal/hidden_files.h"
 #include "belfry/dataflow/internal/indexed_pass.h"
 
@@ -115,7 +115,7 @@ DataIterator BSDS500::start_pass(int64_t pass) {
   if (options_.shuffle) rng.emplace(options_.seed, static_cast<uint64_t>(pass));
   return internal::indexed_pass(*size(), std::move(rng), [ids = ids_, data = data_, name = name_](int64_t i) {
     const std::string& id = (*ids)[static_cast<size_t>(i)];
-    return Datapoint{internal::read_file_bytes(fmt::format("{}/images/{}/{}.jpg", data, name, id)),
+    return Datapoint{read_file_bytes(fmt::format("{}/images/{}/{}.jpg", data, name, id)),
                      read_edges(fmt::format("{}/groundTruth/{}/{}.mat", data, name, id))};
   });
 }

@@ -16,7 +16,7 @@ bool is_jpeg(ByteSpan bytes) {
 // What the crops and at most one resize at the beginning of a list do together: a part of the picture becomes
 // h x w pixels.
 struct Beginning {
-  Stretch y, x;
+  internal::Stretch y, x;
   int64_t h, w;
   // The pixels that the resize may use: what the crops before it left.
   PixelRect source;
@@ -30,7 +30,7 @@ bool is_inside(const CropTransform& crop, int64_t h, int64_t w) {
          crop.x0 + crop.w <= w;
 }
 
-void cut(Stretch& stretch, int64_t begin, int64_t size, int64_t of) {
+void cut(internal::Stretch& stretch, int64_t begin, int64_t size, int64_t of) {
   const double step = stretch.size / static_cast<double>(of);
   stretch = {stretch.begin + static_cast<double>(begin) * step, static_cast<double>(size) * step};
 }
@@ -38,7 +38,8 @@ void cut(Stretch& stretch, int64_t begin, int64_t size, int64_t of) {
 bool can_take(const Beginning& so_far, const ResizeTransform& resize) {
   const bool is_shrinking = resize.new_h <= resize.h && resize.new_w <= resize.w;
   return !so_far.resize && resize.h == so_far.h && resize.w == so_far.w &&
-         can_resample(resize.interpolation) && (resize.interpolation != Interpolation::kArea || is_shrinking);
+         internal::can_resample(resize.interpolation) &&
+         (resize.interpolation != Interpolation::kArea || is_shrinking);
 }
 
 // Stops at a transform that does not fit, which then says so itself.
@@ -80,15 +81,15 @@ int64_t choose_scale(const Beginning& beginning) {
   return 8;
 }
 
-Stretch scale_stretch(Stretch full, int64_t scale) {
+internal::Stretch scale_stretch(internal::Stretch full, int64_t scale) {
   return {full.begin * static_cast<double>(scale) / 8, full.size * static_cast<double>(scale) / 8};
 }
 
 // The pixels of the scaled picture that a stretch needs, of those that hold a part of the source.
-PixelSpan scaled_span(Stretch scaled, int64_t count, Interpolation interpolation, PixelSpan source,
-                      int64_t scale) {
-  const PixelSpan needed = pixels_needed(scaled, count, interpolation);
-  const PixelSpan known{source.begin * scale / 8, (source.end * scale + 7) / 8};
+internal::PixelSpan scaled_span(internal::Stretch scaled, int64_t count, Interpolation interpolation,
+                                internal::PixelSpan source, int64_t scale) {
+  const internal::PixelSpan needed = internal::pixels_needed(scaled, count, interpolation);
+  const internal::PixelSpan known{source.begin * scale / 8, (source.end * scale + 7) / 8};
   return {std::max(needed.begin, known.begin), std::min(needed.end, known.end)};
 }
 
@@ -96,10 +97,11 @@ at::Tensor decode_resampled(ByteSpan bytes, const Beginning& beginning, JpegDeco
   const Interpolation interpolation = beginning.resize->interpolation;
   const PixelRect& source = beginning.source;
   options.scale = choose_scale(beginning);
-  Stretch y = scale_stretch(beginning.y, options.scale), x = scale_stretch(beginning.x, options.scale);
-  const PixelSpan rows =
+  internal::Stretch y = scale_stretch(beginning.y, options.scale),
+                    x = scale_stretch(beginning.x, options.scale);
+  const internal::PixelSpan rows =
       scaled_span(y, beginning.h, interpolation, {source.y, source.y + source.height}, options.scale);
-  const PixelSpan columns =
+  const internal::PixelSpan columns =
       scaled_span(x, beginning.w, interpolation, {source.x, source.x + source.width}, options.scale);
   options.region = {rows.begin, columns.begin, rows.end - rows.begin, columns.end - columns.begin};
   at::Tensor part = decode_jpeg(bytes, options);
@@ -107,7 +109,7 @@ at::Tensor decode_resampled(ByteSpan bytes, const Beginning& beginning, JpegDeco
   if (part.stride(2) != 1 || part.stride(1) != part.size(2)) part = part.contiguous();
   y.begin -= static_cast<double>(rows.begin);
   x.begin -= static_cast<double>(columns.begin);
-  return resample(part, y, x, beginning.h, beginning.w, interpolation);
+  return internal::resample(part, y, x, beginning.h, beginning.w, interpolation);
 }
 
 at::Tensor decode_beginning(ByteSpan bytes, const Beginning& beginning, const DecodeOptions& options) {

@@ -129,9 +129,10 @@ void fill(const Image& from, const Work& work, BatchMemory& memory) {
     }
     Rng rng(work.options.seed, static_cast<uint64_t>(work.pass), static_cast<uint64_t>(from.index));
     const at::Tensor image =
-        imgaug::augment_any(from.image, *work.augmentor, rng, work.options.decode_augment);
+        imgaug::internal::augment_any(from.image, *work.augmentor, rng, work.options.decode_augment);
     const at::Tensor out = slot_for(*from.batch, from.slot, image, work, memory);
-    if (!work.options.as_uint8) return imgaug::normalize(image, work.options.mean, work.options.std, out);
+    if (!work.options.as_uint8)
+      return imgaug::internal::normalize(image, work.options.mean, work.options.std, out);
     if (image.scalar_type() != at::kByte) {
       throw DataError("expected uint8 images from the augmentor, got " + internal::describe(image));
     }

@@ -19,10 +19,11 @@ struct FilePass {
   std::optional<Datapoint> next() {
     if (position == order.size()) return std::nullopt;
     const std::string& path = (*files)[order[position++]];
-    at::Tensor bytes = internal::read_file_bytes(path);
+    at::Tensor bytes = read_file_bytes(path);
     if (options.encoded) return Datapoint{bytes};
     const auto order = options.channel == 1 ? imgaug::PixelOrder::kGray : imgaug::PixelOrder::kRgb;
-    at::Tensor image = imgaug::decode_image(imgaug::bytes_of(bytes), {.order = order, .name = path});
+    at::Tensor image =
+        imgaug::decode_image(imgaug::internal::bytes_of(bytes), {.order = order, .name = path});
     if (options.resize) {
       image = imgaug::ResizeTransform(image.size(0), image.size(1), options.resize->h, options.resize->w)
                   .apply_image(image);
@@ -98,7 +99,7 @@ MapFunction augment_image_component(imgaug::AnyAugmentor augmentor, int64_t inde
   auto augment = [augmentor = std::move(augmentor), index, options = std::move(options)](Datapoint datapoint,
                                                                                          Rng& rng) {
     at::Tensor& image = component(datapoint, index);
-    image = imgaug::augment_any(image, *augmentor, rng, options.decode_augment);
+    image = imgaug::internal::augment_any(image, *augmentor, rng, options.decode_augment);
     return datapoint;
   };
   return make_map_function("AugmentImageComponent", std::move(augment), catches);
@@ -121,11 +122,11 @@ MapFunction augment_image_components(imgaug::AnyAugmentor augmentor, std::vector
                   coords_index = std::move(coords_index),
                   options = std::move(options)](Datapoint datapoint, Rng& rng) {
     const imgaug::DecodeAugmentOptions& decode = options.decode_augment;
-    const imgaug::ImageSpec spec = imgaug::spec_of_any(component(datapoint, index.front()), decode);
+    const imgaug::ImageSpec spec = imgaug::internal::spec_of_any(component(datapoint, index.front()), decode);
     const TransformPtr transform = augmentor->get_transform(spec, rng);
     for (int64_t i : index) {
       at::Tensor& image = component(datapoint, i);
-      image = imgaug::transform_any(image, transform, decode);
+      image = imgaug::internal::transform_any(image, transform, decode);
     }
     for (int64_t i : coords_index) {
       at::Tensor& coords = component(datapoint, i);

@@ -9,7 +9,7 @@
 #include <numeric>
 
 #include "belfry/base/error.h"
-#include "belfry/dataflow/internal/file_bytes.h"
+#include "belfry/dataflow/file_bytes.h"
 #include "belfry/dataflow/internal/hidden_files.h"
 
 namespace belfry {
@@ -44,7 +44,7 @@ struct ImageFolder::Pass {
   std::optional<Datapoint> next() {
     if (position == order.size()) return std::nullopt;
     const File& file = (*files)[order[position++]];
-    return Datapoint{internal::read_file_bytes(file.path), at::scalar_tensor(file.label, at::kLong)};
+    return Datapoint{read_file_bytes(file.path), at::scalar_tensor(file.label, at::kLong)};
   }
 
   int64_t skip(int64_t count) {

@@ -12,32 +12,33 @@
 namespace belfry::imgaug {
 namespace {
 
-class ToUint8Transform final : public PixelTransform {
+class ToUint8Transform final : public internal::PixelTransform {
  public:
   ToUint8Transform() : PixelTransform("ToUint8()", true) {}
   bool is_per_value() const override { return true; }
   at::ScalarType output_dtype(at::ScalarType) const override { return at::kByte; }
-  void apply(const Tile& tile, const ImageSums&) const override {
-    if (tile.dtype != at::kByte) clip_to_bytes(tile);
+  void apply(const internal::Tile& tile, const internal::ImageSums&) const override {
+    if (tile.dtype != at::kByte) internal::clip_to_bytes(tile);
   }
 };
 
-class ToFloat32Transform final : public PixelTransform {
+class ToFloat32Transform final : public internal::PixelTransform {
  public:
   ToFloat32Transform() : PixelTransform("ToFloat32()", false) {}
   bool is_per_value() const override { return true; }
   at::ScalarType output_dtype(at::ScalarType) const override { return at::kFloat; }
-  void apply(const Tile&, const ImageSums&) const override {}  // tiles are float32 already
+  void apply(const internal::Tile&, const internal::ImageSums&) const override {
+  }  // tiles are float32 already
 };
 
 at::Tensor convert(const at::Tensor& image, int code, int64_t channels) {
-  const at::Tensor source = with_dense_rows(image);
+  const at::Tensor source = internal::with_dense_rows(image);
   const int64_t h = image.size(0), w = image.size(1);
   // An image without a dimension for channels keeps to that when it has one channel.
   at::Tensor like = image.dim() == 2 && channels == 1 ? image : image.new_empty({1, 1, channels});
-  at::Tensor result = empty_image(like, h, w);
-  cv::Mat to = as_mat(result);
-  cv::cvtColor(as_mat(source), to, code);
+  at::Tensor result = internal::empty_image(like, h, w);
+  cv::Mat to = internal::as_mat(result);
+  cv::cvtColor(internal::as_mat(source), to, code);
   return result;
 }
 

@@ -36,8 +36,8 @@ RandomCrop::RandomCrop(Size2 crop_shape) : crop_shape_(crop_shape) {
 TransformPtr RandomCrop::get_transform(const ImageSpec& image, Rng& rng) const {
   const auto [h, w] = crop_shape_;
   check_fits("RandomCrop", crop_shape_, image);
-  const int64_t y0 = draw_integer(0, image.h - h + 1, rng);
-  const int64_t x0 = draw_integer(0, image.w - w + 1, rng);
+  const int64_t y0 = internal::draw_integer(0, image.h - h + 1, rng);
+  const int64_t x0 = internal::draw_integer(0, image.w - w + 1, rng);
   return std::make_shared<CropTransform>(y0, x0, h, w);
 }
 
@@ -63,10 +63,10 @@ TransformPtr RandomCropRandomShape::get_transform(const ImageSpec& image, Rng& r
   const Size2 largest(options_.hmax ? options_.hmax : image.h, options_.wmax ? options_.wmax : image.w);
   check_fits("RandomCropRandomShape", largest, image);
   check_fits("RandomCropRandomShape", {options_.hmin, options_.wmin}, image);
-  const int64_t h = draw_integer(options_.hmin, largest.h + 1, rng);
-  const int64_t w = draw_integer(options_.wmin, largest.w + 1, rng);
-  const int64_t y0 = draw_integer(0, image.h - h + 1, rng);
-  const int64_t x0 = draw_integer(0, image.w - w + 1, rng);
+  const int64_t h = internal::draw_integer(options_.hmin, largest.h + 1, rng);
+  const int64_t w = internal::draw_integer(options_.wmin, largest.w + 1, rng);
+  const int64_t y0 = internal::draw_integer(0, image.h - h + 1, rng);
+  const int64_t x0 = internal::draw_integer(0, image.w - w + 1, rng);
   return std::make_shared<CropTransform>(y0, x0, h, w);
 }
 
@@ -74,8 +74,8 @@ GoogleNetRandomCropAndResize::GoogleNetRandomCropAndResize(GoogleNetRandomCropAn
     : options_(options) {
   constexpr const char* kWho = "GoogleNetRandomCropAndResize";
   check_positive(kWho, options_.target_shape);
-  check_range(kWho, "crop_area_fraction", options_.crop_area_fraction);
-  check_range(kWho, "aspect_ratio_range", options_.aspect_ratio_range);
+  internal::check_range(kWho, "crop_area_fraction", options_.crop_area_fraction);
+  internal::check_range(kWho, "aspect_ratio_range", options_.aspect_ratio_range);
   if (options_.crop_area_fraction.low <= 0 || options_.aspect_ratio_range.low <= 0) {
     throw UsageError(fmt::format("[{}] expected positive areas and aspect ratios, got {} and {}", kWho,
                                  options_.crop_area_fraction.low, options_.aspect_ratio_range.low));
@@ -91,10 +91,10 @@ TransformPtr GoogleNetRandomCropAndResize::get_transform(const ImageSpec& image,
     const double ratio = narrow + (wide - narrow) * rng.uniform();
     int64_t w = std::lround(std::sqrt(area * ratio));
     int64_t h = std::lround(std::sqrt(area / ratio));
-    if (draw_bool(0.5, rng)) std::swap(w, h);
+    if (internal::draw_bool(0.5, rng)) std::swap(w, h);
     if (h > image.h || w > image.w || h == 0 || w == 0) continue;
-    const int64_t x0 = draw_integer(0, image.w - w + 1, rng);
-    const int64_t y0 = draw_integer(0, image.h - h + 1, rng);
+    const int64_t x0 = internal::draw_integer(0, image.w - w + 1, rng);
+    const int64_t y0 = internal::draw_integer(0, image.h - h + 1, rng);
     return std::make_shared<TransformList>(
         std::vector<TransformPtr>{std::make_shared<CropTransform>(y0, x0, h, w),
                                   std::make_shared<ResizeTransform>(h, w, target, target, options_.interp)});
@@ -106,17 +106,17 @@ TransformPtr GoogleNetRandomCropAndResize::get_transform(const ImageSpec& image,
 
 RandomCutout::RandomCutout(RandomCutoutOptions options) : options_(options) {
   check_positive("RandomCutout", {options_.h_low, options_.w_low});
-  check_range("RandomCutout", "heights", {double(options_.h_low), double(options_.h_high)});
-  check_range("RandomCutout", "widths", {double(options_.w_low), double(options_.w_high)});
+  internal::check_range("RandomCutout", "heights", {double(options_.h_low), double(options_.h_high)});
+  internal::check_range("RandomCutout", "widths", {double(options_.w_low), double(options_.w_high)});
 }
 
 TransformPtr RandomCutout::get_transform(const ImageSpec& image, Rng& rng) const {
   const auto& [h_low, h_high, w_low, w_high, fill] = options_;
-  const int64_t h = h_low == h_high ? h_low : draw_integer(h_low, h_high, rng);
-  const int64_t w = w_low == w_high ? w_low : draw_integer(w_low, w_high, rng);
+  const int64_t h = h_low == h_high ? h_low : internal::draw_integer(h_low, h_high, rng);
+  const int64_t w = w_low == w_high ? w_low : internal::draw_integer(w_low, w_high, rng);
   check_fits("RandomCutout", {h, w}, image);
-  const int64_t x0 = draw_integer(0, image.w - w + 1, rng);
-  const int64_t y0 = draw_integer(0, image.h - h + 1, rng);
+  const int64_t x0 = internal::draw_integer(0, image.w - w + 1, rng);
+  const int64_t y0 = internal::draw_integer(0, image.h - h + 1, rng);
   return std::make_shared<PhotometricTransform>(
       fmt::format("Cutout(y0={}, x0={}, h={}, w={}, fill={})", y0, x0, h, w, fill),
       [=, fill = fill](const at::Tensor& full) {

@@ -116,7 +116,7 @@ TransformPtr GaussianDeform::get_transform(const ImageSpec& image, Rng& rng) con
   }
   at::Tensor offsets = at::empty({weights_.size(2), 2}, at::kFloat);
   const std::span<float> numbers(offsets.mutable_data_ptr<float>(), static_cast<size_t>(offsets.numel()));
-  for (float& number : numbers) number = draw({-randrange_, randrange_}, rng);
+  for (float& number : numbers) number = internal::draw({-randrange_, randrange_}, rng);
   at::Tensor places = weights_.matmul(offsets);
   auto place = places.accessor<float, 3>();
   for (int64_t y = 0; y < shape_.h; ++y) {

@@ -27,14 +27,14 @@ void check_not_negative(const char* who, const char* name, double value) {
 }
 
 double draw_degrees(double max_deg, std::optional<double> step_deg, Rng& rng) {
-  const double degrees = draw({-max_deg, max_deg}, rng);
+  const double degrees = internal::draw({-max_deg, max_deg}, rng);
   return step_deg ? std::floor(degrees / *step_deg) * *step_deg : degrees;
 }
 
 // A whole number of pixels, at most `fraction` of `size` either way.
 double draw_shift(double fraction, int64_t size, Rng& rng) {
   const double most = fraction * static_cast<double>(size);
-  return std::nearbyint(draw({-most, most}, rng));
+  return std::nearbyint(internal::draw({-most, most}, rng));
 }
 
 AffineMatrix rotation(double center_x, double center_y, double degrees, double scale) {
@@ -85,12 +85,12 @@ TransformPtr Shift::get_transform(const ImageSpec& image, Rng& rng) const {
 
 Rotation::Rotation(double max_deg, RotationOptions options) : max_deg_(max_deg), options_(options) {
   check_degrees("Rotation", max_deg, options_.step_deg);
-  check_range("Rotation", "center_range", options_.center_range);
+  internal::check_range("Rotation", "center_range", options_.center_range);
 }
 
 TransformPtr Rotation::get_transform(const ImageSpec& image, Rng& rng) const {
-  const double x = static_cast<double>(image.w) * draw(options_.center_range, rng) - 0.5;
-  const double y = static_cast<double>(image.h) * draw(options_.center_range, rng) - 0.5;
+  const double x = static_cast<double>(image.w) * internal::draw(options_.center_range, rng) - 0.5;
+  const double y = static_cast<double>(image.h) * internal::draw(options_.center_range, rng) - 0.5;
   const double degrees = draw_degrees(max_deg_, options_.step_deg, rng);
   return std::make_shared<WarpAffineTransform>(rotation(x, y, degrees, 1), Size2(image.h, image.w),
                                                WarpAffineOptions{.interpolation = options_.interp,
@@ -135,7 +135,7 @@ Size2 RotationAndCropValid::largest_rotated_rect(Size2 size, double degrees) {
 
 Affine::Affine(AffineOptions options) : options_(options) {
   if (options_.scale) {
-    check_range("Affine", "scale", *options_.scale);
+    internal::check_range("Affine", "scale", *options_.scale);
     if (!(options_.scale->low > 0)) {
       throw UsageError(fmt::format("[Affine] expected scale > 0, got {}", options_.scale->low));
     }
@@ -147,10 +147,10 @@ Affine::Affine(AffineOptions options) : options_(options) {
 }
 
 TransformPtr Affine::get_transform(const ImageSpec& image, Rng& rng) const {
-  const double scale = options_.scale ? draw(*options_.scale, rng) : 1;
+  const double scale = options_.scale ? internal::draw(*options_.scale, rng) : 1;
   const double dx = draw_shift(options_.translate_frac_x, image.w, rng);
   const double dy = draw_shift(options_.translate_frac_y, image.h, rng);
-  const double shear = draw({-options_.shear, options_.shear}, rng);
+  const double shear = internal::draw({-options_.shear, options_.shear}, rng);
   const double degrees = draw_degrees(options_.rotate_max_deg, std::nullopt, rng);
   const Point center = middle(image);
   AffineMatrix matrix = rotation(center.x, center.y, degrees, scale);

@@ -42,20 +42,21 @@ void turn_hue(cv::Mat& hsv, float hue) {
 }  // namespace
 
 Hue::Hue(HueOptions options) : options_(options) {
-  check_range("Hue", "range", options_.range);
+  internal::check_range("Hue", "range", options_.range);
 }
 
 TransformPtr Hue::get_transform(const ImageSpec&, Rng& rng) const {
-  const float hue = draw(options_.range, rng);
+  const float hue = internal::draw(options_.range, rng);
   const bool rgb = options_.rgb;
   return std::make_shared<PhotometricTransform>(
       fmt::format("Hue({}, rgb={})", hue, rgb), [hue, rgb](const at::Tensor& image) {
-        return with_mats(image, image.size(0), image.size(1), [&](const cv::Mat& from, cv::Mat& to) {
-          cv::Mat hsv;
-          cv::cvtColor(from, hsv, rgb ? cv::COLOR_RGB2HSV : cv::COLOR_BGR2HSV);
-          turn_hue(hsv, hue);
-          cv::cvtColor(hsv, to, rgb ? cv::COLOR_HSV2RGB : cv::COLOR_HSV2BGR);
-        });
+        return internal::with_mats(image, image.size(0), image.size(1),
+                                   [&](const cv::Mat& from, cv::Mat& to) {
+                                     cv::Mat hsv;
+                                     cv::cvtColor(from, hsv, rgb ? cv::COLOR_RGB2HSV : cv::COLOR_BGR2HSV);
+                                     turn_hue(hsv, hue);
+                                     cv::cvtColor(hsv, to, rgb ? cv::COLOR_HSV2RGB : cv::COLOR_HSV2BGR);
+                                   });
       });
 }
 
@@ -65,33 +66,36 @@ Brightness::Brightness(double delta, bool clip) : delta_(delta), clip_(clip) {
 }
 
 TransformPtr Brightness::get_transform(const ImageSpec&, Rng& rng) const {
-  return std::make_shared<ScaleShiftTransform>("Brightness", 1.0f, draw({-delta_, delta_}, rng), clip_);
+  return std::make_shared<internal::ScaleShiftTransform>("Brightness", 1.0f,
+                                                         internal::draw({-delta_, delta_}, rng), clip_);
 }
 
 BrightnessScale::BrightnessScale(Range range, bool clip) : range_(range), clip_(clip) {
-  check_range("BrightnessScale", "range", range);
+  internal::check_range("BrightnessScale", "range", range);
 }
 
 TransformPtr BrightnessScale::get_transform(const ImageSpec&, Rng& rng) const {
-  return std::make_shared<ScaleShiftTransform>("BrightnessScale", draw(range_, rng), 0.0f, clip_);
+  return std::make_shared<internal::ScaleShiftTransform>("BrightnessScale", internal::draw(range_, rng), 0.0f,
+                                                         clip_);
 }
 
 Contrast::Contrast(Range factor_range, ContrastOptions options)
     : factor_range_(factor_range), options_(options) {
-  check_range("Contrast", "factor_range", factor_range);
+  internal::check_range("Contrast", "factor_range", factor_range);
 }
 
 TransformPtr Contrast::get_transform(const ImageSpec&, Rng& rng) const {
-  return std::make_shared<ContrastTransform>(draw(factor_range_, rng), options_.rgb, options_.clip);
+  return std::make_shared<internal::ContrastTransform>(internal::draw(factor_range_, rng), options_.rgb,
+                                                       options_.clip);
 }
 
 TransformPtr MeanVarianceNormalize::get_transform(const ImageSpec&, Rng&) const {
-  return std::make_shared<MeanVarianceTransform>(all_channel_);
+  return std::make_shared<internal::MeanVarianceTransform>(all_channel_);
 }
 
 GaussianBlur::GaussianBlur(GaussianBlurOptions options) : options_(options) {
   const auto& [size_low, size_high, sigma_range, symmetric] = options_;
-  check_range("GaussianBlur", "sigma_range", sigma_range);
+  internal::check_range("GaussianBlur", "sigma_range", sigma_range);
   if (size_low < 0 || size_low >= size_high || sigma_range.low < 0) {
     throw UsageError(
         fmt::format("[GaussianBlur] expected 0 <= size_low < size_high and sigma >= 0, got {}, {} and {}",
@@ -101,35 +105,36 @@ GaussianBlur::GaussianBlur(GaussianBlurOptions options) : options_(options) {
 
 TransformPtr GaussianBlur::get_transform(const ImageSpec&, Rng& rng) const {
   const auto draw_window = [&] {
-    return static_cast<int>(2 * draw_integer(options_.size_low, options_.size_high, rng) + 1);
+    return static_cast<int>(2 * internal::draw_integer(options_.size_low, options_.size_high, rng) + 1);
   };
   const int x_size = draw_window(), y_size = options_.symmetric ? x_size : draw_window();
-  const float x_sigma = draw(options_.sigma_range, rng);
-  const float y_sigma = options_.symmetric ? x_sigma : draw(options_.sigma_range, rng);
+  const float x_sigma = internal::draw(options_.sigma_range, rng);
+  const float y_sigma = options_.symmetric ? x_sigma : internal::draw(options_.sigma_range, rng);
   return std::make_shared<PhotometricTransform>(
       fmt::format("GaussianBlur(size=({}, {}), sigma=({}, {}))", x_size, y_size, x_sigma, y_sigma),
       [=](const at::Tensor& image) {
-        return with_mats(image, image.size(0), image.size(1), [&](const cv::Mat& from, cv::Mat& to) {
-          cv::GaussianBlur(from, to, {x_size, y_size}, x_sigma, y_sigma, cv::BORDER_REPLICATE);
-        });
+        return internal::with_mats(
+            image, image.size(0), image.size(1), [&](const cv::Mat& from, cv::Mat& to) {
+              cv::GaussianBlur(from, to, {x_size, y_size}, x_sigma, y_sigma, cv::BORDER_REPLICATE);
+            });
       });
 }
 
 Gamma::Gamma(Range range) : range_(range) {
-  check_range("Gamma", "range", range);
+  internal::check_range("Gamma", "range", range);
   if (range.low <= -1) throw UsageError(fmt::format("[Gamma] expected a range above -1, got {}", range.low));
 }
 
 TransformPtr Gamma::get_transform(const ImageSpec&, Rng& rng) const {
-  return std::make_shared<GammaTransform>(draw(range_, rng));
+  return std::make_shared<internal::GammaTransform>(internal::draw(range_, rng));
 }
 
 Clip::Clip(Range range) : range_(range) {
-  check_range("Clip", "range", range);
+  internal::check_range("Clip", "range", range);
 }
 
 TransformPtr Clip::get_transform(const ImageSpec&, Rng&) const {
-  return std::make_shared<ClipTransform>(range_);
+  return std::make_shared<internal::ClipTransform>(range_);
 }
 
 Saturation::Saturation(double alpha, SaturationOptions options) : alpha_(alpha), options_(options) {
@@ -138,7 +143,8 @@ Saturation::Saturation(double alpha, SaturationOptions options) : alpha_(alpha),
 }
 
 TransformPtr Saturation::get_transform(const ImageSpec&, Rng& rng) const {
-  return std::make_shared<SaturationTransform>(1 + draw({-alpha_, alpha_}, rng), options_.rgb, options_.clip);
+  return std::make_shared<internal::SaturationTransform>(1 + internal::draw({-alpha_, alpha_}, rng),
+                                                         options_.rgb, options_.clip);
 }
 
 Lighting::Lighting(double std, LightingOptions options) : std_(std), options_(options) {
@@ -148,17 +154,17 @@ Lighting::Lighting(double std, LightingOptions options) : std_(std), options_(op
 
 TransformPtr Lighting::get_transform(const ImageSpec&, Rng& rng) const {
   std::array<double, 3> amount;
-  for (size_t k = 0; k < 3; ++k) amount[k] = draw_normal(rng) * std_ * options_.eigval[k];
+  for (size_t k = 0; k < 3; ++k) amount[k] = internal::draw_normal(rng) * std_ * options_.eigval[k];
   std::array<float, 3> shift;
   for (size_t c = 0; c < 3; ++c) {
     const auto& row = options_.eigvec[c];
     shift[c] = static_cast<float>(row[0] * amount[0] + row[1] * amount[1] + row[2] * amount[2]);
   }
-  return std::make_shared<ScaleShiftTransform>("Lighting", shift, options_.clip);
+  return std::make_shared<internal::ScaleShiftTransform>("Lighting", shift, options_.clip);
 }
 
 TransformPtr MinMaxNormalize::get_transform(const ImageSpec&, Rng&) const {
-  return std::make_shared<MinMaxTransform>(Range{options_.min, options_.max}, options_.all_channel);
+  return std::make_shared<internal::MinMaxTransform>(Range{options_.min, options_.max}, options_.all_channel);
 }
 
 }  // namespace belfry::imgaug

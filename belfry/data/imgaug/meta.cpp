@@ -45,11 +45,11 @@ TransformPtr Identity::get_transform(const ImageSpec&, Rng&) const {
 
 RandomApplyAug::RandomApplyAug(AnyAugmentor augmentor, double prob)
     : augmentor_(std::move(augmentor)), prob_(prob) {
-  check_probability("RandomApplyAug", prob);
+  internal::check_probability("RandomApplyAug", prob);
 }
 
 TransformPtr RandomApplyAug::get_transform(const ImageSpec& image, Rng& rng) const {
-  if (!draw_bool(prob_, rng)) return std::make_shared<NoOpTransform>();
+  if (!internal::draw_bool(prob_, rng)) return std::make_shared<NoOpTransform>();
   return augmentor_->get_transform(image, rng);
 }
 
@@ -61,7 +61,7 @@ RandomChooseAug::RandomChooseAug(std::vector<std::pair<AnyAugmentor, double>> au
   if (augmentors_.empty()) throw UsageError("[RandomChooseAug] expected at least one augmentor, got none");
   double total = 0;
   for (const auto& [augmentor, prob] : augmentors_) {
-    check_probability("RandomChooseAug", prob);
+    internal::check_probability("RandomChooseAug", prob);
     total += prob;
   }
   if (std::abs(total - 1) > 1e-6) {

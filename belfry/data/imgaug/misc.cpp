@@ -25,11 +25,11 @@ Flip::Flip(FlipOptions options) : options_(options) {
     throw UsageError(fmt::format("[Flip] expected horiz or vert, got {}; use two Flip for both",
                                  options_.horiz ? "both" : "neither"));
   }
-  check_probability("Flip", options_.prob);
+  internal::check_probability("Flip", options_.prob);
 }
 
 TransformPtr Flip::get_transform(const ImageSpec& image, Rng& rng) const {
-  if (!draw_bool(options_.prob, rng)) return std::make_shared<NoOpTransform>();
+  if (!internal::draw_bool(options_.prob, rng)) return std::make_shared<NoOpTransform>();
   return std::make_shared<FlipTransform>(image.h, image.w, options_.horiz);
 }
 
@@ -55,8 +55,8 @@ TransformPtr ResizeShortestEdge::get_transform(const ImageSpec& image, Rng&) con
 }
 
 RandomResize::RandomResize(RandomResizeOptions options) : options_(options) {
-  check_range("RandomResize", "xrange", options_.xrange);
-  check_range("RandomResize", "yrange", options_.yrange);
+  internal::check_range("RandomResize", "xrange", options_.xrange);
+  internal::check_range("RandomResize", "yrange", options_.yrange);
   if (options_.xrange.low <= 0 || options_.yrange.low <= 0) {
     throw UsageError(
         fmt::format("[RandomResize] expected positive ranges, got xrange from {} and yrange from {}",
@@ -71,9 +71,11 @@ RandomResize::RandomResize(RandomResizeOptions options) : options_(options) {
 Size2 RandomResize::draw_size(const ImageSpec& image, Rng& rng) const {
   const auto h = static_cast<double>(image.h), w = static_cast<double>(image.w);
   const bool keeps_ratio = options_.aspect_ratio_thres == 0;
-  const double x = options_.in_pixels ? draw(options_.xrange, rng) / w : draw(options_.xrange, rng);
+  const double x =
+      options_.in_pixels ? internal::draw(options_.xrange, rng) / w : internal::draw(options_.xrange, rng);
   double y = x;
-  if (!keeps_ratio) y = options_.in_pixels ? draw(options_.yrange, rng) / h : draw(options_.yrange, rng);
+  if (!keeps_ratio)
+    y = options_.in_pixels ? internal::draw(options_.yrange, rng) / h : internal::draw(options_.yrange, rng);
   return {std::max({rounded(y * h), options_.min_h, int64_t{1}}),
           std::max({rounded(x * w), options_.min_w, int64_t{1}})};
 }
@@ -94,11 +96,11 @@ TransformPtr RandomResize::get_transform(const ImageSpec& image, Rng& rng) const
 }
 
 Transpose::Transpose(double prob) : prob_(prob) {
-  check_probability("Transpose", prob);
+  internal::check_probability("Transpose", prob);
 }
 
 TransformPtr Transpose::get_transform(const ImageSpec&, Rng& rng) const {
-  if (!draw_bool(prob_, rng)) return std::make_shared<NoOpTransform>();
+  if (!internal::draw_bool(prob_, rng)) return std::make_shared<NoOpTransform>();
   return std::make_shared<TransposeTransform>();
 }
 

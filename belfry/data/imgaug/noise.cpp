@@ -61,7 +61,7 @@ JpegNoise::JpegNoise(JpegNoiseOptions options) : options_(options) {
 }
 
 TransformPtr JpegNoise::get_transform(const ImageSpec&, Rng& rng) const {
-  const int64_t quality = draw_integer(options_.quality_low, options_.quality_high, rng);
+  const int64_t quality = internal::draw_integer(options_.quality_low, options_.quality_high, rng);
   const PixelOrder order = options_.rgb ? PixelOrder::kRgb : PixelOrder::kBgr;
   return std::make_shared<PhotometricTransform>(
       fmt::format("JpegNoise({})", quality),
@@ -92,9 +92,9 @@ TransformPtr GaussianNoise::get_transform(const ImageSpec&, Rng& rng) const {
 
 SaltPepperNoise::SaltPepperNoise(double white_prob, double black_prob)
     : white_prob_(white_prob), black_prob_(black_prob) {
-  check_probability("SaltPepperNoise", white_prob);
-  check_probability("SaltPepperNoise", black_prob);
-  check_probability("SaltPepperNoise", white_prob + black_prob);
+  internal::check_probability("SaltPepperNoise", white_prob);
+  internal::check_probability("SaltPepperNoise", black_prob);
+  internal::check_probability("SaltPepperNoise", white_prob + black_prob);
 }
 
 TransformPtr SaltPepperNoise::get_transform(const ImageSpec&, Rng& rng) const {

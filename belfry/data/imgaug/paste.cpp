@@ -26,7 +26,7 @@ void check_fits(const char* who, Size2 size, const ImageSpec& image) {
 }  // namespace
 
 at::Tensor ConstantBackgroundFiller::fill(Size2 shape, const at::Tensor& image) const {
-  return empty_image(image, shape.h, shape.w).fill_(value_);
+  return internal::empty_image(image, shape.h, shape.w).fill_(value_);
 }
 
 ImageSpec PasteTransform::output_spec(const ImageSpec& input) const {
@@ -65,8 +65,8 @@ RandomPaste::RandomPaste(Size2 background_shape, BackgroundFillerPtr background_
 TransformPtr RandomPaste::get_transform(const ImageSpec& image, Rng& rng) const {
   const auto [h, w] = background_shape_;
   check_fits("RandomPaste", background_shape_, image);
-  const int64_t y0 = draw_integer(0, h - image.h + 1, rng);
-  const int64_t x0 = draw_integer(0, w - image.w + 1, rng);
+  const int64_t y0 = internal::draw_integer(0, h - image.h + 1, rng);
+  const int64_t x0 = internal::draw_integer(0, w - image.w + 1, rng);
   return std::make_shared<PasteTransform>(y0, x0, background_shape_, filler_);
 }
 

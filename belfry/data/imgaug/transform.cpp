@@ -150,8 +150,9 @@ std::string ResizeTransform::description() const {
 at::Tensor ResizeTransform::transform_image(const at::Tensor& image) const {
   check_size(*this, image, h, w);
   if (new_h == h && new_w == w) return image;
-  return with_mats(image, new_h, new_w, [this](const cv::Mat& from, cv::Mat& to) {
-    if (interpolation == Interpolation::kCubic && can_resize_cubic(from)) return resize_cubic(from, to);
+  return internal::with_mats(image, new_h, new_w, [this](const cv::Mat& from, cv::Mat& to) {
+    if (interpolation == Interpolation::kCubic && internal::can_resize_cubic(from))
+      return internal::resize_cubic(from, to);
     cv::resize(from, to, to.size(), 0, 0, static_cast<int>(interpolation));
   });
 }
@@ -168,8 +169,8 @@ std::string FlipTransform::description() const {
 
 at::Tensor FlipTransform::transform_image(const at::Tensor& image) const {
   check_size(*this, image, h, w);
-  return with_mats(image, h, w,
-                   [this](const cv::Mat& from, cv::Mat& to) { cv::flip(from, to, horiz ? 1 : 0); });
+  return internal::with_mats(image, h, w,
+                             [this](const cv::Mat& from, cv::Mat& to) { cv::flip(from, to, horiz ? 1 : 0); });
 }
 
 at::Tensor FlipTransform::transform_coords(const at::Tensor& coords) const {
@@ -182,8 +183,8 @@ ImageSpec TransposeTransform::output_spec(const ImageSpec& input) const {
 }
 
 at::Tensor TransposeTransform::transform_image(const at::Tensor& image) const {
-  return with_mats(image, image.size(1), image.size(0),
-                   [](const cv::Mat& from, cv::Mat& to) { cv::transpose(from, to); });
+  return internal::with_mats(image, image.size(1), image.size(0),
+                             [](const cv::Mat& from, cv::Mat& to) { cv::transpose(from, to); });
 }
 
 at::Tensor TransposeTransform::transform_coords(const at::Tensor& coords) const {
@@ -201,7 +202,7 @@ std::string WarpAffineTransform::description() const {
 }
 
 at::Tensor WarpAffineTransform::transform_image(const at::Tensor& image) const {
-  return with_mats(image, size.h, size.w, [this](const cv::Mat& from, cv::Mat& to) {
+  return internal::with_mats(image, size.h, size.w, [this](const cv::Mat& from, cv::Mat& to) {
     const auto& [r, g, b] = options.border_value;
     cv::warpAffine(from, to, cv::Matx23d(matrix.data()), to.size(), static_cast<int>(options.interpolation),
                    static_cast<int>(options.border), cv::Scalar(r, g, b));
@@ -249,15 +250,15 @@ std::string TransformList::description() const {
 
 at::Tensor TransformList::transform_image(const at::Tensor& image) const {
   at::Tensor result = image;
-  std::vector<const PixelTransform*> run;
+  std::vector<const internal::PixelTransform*> run;
   for (size_t i = 0; i < transforms_.size();) {
     for (; i < transforms_.size(); ++i) {
-      const auto* step = dynamic_cast<const PixelTransform*>(transforms_[i].get());
+      const auto* step = dynamic_cast<const internal::PixelTransform*>(transforms_[i].get());
       if (!step) break;
       run.push_back(step);
     }
     if (!run.empty()) {
-      result = apply_pixel_transforms(run, result);
+      result = internal::apply_pixel_transforms(run, result);
       run.clear();
     } else {
       result = transforms_[i++]->apply_image(result);

@@ -2,7 +2,7 @@
 
 #include <ATen/ops/scalar_tensor.h>
 
-#include "belfry/dataflow/internal/file_bytes.h"
+#include "belfry/dataflow/file_bytes.h"
 #include "belfry/dataflow/internal/indexed_pass.h"
 #include "belfry/dataflow/internal/stored_tensor.h"
 
@@ -23,8 +23,7 @@ DataIterator LabelledFiles::start_pass(int64_t pass) {
   if (options_.shuffle) rng.emplace(options_.seed, static_cast<uint64_t>(pass));
   return internal::indexed_pass(*size(), std::move(rng), [files = files_, options = options_](int64_t i) {
     const LabelledFile& file = (*files)[static_cast<size_t>(i)];
-    const at::Tensor bytes =
-        options.paths_only ? path_tensor(file.path) : internal::read_file_bytes(file.path);
+    const at::Tensor bytes = options.paths_only ? path_tensor(file.path) : read_file_bytes(file.path);
     return Datapoint{bytes, at::scalar_tensor(file.label, at::kLong)};
   });
 }

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-namespace belfry::imgaug {
+namespace belfry::imgaug::internal {
 namespace {
 
 // `size` bytes at `at` as a number; 0 beyond the end.
@@ -80,4 +80,4 @@ at::Tensor turn(const at::Tensor& stored, int64_t orientation) {
   }
 }
 
-}  // namespace belfry::imgaug
+}  // namespace belfry::imgaug::internal

@@ -6,7 +6,7 @@
 #include <optional>
 #include <span>
 
-namespace belfry::imgaug {
+namespace belfry::imgaug::internal {
 
 // How a picture is turned: EXIF's numbers, of which 1 is upright and 2 to 8 are its seven mirrored and turned
 // forms.
@@ -27,4 +27,4 @@ inline bool swaps_sides(int64_t orientation) {
 /// The upright form of a stored picture [H, W, C]: a view or a copy.
 at::Tensor turn(const at::Tensor& stored, int64_t orientation);
 
-}  // namespace belfry::imgaug
+}  // namespace belfry::imgaug::internal

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "belfry/data/images/decode_augment.h"
-#include "belfry/dataflow/internal/file_bytes.h"
+#include "belfry/dataflow/file_bytes.h"
 
-namespace belfry::imgaug {
+namespace belfry::imgaug::internal {
 
 // Of a component of a datapoint that is an image, or the bytes of a JPEG or PNG file: uint8 [size].
 
@@ -24,7 +24,7 @@ inline ByteSpan bytes_of(const at::Tensor& value) {
 /// With the file that `value` was read from as the name for messages, where that is known.
 inline DecodeAugmentOptions named(const DecodeAugmentOptions& options, const at::Tensor& value) {
   DecodeAugmentOptions result = options;
-  if (const std::string* path = belfry::internal::file_of_bytes(value)) result.decode.name = *path;
+  if (const std::string* path = file_of_bytes(value)) result.decode.name = *path;
   return result;
 }
 
@@ -44,4 +44,4 @@ inline at::Tensor augment_any(const at::Tensor& value, const ImageAugmentor& aug
   return transform_any(value, augmentor.get_transform(spec_of_any(value, options), rng), options);
 }
 
-}  // namespace belfry::imgaug
+}  // namespace belfry::imgaug::internal

@@ -9,7 +9,7 @@
 #include "belfry/base/error.h"
 #include "belfry/data/imgaug/internal/run_wide.h"
 
-namespace belfry::imgaug {
+namespace belfry::imgaug::internal {
 namespace {
 
 // Red, green and blue of OpenCV's gray.
@@ -166,4 +166,4 @@ void MinMaxTransform::apply(const Tile& tile, const ImageSums& sums) const {
   }
 }
 
-}  // namespace belfry::imgaug
+}  // namespace belfry::imgaug::internal

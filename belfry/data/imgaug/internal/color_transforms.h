@@ -5,7 +5,7 @@
 
 #include "belfry/data/imgaug/internal/pixel_transform.h"
 
-namespace belfry::imgaug {
+namespace belfry::imgaug::internal {
 
 // The pixel transforms that the augmentors of imgproc.h draw, with what they drew.
 
@@ -91,4 +91,4 @@ class MinMaxTransform final : public PixelTransform {
   bool all_channel_;
 };
 
-}  // namespace belfry::imgaug
+}  // namespace belfry::imgaug::internal

@@ -14,7 +14,7 @@
 #include <immintrin.h>
 #endif
 
-namespace belfry::imgaug {
+namespace belfry::imgaug::internal {
 
 #if defined(__x86_64__)
 namespace {
@@ -192,4 +192,4 @@ void resize_cubic(const cv::Mat&, cv::Mat&) {
 }
 #endif
 
-}  // namespace belfry::imgaug
+}  // namespace belfry::imgaug::internal

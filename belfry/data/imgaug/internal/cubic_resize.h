@@ -2,7 +2,7 @@
 
 #include <opencv2/core.hpp>
 
-namespace belfry::imgaug {
+namespace belfry::imgaug::internal {
 
 /// True when resize_cubic can do it: uint8 of 3 channels, on a processor with AVX2.
 bool can_resize_cubic(const cv::Mat& image);
@@ -11,4 +11,4 @@ bool can_resize_cubic(const cv::Mat& image);
 /// OpenCV computes the rows of this case without vector instructions, unless it is built with Intel's IPP.
 void resize_cubic(const cv::Mat& from, cv::Mat& to);
 
-}  // namespace belfry::imgaug
+}  // namespace belfry::imgaug::internal

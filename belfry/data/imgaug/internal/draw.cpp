@@ -7,7 +7,7 @@
 
 #include "belfry/base/error.h"
 
-namespace belfry::imgaug {
+namespace belfry::imgaug::internal {
 
 float draw(Range range, Rng& rng) {
   return static_cast<float>(range.low + (range.high - range.low) * rng.uniform());
@@ -38,4 +38,4 @@ void check_probability(const char* who, double probability) {
   throw UsageError(fmt::format("[{}] expected a probability in [0, 1], got {}", who, probability));
 }
 
-}  // namespace belfry::imgaug
+}  // namespace belfry::imgaug::internal

@@ -5,7 +5,7 @@
 #include "belfry/base/rng.h"
 #include "belfry/data/images/image_spec.h"
 
-namespace belfry::imgaug {
+namespace belfry::imgaug::internal {
 
 /// A number in [low, high), as the float32 that the pixels are computed with.
 float draw(Range range, Rng& rng);
@@ -20,4 +20,4 @@ double draw_normal(Rng& rng);
 void check_range(const char* who, const char* name, Range range);
 void check_probability(const char* who, double probability);
 
-}  // namespace belfry::imgaug
+}  // namespace belfry::imgaug::internal

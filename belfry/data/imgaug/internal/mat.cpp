@@ -2,7 +2,7 @@
 
 #include <ATen/ops/empty.h>
 
-namespace belfry::imgaug {
+namespace belfry::imgaug::internal {
 namespace {
 
 int64_t channels_of(const at::Tensor& image) {
@@ -33,4 +33,4 @@ at::Tensor empty_image(const at::Tensor& like, int64_t h, int64_t w) {
   return at::empty({h, w, like.size(2)}, like.options());
 }
 
-}  // namespace belfry::imgaug
+}  // namespace belfry::imgaug::internal

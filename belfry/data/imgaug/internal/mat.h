@@ -7,7 +7,7 @@
 
 #include "belfry/data/images/image_spec.h"
 
-namespace belfry::imgaug {
+namespace belfry::imgaug::internal {
 
 /// `image` itself when each of its rows is contiguous, as OpenCV wants it; else a contiguous copy.
 at::Tensor with_dense_rows(const at::Tensor& image);
@@ -28,4 +28,4 @@ at::Tensor with_mats(const at::Tensor& image, int64_t h, int64_t w, Operation op
   return result;
 }
 
-}  // namespace belfry::imgaug
+}  // namespace belfry::imgaug::internal

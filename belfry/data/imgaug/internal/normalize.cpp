@@ -2,7 +2,7 @@
 
 #include "belfry/data/imgaug/internal/run_wide.h"
 
-namespace belfry::imgaug {
+namespace belfry::imgaug::internal {
 namespace {
 
 // The channels' factors repeat with a period that divides this many values for 1, 2 and 3 channels.
@@ -40,4 +40,4 @@ void normalize(const at::Tensor& image, const std::array<double, 3>& mean, const
   }
 }
 
-}  // namespace belfry::imgaug
+}  // namespace belfry::imgaug::internal

@@ -10,7 +10,7 @@
 #include "belfry/data/imgaug/internal/mat.h"
 #include "belfry/data/imgaug/internal/run_wide.h"
 
-namespace belfry::imgaug {
+namespace belfry::imgaug::internal {
 namespace {
 
 // Three planes of floats stay in the first-level cache.
@@ -196,4 +196,4 @@ at::Tensor apply_pixel_transforms(std::span<const PixelTransform* const> steps, 
   return PixelPasses(steps, image).run();
 }
 
-}  // namespace belfry::imgaug
+}  // namespace belfry::imgaug::internal

@@ -7,7 +7,7 @@
 
 #include "belfry/data/imgaug/transform.h"
 
-namespace belfry::imgaug {
+namespace belfry::imgaug::internal {
 
 /// Some pixels of an image as float32, one row of numbers for each channel.
 struct Tile {
@@ -63,4 +63,4 @@ class PixelTransform : public PhotometricTransform {
 /// Requires: at least one step; a checked image.
 at::Tensor apply_pixel_transforms(std::span<const PixelTransform* const> steps, const at::Tensor& image);
 
-}  // namespace belfry::imgaug
+}  // namespace belfry::imgaug::internal

@@ -9,7 +9,7 @@
 
 #include "belfry/data/imgaug/internal/run_wide.h"
 
-namespace belfry::imgaug {
+namespace belfry::imgaug::internal {
 namespace {
 
 // How each of some pixels is made: the weighted sum of `taps` pixels in a row.
@@ -188,4 +188,4 @@ at::Tensor resample(const at::Tensor& image, Stretch y, Stretch x, int64_t h, in
   return result;
 }
 
-}  // namespace belfry::imgaug
+}  // namespace belfry::imgaug::internal

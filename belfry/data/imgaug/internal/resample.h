@@ -4,7 +4,7 @@
 
 #include "belfry/data/images/image_spec.h"
 
-namespace belfry::imgaug {
+namespace belfry::imgaug::internal {
 
 /// A stretch of a picture's rows or columns, of which the ends may lie inside of pixels.
 struct Stretch {
@@ -29,4 +29,4 @@ PixelSpan pixels_needed(Stretch from, int64_t count, Interpolation interpolation
 at::Tensor resample(const at::Tensor& image, Stretch y, Stretch x, int64_t h, int64_t w,
                     Interpolation interpolation);
 
-}  // namespace belfry::imgaug
+}  // namespace belfry::imgaug::internal

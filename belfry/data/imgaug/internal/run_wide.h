@@ -1,6 +1,6 @@
 #pragma once
 
-namespace belfry::imgaug {
+namespace belfry::imgaug::internal {
 
 #if defined(__x86_64__)
 inline bool has_avx2() {
@@ -25,4 +25,4 @@ void run_wide(Loop loop) {
   loop();
 }
 
-}  // namespace belfry::imgaug
+}  // namespace belfry::imgaug::internal

@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace belfry::internal {
+namespace belfry {
 
 /// The content of a file as uint8 [size]. The tensor's memory remembers the path, so that a later stage that
 /// cannot use the content can say which file it is. Throws DataError with the path when it cannot be read.
@@ -14,4 +14,4 @@ at::Tensor read_file_bytes(const std::string& path);
 /// others, copies too. Valid while the tensor lives.
 const std::string* file_of_bytes(const at::Tensor& bytes);
 
-}  // namespace belfry::internal
+}  // namespace belfry

@@ -1,4 +1,4 @@
-#include "belfry/dataflow/internal/file_bytes.h"
+#include "belfry/dataflow/file_bytes.h"
 
 #include <ATen/ops/from_blob.h>
 
@@ -6,7 +6,7 @@
 
 #include "belfry/base/file_system.h"
 
-namespace belfry::internal {
+namespace belfry {
 namespace {
 
 struct FileBytes {
@@ -41,4 +41,4 @@ const std::string* file_of_bytes(const at::Tensor& bytes) {
   return held ? &held->path : nullptr;
 }
 
-}  // namespace belfry::internal
+}  // namespace belfry
