@@ -26,11 +26,6 @@ void check_name(std::string_view who, std::string_view name) {
       who, name));
 }
 
-ScopeGuard::ScopeGuard() : saved_(std::make_unique<BuildContext>(build_context())) {}
-ScopeGuard::~ScopeGuard() {
-  build_context() = std::move(*saved_);
-}
-
 namespace {
 
 void enter_name_scope(const std::string& name) {
@@ -50,6 +45,11 @@ void enter_name_scope(const std::string& name) {
 }  // namespace internal
 
 using internal::build_context;
+
+detail::ScopeGuard::ScopeGuard() : saved_(std::make_unique<internal::BuildContext>(build_context())) {}
+detail::ScopeGuard::~ScopeGuard() {
+  build_context() = std::move(*saved_);
+}
 
 struct GraphScope::Saved {
   internal::BuildContext context;

@@ -13,7 +13,9 @@ namespace belfry {
 
 namespace internal {
 struct BuildContext;
+}
 
+namespace detail {
 /// Restores the thread's scopes when a guard ends.
 class ScopeGuard {
  public:
@@ -25,16 +27,16 @@ class ScopeGuard {
   ~ScopeGuard();
 
  private:
-  std::unique_ptr<BuildContext> saved_;
+  std::unique_ptr<internal::BuildContext> saved_;
 };
-}  // namespace internal
+}  // namespace detail
 
 /// Puts `name`/ in front of the names of nodes built while the guard lives. The name is made unique
 /// ("conv0_1"), as in TensorFlow; a name that ends in '/' re-enters that scope as it is, from the root; ""
 /// returns to the root. Names are made of letters, digits and _.\/>-, the first a letter, a digit or a dot,
 /// as TensorFlow demands; the first character of an inner scope may be any of these. Throws UsageError for
 /// others.
-class NameScope : internal::ScopeGuard {
+class NameScope : detail::ScopeGuard {
  public:
   explicit NameScope(const std::string& name);
 };
@@ -50,7 +52,7 @@ enum class Reuse {
 /// Puts `name`/ in front of the names of variables and, like NameScope, of nodes. A name that ends in '/'
 /// re-enters the scope of nodes; variables are named as without the slash. Under kReuse inner scopes reuse
 /// too.
-class VariableScope : internal::ScopeGuard {
+class VariableScope : detail::ScopeGuard {
  public:
   struct Options {
     Reuse reuse = Reuse::kInherit;
@@ -60,13 +62,13 @@ class VariableScope : internal::ScopeGuard {
 };
 
 /// Nodes built while the guard lives run after `tensors`. Adds to those of an outer guard.
-class ControlDependencies : internal::ScopeGuard {
+class ControlDependencies : detail::ScopeGuard {
  public:
   explicit ControlDependencies(const std::vector<Tensor>& tensors);
 };
 
 /// Nodes and variables built while the guard lives belong to `device`.
-class DeviceScope : internal::ScopeGuard {
+class DeviceScope : detail::ScopeGuard {
  public:
   explicit DeviceScope(c10::Device device);
 };
@@ -74,7 +76,7 @@ class DeviceScope : internal::ScopeGuard {
 /// Random nodes built while the guard lives take their seed from `seed` and their name, whatever the graph's
 /// seed is: each draws numbers of its own. With `exact` the seed is theirs as it is: nodes alike draw the
 /// same numbers.
-class SeedScope : internal::ScopeGuard {
+class SeedScope : detail::ScopeGuard {
  public:
   struct Options {
     bool exact = false;

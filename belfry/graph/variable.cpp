@@ -31,7 +31,7 @@ Tensor default_initial_value(const Shape& shape, DType dtype) {
 
 /// Builds initial values and regularisers outside of the tower, the control dependencies and the reuse around
 /// the call.
-class DetachedScope : internal::ScopeGuard {
+class DetachedScope : detail::ScopeGuard {
  public:
   explicit DetachedScope(const std::string& name_scope) {
     auto& context = internal::build_context();

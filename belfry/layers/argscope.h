@@ -34,7 +34,7 @@ class ArgScope {
 
   template <typename Options>
   static void set(const Options& options) {
-    static_assert(internal::is_options_struct<Options>(),
+    static_assert(detail::is_options_struct<Options>(),
                   "ArgScope expects options structs of layers, whose fields are all of a type Option<T>: "
                   "ArgScope scope(Conv2DOptions{.kernel = 3})");
     std::any& slot = current()[typeid(Options)];

@@ -68,7 +68,7 @@ Tensor update_moving_average(const Variable& average, const Tensor& value, doubl
 
 }  // namespace
 
-Tensor internal::build_batch_norm(const std::string& who, const Tensor& x, const BatchNormOptions& options) {
+Tensor detail::build_batch_norm(const std::string& who, const Tensor& x, const BatchNormOptions& options) {
   const TowerContext& tower = current_tower_context(who);
   const std::string data_format = data_format_for_ops(who, *options.data_format);
   check(who, options);

@@ -31,13 +31,13 @@ struct BatchNormOptions {
   Option<EmaUpdate> ema_update = by_default(EmaUpdate::kCollection);
 };
 
-namespace internal {
+namespace detail {
 Tensor build_batch_norm(const std::string& who, const Tensor& x, const BatchNormOptions& options);
 }
 
 /// Batch normalisation of [N, C] or images, over all dimensions but the channels. Variables: "gamma", "beta",
 /// "mean/EMA", "variance/EMA", all [C]. The moving variance averages what TensorFlow averages: the unbiased
 /// variance for images (its fused kernel), the biased one for [N, C].
-inline constexpr Layer<BatchNormOptions> BatchNorm{"BatchNorm", internal::build_batch_norm};
+inline constexpr Layer<BatchNormOptions> BatchNorm{"BatchNorm", detail::build_batch_norm};
 
 }  // namespace belfry

@@ -9,7 +9,7 @@
 
 namespace belfry {
 
-Tensor internal::build_conv2d(const std::string& who, const Tensor& x, const Conv2DOptions& options) {
+Tensor detail::build_conv2d(const std::string& who, const Tensor& x, const Conv2DOptions& options) {
   const int64_t filters = required(who, "filters", options.filters);
   const auto [height, width] = required(who, "kernel", options.kernel);
   const ConvAttributes attributes{.strides = *options.strides,
@@ -27,10 +27,11 @@ Tensor internal::build_conv2d(const std::string& who, const Tensor& x, const Con
     throw UsageError(fmt::format("[{}] expected a number of channels that .groups = {} divides, got {}", who,
                                  groups, describe(x)));
   }
-  const auto [kernel, bias] = get_weights(variable_dtype(who, x), {height, width, channels / groups, filters},
-                                          filters, options, kConvolutionOrder);
+  const auto [kernel, bias] =
+      internal::get_weights(variable_dtype(who, x), {height, width, channels / groups, filters}, filters,
+                            options, internal::kConvolutionOrder);
   const Tensor y = conv2d(x, kernel, bias, attributes);
-  return activate(y, *options.activation, *options.activity_regularizer);
+  return internal::activate(y, *options.activation, *options.activity_regularizer);
 }
 
 }  // namespace belfry

@@ -20,7 +20,7 @@ struct Conv2DOptions {
   Option<int64_t> groups = by_default(1);  ///< tensorpack's `split`
   Option<Activation> activation = by_default(nullptr);
   Option<bool> use_bias = by_default(true);
-  Option<Initializer> kernel_initializer = by_default(internal::default_kernel_initializer());
+  Option<Initializer> kernel_initializer = by_default(detail::default_kernel_initializer());
   Option<Initializer> bias_initializer = by_default(zeros_initializer());
   Option<Regularizer> kernel_regularizer = by_default(nullptr);
   Option<Regularizer> bias_regularizer = by_default(nullptr);
@@ -28,12 +28,12 @@ struct Conv2DOptions {
   Option<Regularizer> activity_regularizer = by_default(nullptr);
 };
 
-namespace internal {
+namespace detail {
 Tensor build_conv2d(const std::string& who, const Tensor& x, const Conv2DOptions& options);
 }
 
 /// Convolution of images. Variables: "W" [kernel height, kernel width, channels / groups, filters], "b"
 /// [filters].
-inline constexpr Layer<Conv2DOptions> Conv2D{"Conv2D", internal::build_conv2d};
+inline constexpr Layer<Conv2DOptions> Conv2D{"Conv2D", detail::build_conv2d};
 
 }  // namespace belfry

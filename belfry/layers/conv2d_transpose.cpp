@@ -6,18 +6,19 @@
 
 namespace belfry {
 
-Tensor internal::build_conv2d_transpose(const std::string& who, const Tensor& x,
-                                        const Conv2DTransposeOptions& options) {
+Tensor detail::build_conv2d_transpose(const std::string& who, const Tensor& x,
+                                      const Conv2DTransposeOptions& options) {
   const int64_t filters = required(who, "filters", options.filters);
   const auto [height, width] = required(who, "kernel", options.kernel);
   const ConvTransposeAttributes attributes{.strides = *options.strides,
                                            .padding = padding_for_ops(who, *options.padding),
                                            .data_format = data_format_for_ops(who, *options.data_format)};
   const int64_t channels = image_channels(who, x, attributes.data_format);
-  const auto [kernel, bias] = get_weights(variable_dtype(who, x), {height, width, filters, channels}, filters,
-                                          options, kConvolutionOrder);
+  const auto [kernel, bias] =
+      internal::get_weights(variable_dtype(who, x), {height, width, filters, channels}, filters, options,
+                            internal::kConvolutionOrder);
   const Tensor y = conv2d_transpose(x, kernel, bias, attributes);
-  return activate(y, *options.activation, *options.activity_regularizer);
+  return internal::activate(y, *options.activation, *options.activity_regularizer);
 }
 
 }  // namespace belfry

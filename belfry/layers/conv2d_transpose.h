@@ -18,7 +18,7 @@ struct Conv2DTransposeOptions {
   Option<std::string> data_format = by_default("channels_last");
   Option<Activation> activation = by_default(nullptr);
   Option<bool> use_bias = by_default(true);
-  Option<Initializer> kernel_initializer = by_default(internal::default_kernel_initializer());
+  Option<Initializer> kernel_initializer = by_default(detail::default_kernel_initializer());
   Option<Initializer> bias_initializer = by_default(zeros_initializer());
   Option<Regularizer> kernel_regularizer = by_default(nullptr);
   Option<Regularizer> bias_regularizer = by_default(nullptr);
@@ -26,7 +26,7 @@ struct Conv2DTransposeOptions {
   Option<Regularizer> activity_regularizer = by_default(nullptr);
 };
 
-namespace internal {
+namespace detail {
 Tensor build_conv2d_transpose(const std::string& who, const Tensor& x, const Conv2DTransposeOptions& options);
 }
 
@@ -34,7 +34,7 @@ Tensor build_conv2d_transpose(const std::string& who, const Tensor& x, const Con
 /// max(kernel - strides, 0) more rows and columns. Variables: "W" [kernel height, kernel width, filters,
 /// channels], "b" [filters].
 inline constexpr Layer<Conv2DTransposeOptions> Conv2DTranspose{"Conv2DTranspose",
-                                                               internal::build_conv2d_transpose};
+                                                               detail::build_conv2d_transpose};
 /// tensorpack's other name for it.
 inline constexpr const auto& Deconv2D = Conv2DTranspose;
 

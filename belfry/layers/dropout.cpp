@@ -8,7 +8,7 @@
 
 namespace belfry {
 
-Tensor internal::build_dropout(const std::string& who, const Tensor& x, const DropoutOptions& options) {
+Tensor detail::build_dropout(const std::string& who, const Tensor& x, const DropoutOptions& options) {
   const double rate = *options.rate;
   if (!(rate >= 0 && rate < 1)) {
     throw UsageError(fmt::format("[{}] expected .rate in [0, 1), got {}", who, rate));

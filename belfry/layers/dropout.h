@@ -16,12 +16,12 @@ struct DropoutOptions {
   Option<Shape> noise_shape = by_default(Shape{});
 };
 
-namespace internal {
+namespace detail {
 Tensor build_dropout(const std::string& who, const Tensor& x, const DropoutOptions& options);
 }
 
 /// In training, sets elements to zero with probability `rate` and multiplies the others by 1 / (1 - rate);
 /// otherwise gives `x`.
-inline constexpr UnnamedLayer<DropoutOptions> Dropout{"Dropout", internal::build_dropout};
+inline constexpr UnnamedLayer<DropoutOptions> Dropout{"Dropout", detail::build_dropout};
 
 }  // namespace belfry

@@ -11,8 +11,8 @@
 
 namespace belfry {
 
-Tensor internal::build_fully_connected(const std::string& who, const Tensor& x,
-                                       const FullyConnectedOptions& options) {
+Tensor detail::build_fully_connected(const std::string& who, const Tensor& x,
+                                     const FullyConnectedOptions& options) {
   const int64_t units = required(who, "units", options.units);
   if (x.rank() < 1) {
     throw UsageError(fmt::format("[{}] expected an input of 1 dimension or more, got {}", who, describe(x)));
@@ -21,9 +21,10 @@ Tensor internal::build_fully_connected(const std::string& who, const Tensor& x,
   if (flat.dim(1) == kDynamic) {
     throw UsageError(fmt::format("[{}] expected static sizes after the first, got {}", who, describe(x)));
   }
-  const auto [kernel, bias] = get_weights(variable_dtype(who, x), {flat.dim(1), units}, units, options);
+  const auto [kernel, bias] =
+      internal::get_weights(variable_dtype(who, x), {flat.dim(1), units}, units, options);
   const Tensor y = bias ? call("aten::addmm", {bias, flat, kernel}) : matmul(flat, kernel);
-  return activate(y, *options.activation, *options.activity_regularizer);
+  return internal::activate(y, *options.activation, *options.activity_regularizer);
 }
 
 }  // namespace belfry

@@ -14,7 +14,7 @@ struct FullyConnectedOptions {
   Option<int64_t> units = {};  ///< number of outputs; required
   Option<Activation> activation = by_default(nullptr);
   Option<bool> use_bias = by_default(true);
-  Option<Initializer> kernel_initializer = by_default(internal::default_kernel_initializer());
+  Option<Initializer> kernel_initializer = by_default(detail::default_kernel_initializer());
   Option<Initializer> bias_initializer = by_default(zeros_initializer());
   Option<Regularizer> kernel_regularizer = by_default(nullptr);
   Option<Regularizer> bias_regularizer = by_default(nullptr);
@@ -22,13 +22,12 @@ struct FullyConnectedOptions {
   Option<Regularizer> activity_regularizer = by_default(nullptr);
 };
 
-namespace internal {
+namespace detail {
 Tensor build_fully_connected(const std::string& who, const Tensor& x, const FullyConnectedOptions& options);
 }
 
 /// x W + b, of inputs flattened to [N, in] ([N] to [N, 1]), whose size must be static. Variables: "W" [in,
 /// units], "b" [units].
-inline constexpr Layer<FullyConnectedOptions> FullyConnected{"FullyConnected",
-                                                             internal::build_fully_connected};
+inline constexpr Layer<FullyConnectedOptions> FullyConnected{"FullyConnected", detail::build_fully_connected};
 
 }  // namespace belfry

@@ -10,7 +10,7 @@
 #include "belfry/layers/internal/layer_records.h"
 #include "belfry/ops/state.h"
 
-namespace belfry::internal {
+namespace belfry::detail {
 namespace {
 
 const std::string& checked_name(const std::string& kind, const std::string& name, const Tensor& x) {
@@ -23,8 +23,8 @@ const std::string& checked_name(const std::string& kind, const std::string& name
 
 LayerScope::LayerScope(const char* kind, const std::string& name, const Tensor& x)
     : kind_(kind), name_(checked_name(kind_, name, x)), scope_(name) {
-  auto& records = default_graph().extension<LayerRecords>().list;
-  const bool listed = std::any_of(records.begin(), records.end(), [&](const LayerRecord& record) {
+  auto& records = default_graph().extension<internal::LayerRecords>().list;
+  const bool listed = std::any_of(records.begin(), records.end(), [&](const internal::LayerRecord& record) {
     return record.kind == kind_ && record.name == current_variable_scope();
   });
   if (listed) return;
@@ -33,7 +33,7 @@ LayerScope::LayerScope(const char* kind, const std::string& name, const Tensor& 
 }
 
 LayerScope::~LayerScope() {
-  if (!finished_ && record_) default_graph().extension<LayerRecords>().list.resize(*record_);
+  if (!finished_ && record_) default_graph().extension<internal::LayerRecords>().list.resize(*record_);
 }
 
 std::string LayerScope::who() const {
@@ -43,7 +43,7 @@ std::string LayerScope::who() const {
 Tensor LayerScope::finish(const Tensor& result) {
   const Tensor output = identity(result, "output");
   if (record_) {
-    LayerRecord& record = default_graph().extension<LayerRecords>().list[*record_];
+    internal::LayerRecord& record = default_graph().extension<internal::LayerRecords>().list[*record_];
     record.output = output;
     log_info("'{}': {} --> {}", record.name, to_string(record.input.shape()), to_string(output.shape()));
   }
@@ -51,4 +51,4 @@ Tensor LayerScope::finish(const Tensor& result) {
   return output;
 }
 
-}  // namespace belfry::internal
+}  // namespace belfry::detail

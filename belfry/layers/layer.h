@@ -15,7 +15,7 @@ namespace belfry {
 /// A layer that waits for its input: what `Conv2D("conv0", {...})` without a tensor makes, to be used with |.
 using LayerCall = std::function<Tensor(const Tensor& x)>;
 
-namespace internal {
+namespace detail {
 
 /// The part of a layer call that is the same for all layers: opens the variable scope, then names and
 /// registers the outcome.
@@ -34,7 +34,7 @@ class LayerScope {
   bool finished_ = false;
 };
 
-}  // namespace internal
+}  // namespace detail
 
 /// A function that may own variables: a constant object of this type is a layer, Conv2D for instance.
 ///
@@ -59,7 +59,7 @@ class Layer {
 
   /// Applies the layer to `x`. Throws UsageError when a required option is still open, or `x` does not fit.
   Tensor operator()(const std::string& name, const Tensor& x, const Options& options = {}) const {
-    internal::LayerScope scope(kind_, name, x);
+    detail::LayerScope scope(kind_, name, x);
     return scope.finish(build_(scope.who(), x, with_argscope(options)));
   }
 

@@ -34,12 +34,12 @@ Tensor normalize(const std::string& who, const Tensor& x, const NormOptions<kind
 
 }  // namespace
 
-Tensor internal::build_layer_norm(const std::string& who, const Tensor& x, const LayerNormOptions& options) {
+Tensor detail::build_layer_norm(const std::string& who, const Tensor& x, const LayerNormOptions& options) {
   return normalize(who, x, options);
 }
 
-Tensor internal::build_instance_norm(const std::string& who, const Tensor& x,
-                                     const InstanceNormOptions& options) {
+Tensor detail::build_instance_norm(const std::string& who, const Tensor& x,
+                                   const InstanceNormOptions& options) {
   return normalize(who, x, options);
 }
 

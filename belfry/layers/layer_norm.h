@@ -23,16 +23,16 @@ struct NormOptions {
 using LayerNormOptions = NormOptions<NormKind::kLayer>;
 using InstanceNormOptions = NormOptions<NormKind::kInstance>;
 
-namespace internal {
+namespace detail {
 Tensor build_layer_norm(const std::string& who, const Tensor& x, const LayerNormOptions& options);
 Tensor build_instance_norm(const std::string& who, const Tensor& x, const InstanceNormOptions& options);
-}  // namespace internal
+}  // namespace detail
 
 /// Normalises each sample of images or [N, C] over all its elements (Ba et al., 2016). Variables: "gamma",
 /// "beta", [C].
-inline constexpr Layer<LayerNormOptions> LayerNorm{"LayerNorm", internal::build_layer_norm};
+inline constexpr Layer<LayerNormOptions> LayerNorm{"LayerNorm", detail::build_layer_norm};
 /// Normalises each channel of each image over its height and width (Ulyanov et al., 2016). Variables:
 /// "gamma", "beta", [C].
-inline constexpr Layer<InstanceNormOptions> InstanceNorm{"InstanceNorm", internal::build_instance_norm};
+inline constexpr Layer<InstanceNormOptions> InstanceNorm{"InstanceNorm", detail::build_instance_norm};
 
 }  // namespace belfry

@@ -11,7 +11,7 @@
 
 namespace belfry {
 
-namespace internal {
+namespace detail {
 
 /// What by_default makes.
 template <typename T>
@@ -19,11 +19,11 @@ struct Default {
   T value;
 };
 
-}  // namespace internal
+}  // namespace detail
 
 /// The value that an Option has until it is set.
 template <typename T>
-internal::Default<T> by_default(T value) {
+detail::Default<T> by_default(T value) {
   return {std::move(value)};
 }
 
@@ -44,7 +44,7 @@ class Option : public std::optional<T> {
   Option() = default;
   Option(const std::optional<T>& value) : std::optional<T>(value) {}
   template <std::convertible_to<T> Value>
-  Option(internal::Default<Value> value) : std::optional<T>(std::move(value.value)), is_default_(true) {}
+  Option(detail::Default<Value> value) : std::optional<T>(std::move(value.value)), is_default_(true) {}
 
   // A std::optional takes neither `{3, 5}` for a size, nor the operators whose names the C library has too
   // (`tanh`, `exp`): it cannot choose among functions of one name.

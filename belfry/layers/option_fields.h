@@ -9,7 +9,7 @@
 
 namespace belfry {
 
-namespace internal {
+namespace detail {
 
 template <typename T>
 void take_optional(const std::optional<T>&);
@@ -111,7 +111,7 @@ bool is_set(const Field& field) {
   }
 }
 
-}  // namespace internal
+}  // namespace detail
 
 /// `options`, with each field that is not set taken from `fallback`, where that has a value. Works on any
 /// plain struct whose fields are all Option, or std::optional, which has no default, so that a new field
@@ -119,10 +119,10 @@ bool is_set(const Field& field) {
 template <typename Options>
 Options merge_options(Options options, const Options& fallback) {
   auto fill = [](auto& field, const auto& other) {
-    if (!internal::is_set(field) && other.has_value()) field = other;
+    if (!detail::is_set(field) && other.has_value()) field = other;
   };
-  auto fields = internal::fields_of(options);
-  auto others = internal::fields_of(fallback);
+  auto fields = detail::fields_of(options);
+  auto others = detail::fields_of(fallback);
   [&]<size_t... I>(std::index_sequence<I...>) {
     (fill(std::get<I>(fields), std::get<I>(others)), ...);
   }

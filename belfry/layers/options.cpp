@@ -7,7 +7,7 @@
 
 namespace belfry {
 
-namespace internal {
+namespace detail {
 void throw_missing_option(const std::string& who, const char* option) {
   throw UsageError(
       fmt::format("[{}] expected .{} to be set, in the call or by an ArgScope, got nothing", who, option));
@@ -17,7 +17,7 @@ Initializer default_kernel_initializer() {
   return variance_scaling_initializer(
       {.scale = 2.0, .mode = FanMode::kIn, .distribution = Distribution::kUntruncatedNormal});
 }
-}  // namespace internal
+}  // namespace detail
 
 DType variable_dtype(const std::string& who, const Tensor& x) {
   if (!c10::isFloatingType(x.dtype())) {

@@ -9,18 +9,18 @@
 
 namespace belfry {
 
-namespace internal {
+namespace detail {
 [[noreturn]] void throw_missing_option(const std::string& who, const char* option);
 /// The default of weights, tensorpack's: a normal of variance 2 / fan in (He et al., 2015), not truncated.
 Initializer default_kernel_initializer();
-}  // namespace internal
+}  // namespace detail
 
 // For layers: their options and inputs, checked. `who` ("Conv2D conv0") starts the messages of errors.
 
 /// An option that has no default. Throws UsageError when it is not set.
 template <typename T>
 const T& required(const std::string& who, const char* option, const Option<T>& value) {
-  if (!value) internal::throw_missing_option(who, option);
+  if (!value) detail::throw_missing_option(who, option);
   return *value;
 }
 

@@ -21,18 +21,16 @@ PoolAttributes attributes_of(const std::string& who, const Tensor& x, const Pool
 
 }  // namespace
 
-Tensor internal::build_max_pooling(const std::string& who, const Tensor& x,
-                                   const MaxPoolingOptions& options) {
+Tensor detail::build_max_pooling(const std::string& who, const Tensor& x, const MaxPoolingOptions& options) {
   return max_pool2d(x, attributes_of(who, x, options));
 }
 
-Tensor internal::build_avg_pooling(const std::string& who, const Tensor& x,
-                                   const AvgPoolingOptions& options) {
+Tensor detail::build_avg_pooling(const std::string& who, const Tensor& x, const AvgPoolingOptions& options) {
   return avg_pool2d(x, attributes_of(who, x, options));
 }
 
-Tensor internal::build_global_avg_pooling(const std::string& who, const Tensor& x,
-                                          const GlobalAvgPoolingOptions& options) {
+Tensor detail::build_global_avg_pooling(const std::string& who, const Tensor& x,
+                                        const GlobalAvgPoolingOptions& options) {
   const std::string data_format = data_format_for_ops(who, *options.data_format);
   image_channels(who, x, data_format);
   return data_format == "NHWC" ? mean(x, {1, 2}) : mean(x, {2, 3});

@@ -24,19 +24,19 @@ struct GlobalAvgPoolingOptions {
   Option<std::string> data_format = by_default("channels_last");
 };
 
-namespace internal {
+namespace detail {
 Tensor build_max_pooling(const std::string& who, const Tensor& x, const MaxPoolingOptions& options);
 Tensor build_avg_pooling(const std::string& who, const Tensor& x, const AvgPoolingOptions& options);
 Tensor build_global_avg_pooling(const std::string& who, const Tensor& x,
                                 const GlobalAvgPoolingOptions& options);
-}  // namespace internal
+}  // namespace detail
 
 /// The largest value of each window. Padding never wins.
-inline constexpr Layer<MaxPoolingOptions> MaxPooling{"MaxPooling", internal::build_max_pooling};
+inline constexpr Layer<MaxPoolingOptions> MaxPooling{"MaxPooling", detail::build_max_pooling};
 /// The mean of each window. Padding is not counted.
-inline constexpr Layer<AvgPoolingOptions> AvgPooling{"AvgPooling", internal::build_avg_pooling};
+inline constexpr Layer<AvgPoolingOptions> AvgPooling{"AvgPooling", detail::build_avg_pooling};
 /// The mean over height and width: [N, H, W, C] to [N, C].
 inline constexpr Layer<GlobalAvgPoolingOptions> GlobalAvgPooling{"GlobalAvgPooling",
-                                                                 internal::build_global_avg_pooling};
+                                                                 detail::build_global_avg_pooling};
 
 }  // namespace belfry
