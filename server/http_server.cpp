@@ -19,6 +19,9 @@
 #include "belfry/base/error.h"
 #include "connection_watch.h"
 
+// The sockets, libmicrohttpd's, in front of InferenceService, which knows no HTTP library. A request is
+// refused by its headers before its body is taken; a connection that takes too long is closed by
+// ConnectionWatch; stop() takes nothing new and waits for what has begun.
 namespace kserve {
 namespace {
 

@@ -12,6 +12,10 @@
 #include <set>
 #include <utility>
 
+// The Open Inference Protocol, version 2 (github.com/kserve/open-inference-protocol), with the extension for
+// binary tensors: requests to tensors, results to answers. Nothing that a client sends is believed: depth,
+// numbers of elements and lengths are checked before memory is taken, and an error names its place in the
+// request.
 namespace kserve {
 namespace {
 

@@ -11,6 +11,9 @@
 
 #include "belfry/base/error.h"
 
+// POSIX calls with an error for every failure, the path in each. Calls that a signal interrupts are made
+// again, but close(), which releases the descriptor even then. New files are created exclusively, so that
+// nobody's link or file is ever written through.
 namespace belfry {
 namespace {
 

@@ -13,6 +13,9 @@
 
 #include "belfry/base/log.h"
 
+// A progress bar: a line that is drawn over and over on a terminal, or a log line now and then where there
+// is none. Invariant: at most one bar draws on the terminal at a time; a second one beside it is silent.
+// Speed is a moving average over drawings.
 namespace belfry {
 namespace {
 

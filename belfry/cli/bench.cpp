@@ -19,6 +19,9 @@
 #include "belfry/cli/output.h"
 #include "belfry/predict/graph_predictor.h"
 
+// `belfry bench`: latencies of whole calls, each measured alone, after some calls to warm up, until there
+// are enough calls and the time asked for is over. Profiles are measured apart, as they cost time
+// themselves.
 namespace belfry::cli {
 namespace {
 

@@ -23,6 +23,9 @@
 #include "belfry/graph/rewriter.h"
 #include "belfry/predict/graph_predictor.h"
 
+// `belfry describe`: a model at a given batch size, so that all shapes are numbers, as a table, as JSON, as
+// a drawing, or as the instructions that the inference compiler makes of it. FLOPs are counted in flops.cpp;
+// the peak of memory follows from the last use of each value.
 namespace belfry::cli {
 namespace {
 

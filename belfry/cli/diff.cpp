@@ -11,6 +11,8 @@
 #include "belfry/cli/output.h"
 #include "belfry/cli/selection.h"
 
+// `belfry diff`: two checkpoints, of whatever formats, compared tensor by tensor into a Report, which is
+// then printed as lines or as JSON. Two values at a time are in memory.
 namespace belfry::cli {
 namespace {
 

@@ -17,6 +17,8 @@
 #include "belfry/cli/output.h"
 #include "belfry/predict/graph_predictor.h"
 
+// `belfry predict`: arrays of files in, arrays in files out. What the command line says is checked against
+// the model before any array is read, and no file is written before the whole prediction is done.
 namespace belfry::cli {
 namespace {
 

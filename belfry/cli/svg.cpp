@@ -12,6 +12,9 @@
 #include "belfry/cli/output.h"
 #include "belfry/graph/node.h"
 
+// A graph as an SVG picture: boxes for operators and ends, arrows for tensors, no weights. How large a box
+// is follows from its text, in a font whose letters are all of one width; where it lies is layout.cpp's
+// choice. Names come from files, and are escaped.
 namespace belfry::cli {
 namespace {
 

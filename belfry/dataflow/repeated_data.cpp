@@ -7,6 +7,9 @@
 
 #include "belfry/base/error.h"
 
+// Passes made of other numbers of source passes. Invariant: which source pass a datapoint comes from depends
+// on the number of the pass alone, so that a pass can be continued at any place; the exception, a
+// FixedSizeData that keeps its state, is one position in an endless repetition, used by one pass at a time.
 namespace belfry {
 namespace {
 

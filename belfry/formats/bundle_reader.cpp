@@ -14,6 +14,10 @@
 #include "belfry/formats/internal/partition.h"
 #include "belfry/formats/internal/table.h"
 
+// TensorFlow's checkpoint V2 (tensorflow/core/util/tensor_bundle): an index, which is a table of records by
+// name, and shards with the bytes. All of the index is checked when it is read: shapes, ranges, that no two
+// tensors share bytes, that slices make up their tensors. Bytes are compared with their checksum when they
+// are read. Nothing that a file says is believed before it takes memory.
 namespace belfry {
 
 using namespace internal;

@@ -8,6 +8,9 @@
 #include "belfry/base/atomic_file.h"
 #include "belfry/base/error.h"
 
+// The file `checkpoint` of a folder: a CheckpointState in protobuf's text format
+// (tensorflow/python/training/checkpoint_state.proto). The parser knows that message alone, skips fields
+// that it does not know, and bounds how many checkpoints a file may list.
 namespace belfry {
 namespace {
 

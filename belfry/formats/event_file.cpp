@@ -14,6 +14,9 @@
 #include "belfry/formats/histogram.h"
 #include "belfry/formats/tfrecord.h"
 
+// TensorBoard's event files: tensorflow.Event messages as TFRecords, in a file whose name begins with
+// "events.out.tfevents". Every event is handed to the system at once, so that TensorBoard sees it, and what
+// is written stays when the program dies.
 namespace belfry {
 namespace {
 

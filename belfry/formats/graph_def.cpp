@@ -6,6 +6,9 @@
 
 #include "belfry/base/error.h"
 
+// Writes GraphDef and SavedModel messages (tensorflow/core/framework, tensorflow/core/protobuf), by the
+// numbers of their fields. Equal graphs become equal bytes: maps are written in the order of their keys.
+// Protobuf has no message of 2 GiB or more, so none is written.
 namespace belfry {
 namespace {
 

@@ -10,6 +10,9 @@
 #include "belfry/base/error.h"
 #include "belfry/formats/array_info.h"
 
+// MessagePack (github.com/msgpack/msgpack/blob/master/spec.md), with numpy's arrays as msgpack_numpy writes
+// them: what tensorpack's serializer makes. Values are views of the bytes. Depth and number of values are
+// bounded by the size of the input.
 namespace belfry {
 namespace {
 

@@ -9,6 +9,8 @@
 #include "belfry/base/error.h"
 #include "belfry/formats/file_kind.h"
 
+// The head of a numpy file (numpy/lib/format.py): magic, version, length, and a Python dictionary, read by a
+// parser of just that literal. Types that are not numbers are known by name and never unpickled.
 namespace belfry {
 namespace {
 

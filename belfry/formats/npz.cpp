@@ -13,6 +13,10 @@
 #include "belfry/formats/file_kind.h"
 #include "belfry/formats/npy.h"
 
+// A zip archive of .npy members, through libzip. Heads of all members are read when an archive is opened,
+// and none may claim more than deflate can pack into its bytes, or all together more bytes than the file
+// has: memory is bounded before any is taken. A written archive is built in memory and replaces the file at
+// once.
 namespace belfry {
 namespace {
 

@@ -9,6 +9,10 @@
 #include "belfry/formats/internal/onnx_fields.h"
 #include "belfry/formats/onnx.h"
 
+// Protobuf messages of onnx.proto3 (field numbers in onnx_fields.h) to structs. Fields that do not matter
+// are passed over; what would change a model's meaning and is not read (functions, sparse tensors, other
+// domains) is an error. The number of parts is bounded by the file's size, since a part takes many times its
+// bytes.
 namespace belfry {
 
 using namespace internal;

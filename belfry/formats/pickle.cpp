@@ -9,6 +9,9 @@
 
 #include "belfry/base/error.h"
 
+// The pickle machine of Python's pickletools, cut down to what builds plain values and numpy's arrays: its
+// only functions are the five of find_function, and nothing is imported or called. Invariant: memory is in
+// proportion to the pickle, though values may be referred to any number of times.
 namespace belfry {
 namespace {
 

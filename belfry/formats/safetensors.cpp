@@ -10,6 +10,10 @@
 #include "belfry/formats/file_kind.h"
 #include "belfry/formats/json_limits.h"
 
+// A safetensors file (github.com/huggingface/safetensors, "Format"): the length of a JSON header, the
+// header, then the bytes of all tensors. Invariant: the tensors lie side by side from the header's end to
+// the file's, so that none shares bytes, claims memory that the file has not, or leaves room for something
+// hidden.
 namespace belfry {
 namespace {
 

@@ -11,6 +11,9 @@
 #include "belfry/ops/internal/scalar.h"
 #include "belfry/ops/state.h"
 
+// One call for each operator where ATen or a kernel of ours has TensorFlow's meaning. Where a size is known
+// only to a run, a function adds the nodes that compute it (Shape and what follows from it) instead of
+// refusing.
 namespace belfry {
 
 using internal::attribute_of;

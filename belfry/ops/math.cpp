@@ -12,6 +12,8 @@
 #include "belfry/ops/internal/sum_dtype.h"
 #include "belfry/ops/state.h"
 
+// One call for each operator: broadcasting and promotion are ATen's. Where TensorFlow has another meaning
+// (floor division, reductions over no axes), the operator that has it is called.
 namespace belfry {
 
 using internal::attribute_of;

@@ -8,6 +8,8 @@
 #include "belfry/ops/call.h"
 #include "belfry/ops/state.h"
 
+// One call for each operator, which checks its arguments where the node is built, computes and has the
+// gradient; what stands here is how the arguments of a typed function become the operator's.
 namespace belfry {
 namespace {
 

@@ -16,6 +16,9 @@
 #include "belfry/ops/math.h"
 #include "belfry/ops/operators.h"
 
+// Steps between an optimizer's two halves, compute_gradients and apply_gradients, each of which takes the
+// list of gradients and gives another, as tensorpack's (tfutils/gradproc.py). They add nodes under a scope
+// of their name; nothing here runs at a step but the operator check_finite.
 namespace belfry {
 namespace {
 

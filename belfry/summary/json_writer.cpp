@@ -18,6 +18,10 @@
 #include "belfry/base/log.h"
 #include "belfry/loop/trainer.h"
 
+// The statistics of each epoch as tensorpack's stats.json: the whole list is written anew each time and
+// replaces the old file at once. A history is continued only where it is that of this training: entries
+// later than the step that training goes on from are dropped, and what does not fit at all is renamed, never
+// overwritten.
 namespace belfry {
 namespace {
 

@@ -12,6 +12,9 @@
 #include "belfry/checkpoint/training_state.h"
 #include "belfry/formats/checkpoint_state.h"
 
+// Which checkpoints there are, by TensorFlow's list `checkpoint` of their folder, and which of them go.
+// Invariant: a checkpoint's files are removed after a list without it was published, so that no list ever
+// names what is gone. What others saved in the folder is kept in the list and never removed.
 namespace belfry::internal {
 namespace {
 

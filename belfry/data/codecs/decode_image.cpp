@@ -14,6 +14,8 @@
 #include "belfry/data/codecs/internal/orientation.h"
 #include "belfry/formats/file_kind.h"
 
+// A JPEG or PNG, told by its first bytes, as an upright uint8 picture. PNG is read here, JPEG in jpeg.cpp.
+// The number of pixels is compared with the limit before there is memory for them.
 namespace belfry::imgaug {
 namespace {
 

@@ -18,6 +18,9 @@
 #include "belfry/base/error.h"
 #include "belfry/data/codecs/internal/orientation.h"
 
+// JPEG by libjpeg-turbo: information, decoding of a region at a scale, encoding. The library reports errors
+// by longjmp, so each call runs in `guard`, which owns nothing. A picture is bounded in pixels and scans
+// before it is decoded, and only the rows and columns of the region are kept.
 namespace belfry::imgaug {
 namespace {
 

@@ -18,6 +18,10 @@
 #include "belfry/dataflow/internal/batching.h"
 #include "belfry/dataflow/internal/describe.h"
 
+// Images are decoded and augmented by threads straight into their rows of a batch. Three parts: SlotPass
+// gives datapoints their slots, in the order of the source; `fill` runs in any thread and writes its row
+// alone; ImageBatchPass takes rows in order and collates what is beside the images. Invariant: random
+// numbers belong to the datapoint's index, so that batches do not depend on threads.
 namespace belfry {
 namespace {
 

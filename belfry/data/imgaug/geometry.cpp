@@ -10,6 +10,9 @@
 #include "belfry/base/error.h"
 #include "belfry/data/imgaug/internal/draw.h"
 
+// Augmentors that move pixels: each draws the numbers of one affine matrix, of two rows, from places in the
+// source to places in the result, whose transform maps images and coordinates alike. What is drawn is what
+// tensorpack's imgaug/geometry.py draws.
 namespace belfry::imgaug {
 namespace {
 

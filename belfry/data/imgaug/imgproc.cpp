@@ -10,6 +10,9 @@
 #include "belfry/data/imgaug/internal/draw.h"
 #include "belfry/data/imgaug/internal/mat.h"
 
+// Augmentors of colour, as tensorpack's imgaug/imgproc.py: each draws its numbers and gives a transform.
+// What one pixel and sums over the image are enough for is a PixelTransform, which is computed in one pass
+// with its neighbours; the others call OpenCV.
 namespace belfry::imgaug {
 namespace {
 

@@ -15,6 +15,9 @@
 #include "belfry/data/imgaug/internal/mat.h"
 #include "belfry/data/imgaug/internal/pixel_transform.h"
 
+// Transforms: what an augmentor has drawn, as a value that can be applied to an image, to coordinates and to
+// boxes. The public calls check their argument once, for all transforms, and turn OpenCV's exceptions into
+// ours. OpenCV runs in the thread that calls it: dataflows have threads of their own.
 namespace belfry::imgaug {
 namespace {
 

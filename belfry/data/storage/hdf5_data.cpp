@@ -14,6 +14,9 @@
 #include "belfry/dataflow/internal/stored_tensor.h"
 #include "belfry/formats/file_kind.h"
 
+// Datasets of an HDF5 file as columns in memory, through HDF5's C interface. Every call holds one lock, as
+// the library may not be called by two threads. A dataset is read only if its shape fits the bytes that it
+// is stored in, as much as compression can pack.
 namespace belfry {
 namespace {
 

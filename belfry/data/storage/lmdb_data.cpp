@@ -16,6 +16,10 @@
 #include "belfry/formats/msgpack.h"
 #include "belfry/formats/pickle.h"
 
+// A pass over an LMDB database: in the order of its keys by a cursor, or shuffled by look-ups of a list of
+// keys, which comes from the options, from the entry that tensorpack's serializer writes (`__keys__`), or
+// from one walk over the database. A pass reads one snapshot; values are views of the map until they are
+// decoded.
 namespace belfry {
 
 using internal::LmdbContents, internal::LmdbSnapshot;

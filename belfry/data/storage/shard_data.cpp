@@ -13,6 +13,10 @@
 #include "belfry/dataflow/serialize.h"
 #include "belfry/formats/tfrecord.h"
 
+// A pass over TFRecord shards. The files are cut into pieces of some MiB; threads read and check pieces in
+// the order of the pass, and the pass deals out their records, at random within a window of pieces where it
+// shuffles. Invariant: the order follows from seed, pass and options alone. Memory of pieces is used again
+// when no tensor refers to it.
 namespace belfry {
 
 // Large enough that a disk spends its time on reading, not on seeking.

@@ -15,6 +15,10 @@
 #include "belfry/dataflow/internal/text_lines.h"
 #include "belfry/formats/caffe.h"
 
+// ImageNet as its archives unpack, and Tiny ImageNet. Labels come from lists, Caffe's auxiliary data
+// (caffe_ilsvrc12.tar.gz) as in tensorpack's dataset/ilsvrc.py or TinyImageNet's wnids.txt, never from the
+// order of folders. Of a long list the first images are looked for at once, so that a wrong folder is an
+// error before training.
 namespace belfry {
 namespace {
 

@@ -10,6 +10,9 @@
 
 #include "belfry/base/error.h"
 
+// Between tensors and what files hold (DataType, PythonValue). A list becomes one tensor in two walks: the
+// first finds the one type and shape that all its values must have, the second copies, so that a list of a
+// million numbers never is a million tensors.
 namespace belfry::internal {
 namespace {
 

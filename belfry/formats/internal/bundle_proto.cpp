@@ -3,6 +3,10 @@
 #include <protozero/pbf_reader.hpp>
 #include <protozero/pbf_writer.hpp>
 
+// Messages of tensorflow/core/protobuf/tensor_bundle.proto and framework/tensor_slice.proto, by the numbers
+// of their fields, and the keys of slices in TensorFlow's ordered code
+// (tensorflow/core/lib/strings/ordered_code.h). What is written has no field of value zero, as protobuf's
+// own writer leaves those out.
 namespace belfry::internal {
 namespace {
 

@@ -13,6 +13,10 @@
 #include "belfry/formats/crc32c.h"
 #include "belfry/formats/file_kind.h"
 
+// The sorted string table of LevelDB (doc/table_format.md there): blocks of entries whose keys share
+// prefixes, an index block, a footer at the end. Tables are written by LevelDB's own builder and read here,
+// whole and in order, with every checksum compared. Invariant: what is read takes memory in proportion to
+// the file, whatever the file says.
 namespace belfry::internal {
 namespace {
 

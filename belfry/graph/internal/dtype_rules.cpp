@@ -10,6 +10,9 @@
 
 #include "belfry/base/error.h"
 
+// ATen's kernels for tensors without data take dtypes that those with data refuse. A row says what an
+// operator takes, so that the line that builds the node has the error and not the first run. An operator
+// without a row takes what its trial takes.
 namespace belfry::internal {
 namespace {
 

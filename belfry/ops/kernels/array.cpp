@@ -18,6 +18,9 @@
 #include "belfry/ops/internal/image.h"
 #include "belfry/ops/internal/run_time_shape.h"
 
+// TensorFlow's array operators where ATen has none or other rules. Where one has a second kernel, for
+// tensors without data, both share a check, so that a wrong shape is refused where the node is built. A size
+// that follows from values is unknown_size() there.
 namespace belfry {
 namespace {
 

@@ -17,6 +17,9 @@
 
 #include "belfry/ops/internal/many_values.h"
 
+// Operators of TensorFlow's that ATen has not, or has with other rules, formed of ATen's, from which their
+// gradients come. What depends on values (labels beyond the classes) is refused when it runs; the kernels
+// for tensors without data refuse what shapes and dtypes show.
 namespace belfry {
 namespace {
 

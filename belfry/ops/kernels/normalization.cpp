@@ -26,6 +26,10 @@
 #include "belfry/ops/internal/image.h"
 #include "belfry/ops/internal/many_values.h"
 
+// TensorFlow's normalisations on ATen's kernels, whose images are NCHW: views, no copies. Three things are
+// put in another way than ATen's, for exact results: statistics of long columns (sums of many float32),
+// groups far from zero (centred first), and gradients by given statistics (formed of operators that have
+// them).
 namespace belfry {
 namespace {
 

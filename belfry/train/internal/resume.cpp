@@ -11,6 +11,9 @@
 #include "belfry/base/log.h"
 #include "belfry/checkpoint/checkpoint_files.h"
 
+// Where a training goes on: the state beside the checkpoint says so, else the history of its statistics,
+// else the step alone. The checkpoint's step always counts; whatever contradicts it is told in a warning and
+// left out.
 namespace belfry::internal {
 namespace {
 

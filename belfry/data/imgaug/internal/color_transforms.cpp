@@ -9,6 +9,8 @@
 #include "belfry/base/error.h"
 #include "belfry/data/imgaug/internal/run_wide.h"
 
+// Formulas of tensorpack's imgaug/imgproc.py, computed in float32 on planes of a tile. Where tensorpack
+// calls OpenCV (gray of bytes), the numbers are OpenCV's.
 namespace belfry::imgaug::internal {
 namespace {
 

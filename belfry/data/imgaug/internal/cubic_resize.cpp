@@ -14,6 +14,9 @@
 #include <immintrin.h>
 #endif
 
+// OpenCV's INTER_CUBIC for bytes of three channels with AVX2: the same weights, the same order of additions
+// and the same rounding, so that results are OpenCV's byte for byte. A row's sums along x are kept for the
+// four rows of the result that need them.
 namespace belfry::imgaug::internal {
 
 #if defined(__x86_64__)

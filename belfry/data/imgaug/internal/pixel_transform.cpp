@@ -10,6 +10,10 @@
 #include "belfry/data/imgaug/internal/mat.h"
 #include "belfry/data/imgaug/internal/run_wide.h"
 
+// Steps of one pixel each, fused: an image goes by in tiles of 1024 pixels, converted to planes of float32,
+// through all steps, and back. A step that needs sums over the image starts one more pass, in which the
+// steps before it are computed again. Invariant: results are those of the steps one by one, with the image
+// stored between them.
 namespace belfry::imgaug::internal {
 namespace {
 

@@ -9,6 +9,9 @@
 
 #include "belfry/data/imgaug/internal/run_wide.h"
 
+// Resampling of a part of a picture whose ends may lie inside of pixels, which OpenCV cannot be asked for:
+// rows are mixed first, then columns, each by a kernel that is made once. The weights are cv::resize's
+// (imgproc/src/resize.cpp).
 namespace belfry::imgaug::internal {
 namespace {
 

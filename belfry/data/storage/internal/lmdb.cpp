@@ -8,6 +8,9 @@
 #include "belfry/base/error.h"
 #include "belfry/formats/file_kind.h"
 
+// LMDB (its file is described in mdb.c) maps a file and believes what it says. So the two pages that
+// describe the rest are checked before the library opens it, the file's size when it has, and the size of
+// each entry when it is read; what names a database inside of the database is told from a value.
 namespace belfry::internal {
 namespace {
 

@@ -6,6 +6,8 @@
 
 #include "belfry/interchange/internal/onnx/ops.h"
 
+// Shapes, copies, parts, indices and paddings. Transpositions are moved behind what does not care for the
+// order of dimensions, so that those of an NHWC model meet and cancel out.
 namespace belfry::internal {
 namespace {
 

@@ -18,6 +18,9 @@
 #include "belfry/ops/reduce.h"
 #include "belfry/ops/state.h"
 
+// Shapes, parts, indices and paddings. ONNX passes sizes and axes as tensors: where the graph knows their
+// values they become attributes, where it knows how many there are they become sizes of a run
+// (RunTimeShape), and else the model is refused.
 namespace belfry::internal {
 namespace {
 

@@ -10,7 +10,8 @@
 #include "belfry/ops/operators.h"
 #include "belfry/ops/reduce.h"
 
-// Elementwise operators and reductions.
+// Elementwise operators and reductions, by the typed functions. Where ONNX says the dtype of a result, or how
+// integers are divided, in another way than ATen, the node is a cast or another operator.
 
 namespace belfry::internal {
 namespace {

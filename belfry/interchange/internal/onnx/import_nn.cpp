@@ -14,7 +14,9 @@
 #include "belfry/ops/reduce.h"
 #include "belfry/ops/state.h"
 
-// ONNX's images are NCHW, its filters [out, in, height, width].
+// ONNX's images are NCHW, its filters [out, in, height, width]; an image [N, C, width] gets a height of 1.
+// What padding means in numbers is computed here, by the run where the graph does not know the sizes, and put
+// around the image where the operator has no argument for it.
 
 namespace belfry::internal {
 namespace {

@@ -7,6 +7,8 @@
 
 #include "belfry/interchange/internal/onnx/ops.h"
 
+// Activations, products, normalisations and attention. What ONNX has as one operator is one node; what it
+// has not, in the opset that is written, is spelt out in simpler ones with the same values.
 namespace belfry::internal {
 namespace {
 

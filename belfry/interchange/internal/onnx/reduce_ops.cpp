@@ -4,6 +4,9 @@
 
 #include "belfry/interchange/internal/onnx/ops.h"
 
+// Sums, extremes, moments, norms and positions along axes. A reduction of a transposed tensor reduces the
+// tensor before the transposition, by the axes there, where what is left keeps its order: image models then
+// keep few transpositions.
 namespace belfry::internal {
 namespace {
 

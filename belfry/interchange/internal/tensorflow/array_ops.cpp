@@ -3,6 +3,8 @@
 
 #include "belfry/interchange/internal/tensorflow/graph_def_builder.h"
 
+// Shapes, copies, parts and paddings. TensorFlow's operators take sizes as tensors, mostly int32: what a
+// node knows is a constant, what only a run knows is computed from Shape.
 namespace belfry::internal {
 namespace {
 

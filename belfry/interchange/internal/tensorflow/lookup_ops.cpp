@@ -3,7 +3,8 @@
 
 #include "belfry/interchange/internal/tensorflow/graph_def_builder.h"
 
-// Elements by index, order, and diagonals.
+// Elements by index, order, and diagonals. TensorFlow counts indices from the front alone and takes sizes as
+// tensors, so positions are made absolute, and shapes of a run computed, by nodes of their own.
 
 namespace belfry::internal {
 namespace {

@@ -5,6 +5,8 @@
 
 #include "belfry/interchange/internal/tensorflow/graph_def_builder.h"
 
+// Activations, products, normalisations and attention. What TensorFlow has as one operator is one node; what
+// it has not is spelt out in simpler ones with the same values.
 namespace belfry::internal {
 namespace {
 
