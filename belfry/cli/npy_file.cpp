@@ -30,7 +30,7 @@ at::Tensor load_npy(const std::string& path) {
   at::Tensor tensor = at::empty(header.info.shape, to_dtype(header.info.dtype));
   const MutableByteSpan elements(static_cast<std::byte*>(tensor.mutable_data_ptr()), tensor.nbytes());
   file->read(header.size, elements);
-  normalise(header, elements);
+  to_native_layout(header, elements);
   return tensor;
 }
 

@@ -227,7 +227,7 @@ std::string npy_header(DataType dtype, const std::vector<int64_t>& shape) {
   return out.append(dict);
 }
 
-void normalise(const NpyHeader& header, MutableByteSpan elements) {
+void to_native_layout(const NpyHeader& header, MutableByteSpan elements) {
   size_t size = size_of(header.info.dtype);
   bool complex = header.info.dtype == DataType::kComplex64 || header.info.dtype == DataType::kComplex128;
   if (header.big_endian) swap_bytes(elements, complex ? size / 2 : size);

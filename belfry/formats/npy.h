@@ -43,6 +43,6 @@ void to_row_major(MutableByteSpan elements, const std::vector<int64_t>& shape,
                   const std::vector<size_t>& slowest_first, size_t size);
 
 /// Brings the elements of a file with this header to little-endian, row-major order, in place.
-void normalise(const NpyHeader& header, MutableByteSpan elements);
+void to_native_layout(const NpyHeader& header, MutableByteSpan elements);
 
 }  // namespace belfry

@@ -171,7 +171,7 @@ void NpzReader::read(const std::string& name, MutableByteSpan out) const {
   // The sum is compared when the end is reached, which only reading past it does.
   char beyond;
   if (zip_fread(member.get(), &beyond, 1) != 0) throw DataError(where, zip_file_strerror(member.get()));
-  normalise(header, out);
+  to_native_layout(header, out);
 }
 
 struct NpzWriter::Archive {

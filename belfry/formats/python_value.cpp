@@ -57,7 +57,7 @@ void copy_elements(const PythonArray& array, MutableByteSpan out) {
     layout.info.dtype = array.dtype;
     layout.info.shape = array.shape;
     layout.big_endian = true;
-    normalise(layout, out);
+    to_native_layout(layout, out);
   }
   if (!array.axis_order.empty()) to_row_major(out, array.shape, array.axis_order, size_of(array.dtype));
 }

@@ -35,12 +35,13 @@ std::optional<Function> extract(const std::vector<Tensor>& inputs, const std::ve
     return std::nullopt;
   };
   for (const Tensor& output : outputs) {
-    if (!output.has_value()) return no_function(fmt::format("{} has no value", locate(output.node())));
+    if (!output.has_value())
+      return no_function(fmt::format("{} has no value", describe_place(output.node())));
   }
   Function source{.inputs = inputs, .outputs = outputs};
   for (const Node* node : needed_nodes(outputs, inputs)) {
     if (const char* reason = trouble_with(*node))
-      return no_function(fmt::format("{} {}", locate(*node), reason));
+      return no_function(fmt::format("{} {}", describe_place(*node), reason));
     if (node->kind() == NodeKind::kVariable)
       source.weights.push_back({node->output(), node->name(), as_variable(node->output())});
   }
@@ -73,7 +74,7 @@ std::string node_name(std::string public_name) {
   return public_name;
 }
 
-std::string locate(const Node& node) {
+std::string describe_place(const Node& node) {
   const size_t slash = node.name().rfind('/');
   return fmt::format("node '{}', operator {}, scope '{}'", node.name(), node.op_name(),
                      slash == std::string::npos ? "" : node.name().substr(0, slash));

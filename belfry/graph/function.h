@@ -54,6 +54,6 @@ std::string public_name(const Tensor& tensor);
 /// A public name as one that a node may have: "split.1" for "split:1".
 std::string node_name(std::string public_name);
 /// "node 'tower/conv0/output', operator aten::sort, scope 'tower/conv0'"
-std::string locate(const Node& node);
+std::string describe_place(const Node& node);
 
 }  // namespace belfry

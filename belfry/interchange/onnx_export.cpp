@@ -31,7 +31,7 @@ OnnxName OnnxCall::value(const Tensor& input, DType dtype) const {
 
 void OnnxCall::unsupported(const std::string& what) const {
   throw UsageError(fmt::format("[export_onnx {}] expected what ONNX has a counterpart for, got {} ({})",
-                               node().name(), what, locate(node())));
+                               node().name(), what, describe_place(node())));
 }
 
 const OnnxOps& onnx_ops() {

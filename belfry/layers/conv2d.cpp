@@ -10,8 +10,8 @@
 namespace belfry {
 
 Tensor detail::build_conv2d(const std::string& who, const Tensor& x, const Conv2DOptions& options) {
-  const int64_t filters = required(who, "filters", options.filters);
-  const auto [height, width] = required(who, "kernel", options.kernel);
+  const int64_t filters = required_option(who, "filters", options.filters);
+  const auto [height, width] = required_option(who, "kernel", options.kernel);
   const ConvAttributes attributes{.strides = *options.strides,
                                   .padding = padding_for_ops(who, *options.padding),
                                   .dilations = *options.dilation,

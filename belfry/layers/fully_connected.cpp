@@ -13,7 +13,7 @@ namespace belfry {
 
 Tensor detail::build_fully_connected(const std::string& who, const Tensor& x,
                                      const FullyConnectedOptions& options) {
-  const int64_t units = required(who, "units", options.units);
+  const int64_t units = required_option(who, "units", options.units);
   if (x.rank() < 1) {
     throw UsageError(fmt::format("[{}] expected an input of 1 dimension or more, got {}", who, describe(x)));
   }

@@ -22,7 +22,7 @@ Tensor detail::build_prelu(const std::string& who, const Tensor& x, const PReLUO
 }
 
 Tensor detail::build_maxout(const std::string& who, const Tensor& x, const MaxoutOptions& options) {
-  const int64_t units = required(who, "units", options.units);
+  const int64_t units = required_option(who, "units", options.units);
   if (x.rank() < 2 || x.dim(-1) == kDynamic || units < 1 || x.dim(-1) % units != 0) {
     throw UsageError(fmt::format("[{}] expected a static number of channels that .units = {} divides, got {}",
                                  who, units, describe(x)));

@@ -30,7 +30,7 @@ detail::Default<T> by_default(T value) {
 /// A field of a layer's options: a std::optional that knows its default, and whether it was set.
 ///
 ///     struct MyLayerOptions {
-///       Option<int64_t> units = {};                // no default: see required()
+///       Option<int64_t> units = {};                // no default: see required_option()
 ///       Option<bool> use_bias = by_default(true);
 ///     };
 ///

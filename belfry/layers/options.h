@@ -19,7 +19,7 @@ Initializer default_kernel_initializer();
 
 /// An option that has no default. Throws UsageError when it is not set.
 template <typename T>
-const T& required(const std::string& who, const char* option, const Option<T>& value) {
+const T& required_option(const std::string& who, const char* option, const Option<T>& value) {
   if (!value) detail::throw_missing_option(who, option);
   return *value;
 }

@@ -10,7 +10,7 @@ namespace {
 
 template <PoolingKind kind>
 PoolAttributes attributes_of(const std::string& who, const Tensor& x, const PoolingOptions<kind>& options) {
-  const Size2D pool = required(who, "pool", options.pool);
+  const Size2D pool = required_option(who, "pool", options.pool);
   const PoolAttributes attributes{.pool = pool,
                                   .strides = options.strides.value_or(pool),
                                   .padding = padding_for_ops(who, *options.padding),

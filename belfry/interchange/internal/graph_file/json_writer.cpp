@@ -108,7 +108,7 @@ class Writer {
     if (value.isBoolList()) return list(value.toBoolList().vec());
     throw UsageError(fmt::format(
         "[save_inference_graph {}] expected arguments that a graph file can hold, got '{}' of type {} ({})",
-        node.name(), declared.name(), type->str(), locate(node)));
+        node.name(), declared.name(), type->str(), describe_place(node)));
   }
 
   std::string add_weight(const Node& node, const c10::Argument& declared, const at::Tensor& value) {

@@ -106,7 +106,7 @@ TfName TfCall::value(const Tensor& input, DType dtype) const {
 
 void TfCall::unsupported(const std::string& what) const {
   throw UsageError(fmt::format("[export {}] expected what TensorFlow has a counterpart for, got {} ({})",
-                               node().name(), what, locate(node())));
+                               node().name(), what, describe_place(node())));
 }
 
 TfNames add_calls(GraphDefBuilder& out, const Function& function, std::unordered_map<Tensor, TfName> names) {
