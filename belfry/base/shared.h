@@ -2,8 +2,11 @@
 
 #include <concepts>
 #include <memory>
+#include <string>
 #include <type_traits>
 #include <utility>
+
+#include "belfry/base/error.h"
 
 namespace belfry {
 
@@ -36,6 +39,17 @@ class Shared : public std::shared_ptr<Base> {
     } else {
       return nullptr;
     }
+  }
+};
+
+/// A Shared that is not null, unless it was moved from. Throws UsageError where a null pointer is given, in
+/// the words of Base::kExpected.
+template <typename Base>
+class NotNull : public Shared<Base> {
+ public:
+  template <std::convertible_to<Shared<Base>> Object>
+  NotNull(Object&& object) : Shared<Base>(std::forward<Object>(object)) {
+    if (!*this) throw UsageError(std::string(Base::kExpected) + ", got a null pointer");
   }
 };
 

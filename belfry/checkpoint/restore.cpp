@@ -159,7 +159,9 @@ void DictRestore::init(Session& session) const {
 }
 
 void ChainInit::init(Session& session) const {
-  for (const AnySessionInit& init : inits_) init.init(session);
+  for (const AnySessionInit& init : inits_) {
+    if (init) init->init(session);
+  }
 }
 
 SmartInit::SmartInit(const std::string& path, SmartInitOptions options) {

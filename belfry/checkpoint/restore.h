@@ -92,7 +92,9 @@ class SmartInit : public SessionInit {
   explicit SmartInit(const char* path, SmartInitOptions options = {})
       : SmartInit(std::string(path), options) {}
   explicit SmartInit(std::map<std::string, at::Tensor> values, SmartInitOptions options = {});
-  void init(Session& session) const override { init_.init(session); }
+  void init(Session& session) const override {
+    if (init_) init_->init(session);
+  }
 
  private:
   AnySessionInit init_;

@@ -66,8 +66,4 @@ DataIterator DataFlow::iterator_at(DataPosition position) {
   return iterator;
 }
 
-AnyDataFlow::AnyDataFlow(std::shared_ptr<DataFlow> flow) : flow_(std::move(flow)) {
-  if (!flow_) throw UsageError("[AnyDataFlow] expected a dataflow, got a null pointer");
-}
-
 }  // namespace belfry

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "belfry/base/rng.h"
+#include "belfry/base/shared.h"
 
 namespace belfry {
 
@@ -135,6 +136,8 @@ inline DataIterator::Cursor DataIterator::begin() {
 /// thread at a time. The passes themselves are independent of each other, unless the class says otherwise.
 class DataFlow {
  public:
+  static constexpr const char* kExpected = "[AnyDataFlow] expected a dataflow";
+
   virtual ~DataFlow() = default;
 
   /// Starts the next pass, from its beginning: number 0 at first, then 1, and so on.
@@ -176,23 +179,7 @@ class DataFlow {
 
 /// Shares ownership of a dataflow of any class. Functions that take a dataflow take this: the argument may be
 /// a dataflow of a concrete class (which is copied or moved) or a std::shared_ptr to any.
-class AnyDataFlow {
- public:
-  template <typename Flow>
-  requires std::derived_from<std::remove_cvref_t<Flow>, DataFlow> &&
-      (!std::is_abstract_v<std::remove_cvref_t<Flow>>)AnyDataFlow(Flow&& flow)
-      : flow_(std::make_shared<std::remove_cvref_t<Flow>>(std::forward<Flow>(flow))) {}
-  /// Throws UsageError when `flow` is null.
-  AnyDataFlow(std::shared_ptr<DataFlow> flow);
-  template <std::derived_from<DataFlow> Flow>
-  AnyDataFlow(std::shared_ptr<Flow> flow) : AnyDataFlow(std::shared_ptr<DataFlow>(std::move(flow))) {}
-
-  DataFlow& operator*() const { return *flow_; }
-  DataFlow* operator->() const { return flow_.get(); }
-
- private:
-  std::shared_ptr<DataFlow> flow_;
-};
+using AnyDataFlow = NotNull<DataFlow>;
 
 /// Base of dataflows that change one other dataflow. Keeps its size.
 class ProxyDataFlow : public DataFlow {

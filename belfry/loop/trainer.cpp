@@ -181,8 +181,8 @@ void Trainer::setup_callbacks(const TrainOptions& options) {
 void Trainer::initialize(const AnySessionInit& init) {
   session_->initialize_variables();
   random_states_of_initializers_ = session_->random_states();
-  if (is_chief()) {
-    init.init(*session_);
+  if (init && is_chief()) {
+    init->init(*session_);
   } else if (init) {
     log_warning("This process is not the chief, its session_init is ignored.");
   }

@@ -49,12 +49,12 @@ struct OfflinePredictor::Model {
   }
 
   void restore(const PredictConfig& config) {
+    if (!config.session_init) return;
     const std::vector<Variable> variables = variables_in(graph, kGlobalVariables);
-    if (!config.session_init || variables.empty() || config.allow_initial_values)
-      return config.session_init.init(session);
+    if (variables.empty() || config.allow_initial_values) return config.session_init->init(session);
     const Callable any = session.make_callable({}, {variables.front()});
     const uint64_t before = any.version();
-    config.session_init.init(session);
+    config.session_init->init(session);
     if (any.version() != before) return;
     throw UsageError(fmt::format(
         "[OfflinePredictor] expected session_init to set variables, got none of {} set ('{}', ...): the "

@@ -1,9 +1,6 @@
 #pragma once
 
-#include <concepts>
-#include <memory>
-#include <utility>
-
+#include "belfry/base/shared.h"
 #include "belfry/runtime/session.h"
 
 namespace belfry {
@@ -20,24 +17,6 @@ class SessionInit {
 
 /// Shares ownership of a SessionInit of any class, so that options can be written
 /// `.session_init = SaverRestore(path)`. Empty by default: the session is left as it is.
-class AnySessionInit {
- public:
-  AnySessionInit() = default;
-  AnySessionInit(std::nullptr_t) {}
-  template <std::derived_from<SessionInit> Init>
-  AnySessionInit(Init init) : init_(std::make_shared<const Init>(std::move(init))) {}
-  template <std::derived_from<SessionInit> Init>
-  AnySessionInit(std::shared_ptr<Init> init) : init_(std::move(init)) {}
-  AnySessionInit(std::shared_ptr<const SessionInit> init) : init_(std::move(init)) {}
-
-  explicit operator bool() const { return init_ != nullptr; }
-  operator std::shared_ptr<const SessionInit>() const { return init_; }
-  void init(Session& session) const {
-    if (init_) init_->init(session);
-  }
-
- private:
-  std::shared_ptr<const SessionInit> init_;
-};
+using AnySessionInit = Shared<const SessionInit>;
 
 }  // namespace belfry

@@ -1,16 +1,9 @@
 #include "belfry/data/imgaug/augmentor.h"
 
-#include "belfry/base/error.h"
-
 namespace belfry::imgaug {
 
 at::Tensor ImageAugmentor::augment(const at::Tensor& image, Rng& rng) const {
   return get_transform(spec_of(image), rng)->apply_image(image).contiguous();
-}
-
-AnyAugmentor::AnyAugmentor(std::shared_ptr<const ImageAugmentor> augmentor)
-    : augmentor_(std::move(augmentor)) {
-  if (!augmentor_) throw UsageError("[AnyAugmentor] expected an augmentor, got a null pointer");
 }
 
 TransformPtr AugmentorList::get_transform(const ImageSpec& image, Rng& rng) const {

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <concepts>
 #include <memory>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "belfry/base/rng.h"
+#include "belfry/base/shared.h"
 #include "belfry/data/imgaug/transform.h"
 
 namespace belfry::imgaug {
@@ -20,6 +19,8 @@ namespace belfry::imgaug {
 /// To write one: derive, and draw in get_transform what your transform needs to know.
 class ImageAugmentor {
  public:
+  static constexpr const char* kExpected = "[AnyAugmentor] expected an augmentor";
+
   virtual ~ImageAugmentor() = default;
 
   /// Draws the transform for an image of spec `image`.
@@ -36,24 +37,7 @@ class ImageAugmentor {
 
 /// Shares ownership of an augmentor of any class. Functions that take an augmentor take this: the argument
 /// may be one of a concrete class (which is copied or moved) or a std::shared_ptr to any.
-class AnyAugmentor {
- public:
-  template <typename Augmentor>
-  requires std::derived_from<std::remove_cvref_t<Augmentor>, ImageAugmentor> &&
-      (!std::is_abstract_v<std::remove_cvref_t<Augmentor>>)AnyAugmentor(Augmentor&& augmentor)
-      : augmentor_(std::make_shared<std::remove_cvref_t<Augmentor>>(std::forward<Augmentor>(augmentor))) {}
-  /// Throws UsageError when `augmentor` is null.
-  AnyAugmentor(std::shared_ptr<const ImageAugmentor> augmentor);
-  template <std::derived_from<ImageAugmentor> Augmentor>
-  AnyAugmentor(std::shared_ptr<Augmentor> augmentor)
-      : AnyAugmentor(std::shared_ptr<const ImageAugmentor>(std::move(augmentor))) {}
-
-  const ImageAugmentor& operator*() const { return *augmentor_; }
-  const ImageAugmentor* operator->() const { return augmentor_.get(); }
-
- private:
-  std::shared_ptr<const ImageAugmentor> augmentor_;
-};
+using AnyAugmentor = NotNull<const ImageAugmentor>;
 
 /// Augmentors one after the other. Each draws for what those before it make of the image, which is known from
 /// their transforms' output_spec: no pixel is computed to draw.
