@@ -2,6 +2,7 @@
 #include <limits>
 #include <numeric>
 
+#include "belfry/interchange/internal/elementwise.h"
 #include "belfry/interchange/internal/onnx/importer.h"
 #include "belfry/ops/array.h"
 #include "belfry/ops/call.h"
@@ -31,35 +32,16 @@ Tensors is_inf_as_onnx(const OnnxImport& x) {
 }
 
 void add_unary(OnnxBuilds& builds) {
-  const std::pair<const char*, Unary> unary[] = {{"Abs", abs},
-                                                 {"Neg", neg},
-                                                 {"Sign", sign},
-                                                 {"Exp", exp},
-                                                 {"Log", log},
-                                                 {"Sqrt", sqrt},
-                                                 {"Sin", sin},
-                                                 {"Cos", cos},
-                                                 {"Erf", erf},
-                                                 {"Floor", floor},
-                                                 {"Ceil", ceil},
-                                                 {"Round", round},
-                                                 {"Reciprocal", reciprocal},
-                                                 {"Not", logical_not},
-                                                 {"IsNaN", is_nan},
-                                                 {"Relu", relu},
-                                                 {"Sigmoid", sigmoid},
-                                                 {"Tanh", tanh},
-                                                 {"HardSwish", hardswish},
-                                                 {"Softplus", softplus},
-                                                 {"Softsign", softsign},
-                                                 {"Tan", tan},
-                                                 {"Asin", asin},
-                                                 {"Acos", acos},
-                                                 {"Atan", atan},
-                                                 {"Sinh", sinh},
-                                                 {"Cosh", cosh}};
-  for (const auto& [op, function] : unary) {
-    builds[op] = [function = function](const OnnxImport& x) -> Tensors { return {function(x.input(), "")}; };
+  const std::pair<const char*, Unary> unary[] = {
+      {"Sign", sign},       {"Floor", floor},  {"Ceil", ceil},         {"Round", round},
+      {"Not", logical_not}, {"IsNaN", is_nan}, {"Softplus", softplus}, {"Softsign", softsign},
+  };
+  const auto add = [&](const char* op, Unary function) {
+    builds[op] = [function](const OnnxImport& x) -> Tensors { return {function(x.input(), "")}; };
+  };
+  for (const auto& [op, function] : unary) add(op, function);
+  for (const ElementwiseFunction& row : elementwise_functions()) {
+    if (row.onnx) add(row.onnx, row.function);
   }
   builds["IsInf"] = is_inf_as_onnx;
   builds["Elu"] = [](const OnnxImport& x) -> Tensors {

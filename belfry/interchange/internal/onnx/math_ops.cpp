@@ -1,6 +1,7 @@
 #include <limits>
 #include <numbers>
 
+#include "belfry/interchange/internal/elementwise.h"
 #include "belfry/interchange/internal/onnx/ops.h"
 
 // Element by element. ONNX's operators want inputs of one dtype where ATen's promote.
@@ -8,10 +9,13 @@
 namespace belfry::internal {
 namespace {
 
-void add_unary(OnnxOps& ops, const std::string& aten, const std::string& onnx) {
-  ops[aten] = [onnx](OnnxCall& call) -> OnnxNames {
-    return {call.out.elementwise(onnx, {call.value("self", call.result().dtype)})};
-  };
+void add_unary(OnnxOps& ops) {
+  for (const ElementwiseFunction& row : elementwise_functions()) {
+    if (!row.onnx) continue;
+    ops[std::string(row.op)] = [onnx = row.onnx](OnnxCall& call) -> OnnxNames {
+      return {call.out.elementwise(onnx, {call.value("self", call.result().dtype)})};
+    };
+  }
 }
 
 /// ATen's sign of NaN is 0.
@@ -326,13 +330,7 @@ void add_limits(OnnxOps& ops) {
 }  // namespace
 
 void add_math_ops(OnnxOps& ops) {
-  for (const auto& [aten, onnx] :
-       {std::pair("abs", "Abs"), std::pair("neg", "Neg"), std::pair("exp", "Exp"), std::pair("log", "Log"),
-        std::pair("sqrt", "Sqrt"), std::pair("sin", "Sin"), std::pair("cos", "Cos"), std::pair("erf", "Erf"),
-        std::pair("tan", "Tan"), std::pair("asin", "Asin"), std::pair("acos", "Acos"),
-        std::pair("atan", "Atan"), std::pair("sinh", "Sinh"), std::pair("cosh", "Cosh"),
-        std::pair("reciprocal", "Reciprocal")})
-    add_unary(ops, std::string("aten::") + aten, onnx);
+  add_unary(ops);
   for (const auto& [aten, onnx] :
        {std::pair("floor", "Floor"), std::pair("ceil", "Ceil"), std::pair("round", "Round")})
     add_rounding(ops, std::string("aten::") + aten, onnx);

@@ -40,13 +40,9 @@ OnnxNames gelu(OnnxCall& call) {
 }
 
 void add_activations(OnnxOps& ops) {
-  for (const auto& [aten, onnx] :
-       {std::pair("relu", "Relu"), std::pair("sigmoid", "Sigmoid"), std::pair("tanh", "Tanh"),
-        std::pair("selu", "Selu"), std::pair("hardswish", "HardSwish")}) {
-    ops[std::string("aten::") + aten] = [onnx = std::string(onnx)](OnnxCall& call) -> OnnxNames {
-      return {call.out.elementwise(onnx, {call.value("self", call.result().dtype)})};
-    };
-  }
+  ops["aten::selu"] = [](OnnxCall& call) -> OnnxNames {
+    return {call.out.elementwise("Selu", {call.value("self", call.result().dtype)})};
+  };
   ops["aten::gelu"] = gelu;
   ops["aten::silu"] = [](OnnxCall& call) -> OnnxNames {
     const OnnxName x = call.value("self");

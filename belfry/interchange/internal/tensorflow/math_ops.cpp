@@ -1,5 +1,6 @@
 #include <numbers>
 
+#include "belfry/interchange/internal/elementwise.h"
 #include "belfry/interchange/internal/tensorflow/graph_def_builder.h"
 
 // Element by element. TensorFlow's operators want inputs of one dtype where ATen's promote.
@@ -9,10 +10,13 @@ namespace {
 
 using Pairs = std::vector<std::pair<const char*, const char*>>;
 
-void add_unary(TfOps& ops, const std::string& aten, const std::string& tf) {
-  ops[aten] = [tf](TfCall& call) -> TfNames {
-    return {call.out.add(tf, {call.value("self", call.dtype())}, call.dtype())};
-  };
+void add_unary(TfOps& ops) {
+  for (const ElementwiseFunction& row : elementwise_functions()) {
+    if (!row.tensorflow) continue;
+    ops[std::string(row.op)] = [tf = row.tensorflow](TfCall& call) -> TfNames {
+      return {call.apply(tf, {call.value("self", call.dtype())})};
+    };
+  }
 }
 
 /// ATen's sign of NaN is 0.
@@ -172,26 +176,7 @@ void add_limits(TfOps& ops) {
 }  // namespace
 
 void add_math_ops(TfOps& ops) {
-  for (const auto& [aten, tf] : Pairs{{"abs", "Abs"},
-                                      {"neg", "Neg"},
-                                      {"exp", "Exp"},
-                                      {"expm1", "Expm1"},
-                                      {"log", "Log"},
-                                      {"log1p", "Log1p"},
-                                      {"sqrt", "Sqrt"},
-                                      {"rsqrt", "Rsqrt"},
-                                      {"square", "Square"},
-                                      {"reciprocal", "Reciprocal"},
-                                      {"sin", "Sin"},
-                                      {"cos", "Cos"},
-                                      {"erf", "Erf"},
-                                      {"tan", "Tan"},
-                                      {"asin", "Asin"},
-                                      {"acos", "Acos"},
-                                      {"atan", "Atan"},
-                                      {"sinh", "Sinh"},
-                                      {"cosh", "Cosh"}})
-    add_unary(ops, std::string("aten::") + aten, tf);
+  add_unary(ops);
   for (const auto& [aten, tf] : Pairs{{"floor", "Floor"}, {"ceil", "Ceil"}, {"round", "Round"}})
     add_rounding(ops, std::string("aten::") + aten, tf);
   ops["aten::sign"] = sign;

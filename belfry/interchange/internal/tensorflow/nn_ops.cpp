@@ -38,13 +38,9 @@ void add_softmax(TfOps& ops, const std::string& aten, const std::string& tf) {
 }
 
 void add_activations(TfOps& ops) {
-  for (const auto& [aten, tf] :
-       {std::pair("relu", "Relu"), std::pair("relu6", "Relu6"), std::pair("sigmoid", "Sigmoid"),
-        std::pair("tanh", "Tanh"), std::pair("selu", "Selu")}) {
-    ops[std::string("aten::") + aten] = [tf = std::string(tf)](TfCall& call) -> TfNames {
-      return {call.apply(tf, {call.value("self", call.dtype())})};
-    };
-  }
+  ops["aten::selu"] = [](TfCall& call) -> TfNames {
+    return {call.apply("Selu", {call.value("self", call.dtype())})};
+  };
   ops["aten::gelu"] = gelu;
   ops["aten::silu"] = [](TfCall& call) -> TfNames {
     const TfName x = call.value("self");
