@@ -130,6 +130,15 @@ Tensor sinh(const Tensor& x, const std::string& name) {
 Tensor cosh(const Tensor& x, const std::string& name) {
   return call("aten::cosh", {x}, {}, name);
 }
+Tensor asinh(const Tensor& x, const std::string& name) {
+  return call("aten::asinh", {x}, {}, name);
+}
+Tensor acosh(const Tensor& x, const std::string& name) {
+  return call("aten::acosh", {x}, {}, name);
+}
+Tensor atanh(const Tensor& x, const std::string& name) {
+  return call("aten::atanh", {x}, {}, name);
+}
 Tensor erf(const Tensor& x, const std::string& name) {
   return call("aten::erf", {x}, {}, name);
 }

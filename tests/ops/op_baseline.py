@@ -101,6 +101,8 @@ CASES = {
     "cast": [lambda x: x, lambda x: [tf.cast(x, tf.int32), tf.cast(x, tf.float32)]],
     "asin": [lambda x: tf.asin(x * 0.8)],
     "acos": [lambda x: tf.acos(x * 0.8)],
+    "acosh": [lambda x: tf.acosh(x + 1.0)],
+    "atanh": [lambda x: tf.atanh(x * 0.8)],
     "atan2": [tf.atan2],
     "sum": reductions(tf.reduce_sum) + [lambda x: tf.reduce_sum(tf.cast(x * 9, tf.int32), 0)],
     "mean": reductions(tf.reduce_mean),
@@ -234,7 +236,7 @@ def not_in_top_2(x, labels):
 
 
 SAME_NAME = {
-    tf: ["abs", "exp", "square", "sin", "cos", "tan", "atan", "sinh", "cosh", "sigmoid", "tanh", "identity", "sign",
+    tf: ["abs", "exp", "square", "sin", "cos", "tan", "atan", "sinh", "cosh", "asinh", "sigmoid", "tanh", "identity", "sign",
          "floor", "round", "zeros_like", "ones_like", "shape", "size", "stop_gradient", "sqrt", "logical_not",
          "logical_and", "logical_or"],
     tf.math: ["expm1", "erf", "reciprocal", "log", "log1p", "rsqrt", "ceil", "is_nan", "is_inf", "is_finite",

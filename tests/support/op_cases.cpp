@@ -82,6 +82,7 @@ void add_elementwise(std::vector<OpCase>& cases) {
                                                           {"atan", atan},
                                                           {"sinh", sinh},
                                                           {"cosh", cosh},
+                                                          {"asinh", asinh},
                                                           {"erf", erf},
                                                           {"reciprocal", reciprocal},
                                                           {"relu", relu},
@@ -194,6 +195,8 @@ void add_math(std::vector<OpCase>& cases) {
   cases.push_back({"atan2", {batch({3, 4}), fixed({4})}, [](In in) { return In{atan2(in[0], in[1])}; }});
   cases.push_back({"asin", {batch({3, 4})}, [](In in) { return In{asin(in[0] * 0.8)}; }});
   cases.push_back({"acos", {batch({3, 4})}, [](In in) { return In{acos(in[0] * 0.8)}; }});
+  cases.push_back({"acosh", {positive({3, 4})}, [](In in) { return In{acosh(in[0] + 1.0)}; }});
+  cases.push_back({"atanh", {batch({3, 4})}, [](In in) { return In{atanh(in[0] * 0.8)}; }});
   cases.push_back({"maximum", {batch({3, 4})}, [](In in) { return In{maximum(in[0], 0.3)}; }});
   cases.push_back({"minimum", {batch({3, 4})}, [](In in) { return In{minimum(in[0], 0.3)}; }});
   cases.push_back({"floor_mod", {batch({3, 4}), fixed({4})}, [](In in) {

@@ -9,8 +9,11 @@ std::span<const ElementwiseFunction> elementwise_functions() {
   static constexpr ElementwiseFunction kFunctions[] = {
       {"aten::abs", "Abs", "Abs", abs},
       {"aten::acos", "Acos", "Acos", acos},
+      {"aten::acosh", "Acosh", "Acosh", acosh},
       {"aten::asin", "Asin", "Asin", asin},
+      {"aten::asinh", "Asinh", "Asinh", asinh},
       {"aten::atan", "Atan", "Atan", atan},
+      {"aten::atanh", "Atanh", "Atanh", atanh},
       {"aten::cos", "Cos", "Cos", cos},
       {"aten::cosh", "Cosh", "Cosh", cosh},
       {"aten::erf", "Erf", "Erf", erf},
