@@ -47,7 +47,8 @@ class ChannelSums {
 };
 
 /// Adds the mean and the sum of squares about it of rows [first, last) to those of `count` rows.
-BELFRY_INLINE void add_statistics(const float* x, int64_t channels, int64_t first, int64_t last, double count,
+template <typename T>
+BELFRY_INLINE void add_statistics(const T* x, int64_t channels, int64_t first, int64_t last, double count,
                                   double* mean, double* squares) {
   const double added = static_cast<double>(last - first), total = count + added;
   const double share = added / total, cross = count * share;
@@ -78,10 +79,10 @@ BELFRY_INLINE void add_statistics(const float* x, int64_t channels, int64_t firs
   }
   for (; c < channels; ++c) {
     double sum = 0, square = 0;
-    for (int64_t row = first; row < last; ++row) sum += x[row * channels + c];
+    for (int64_t row = first; row < last; ++row) sum += static_cast<float>(x[row * channels + c]);
     const double m = sum / added;
     for (int64_t row = first; row < last; ++row) {
-      const double v = x[row * channels + c] - m;
+      const double v = static_cast<float>(x[row * channels + c]) - m;
       square += v * v;
     }
     const double delta = m - mean[c];
@@ -90,14 +91,17 @@ BELFRY_INLINE void add_statistics(const float* x, int64_t channels, int64_t firs
   }
 }
 
+template <typename T>
 struct Affine {
-  const float *x, *multiplier, *addend;
-  float* y;
+  const T* x;
+  const float *multiplier, *addend;
+  T* y;
   int64_t channels;
   bool relu;
 };
 
-BELFRY_INLINE void apply_rows(const Affine& a, int64_t begin, int64_t end) {
+template <typename T>
+BELFRY_INLINE void apply_rows(const Affine<T>& a, int64_t begin, int64_t end) {
   const int64_t step = std::max<int64_t>(1, kBlockElements / a.channels);
   const Lanes zero = {}, lowest = a.relu ? zero : Lanes{} - INFINITY;
   const float low = a.relu ? 0 : -INFINITY;
@@ -117,23 +121,26 @@ BELFRY_INLINE void apply_rows(const Affine& a, int64_t begin, int64_t end) {
     }
     for (; c < a.channels; ++c) {
       for (int64_t row = first; row < last; ++row) {
-        const float v = a.x[row * a.channels + c] * a.multiplier[c] + a.addend[c];
-        a.y[row * a.channels + c] = v < low ? low : v;
+        const float v = static_cast<float>(a.x[row * a.channels + c]) * a.multiplier[c] + a.addend[c];
+        a.y[row * a.channels + c] = static_cast<T>(v < low ? low : v);
       }
     }
   }
 }
 
+template <typename T>
 struct Backward {
-  const float *dy, *x, *mean;
+  const T *dy, *x;
+  const float* mean;
   const float *multiplier, *addend;  ///< of the forward pass, for the sign of y
-  float* dx;
+  T* dx;
   int64_t channels;
   bool relu;
 };
 
 /// Adds sum(dy) and sum(dy (x - mean)), of a block.
-BELFRY_INLINE void add_gradient_sums(const Backward& b, int64_t first, int64_t last, double* sums,
+template <typename T>
+BELFRY_INLINE void add_gradient_sums(const Backward<T>& b, int64_t first, int64_t last, double* sums,
                                      double* products) {
   int64_t c = 0;
   for (; c + kLanes <= b.channels; c += kLanes) {
@@ -156,9 +163,9 @@ BELFRY_INLINE void add_gradient_sums(const Backward& b, int64_t first, int64_t l
   }
   for (; c < b.channels; ++c) {
     for (int64_t row = first; row < last; ++row) {
-      const float x = b.x[row * b.channels + c];
+      const float x = static_cast<float>(b.x[row * b.channels + c]);
       if (b.relu && x * b.multiplier[c] + b.addend[c] <= 0) continue;
-      const double dy = b.dy[row * b.channels + c];
+      const double dy = static_cast<float>(b.dy[row * b.channels + c]);
       sums[c] += dy;
       products[c] += dy * (static_cast<double>(x) - b.mean[c]);
     }
@@ -166,7 +173,8 @@ BELFRY_INLINE void add_gradient_sums(const Backward& b, int64_t first, int64_t l
 }
 
 /// dx = dy * multiplier + (x - mean) * slope + shift.
-BELFRY_INLINE void gradient_rows(const Backward& b, const float* slope, const float* shift, int64_t begin,
+template <typename T>
+BELFRY_INLINE void gradient_rows(const Backward<T>& b, const float* slope, const float* shift, int64_t begin,
                                  int64_t end) {
   const int64_t step = std::max<int64_t>(1, kBlockElements / b.channels);
   for (int64_t first = begin; first < end; first += step) {
@@ -190,10 +198,11 @@ BELFRY_INLINE void gradient_rows(const Backward& b, const float* slope, const fl
     }
     for (; c < b.channels; ++c) {
       for (int64_t row = first; row < last; ++row) {
-        const float x = b.x[row * b.channels + c];
-        float dy = b.dy[row * b.channels + c];
+        const float x = static_cast<float>(b.x[row * b.channels + c]);
+        float dy = static_cast<float>(b.dy[row * b.channels + c]);
         if (b.relu && x * b.multiplier[c] + b.addend[c] <= 0) dy = 0;
-        b.dx[row * b.channels + c] = dy * b.multiplier[c] + ((x - b.mean[c]) * slope[c] + shift[c]);
+        b.dx[row * b.channels + c] =
+            static_cast<T>(dy * b.multiplier[c] + ((x - b.mean[c]) * slope[c] + shift[c]));
       }
     }
   }
@@ -224,8 +233,9 @@ Factors factors_of(const BatchNorm& norm, const float* scale, const float* offse
   return f;
 }
 
-void run_batch_norm(const BatchNorm& norm, ChannelSums& sums, const float* x, const float* scale,
-                    const float* offset, float* y, float* mean, float* variance) {
+template <typename T>
+void run_batch_norm(const BatchNorm& norm, ChannelSums& sums, const T* x, const float* scale,
+                    const float* offset, T* y, float* mean, float* variance) {
   const int64_t channels = norm.channels;
   in_parallel(sums.parts(), [&](int64_t part) {
     double* its = sums.of_part(part);
@@ -256,22 +266,23 @@ void run_batch_norm(const BatchNorm& norm, ChannelSums& sums, const float* x, co
     variance[c] = static_cast<float>(all[channels + c] * correction);
   }
   const Factors f = factors_of(norm, scale, offset, mean, all + channels);
-  const Affine affine{x, f.multiplier.data(), f.addend.data(), y, channels, norm.relu};
+  const Affine<T> affine{x, f.multiplier.data(), f.addend.data(), y, channels, norm.relu};
   on_rows(norm.rows, channels, [&](int64_t first, int64_t last) {
     run_widest([affine, first, last] { apply_rows(affine, first, last); });
   });
 }
 
-void run_batch_norm_backward(const BatchNorm& norm, ChannelSums& sums, const float* dy, const float* x,
+template <typename T>
+void run_batch_norm_backward(const BatchNorm& norm, ChannelSums& sums, const T* dy, const T* x,
                              const float* scale, const float* offset, const float* mean,
-                             const float* variance, float* dx, float* dscale, float* doffset) {
+                             const float* variance, T* dx, float* dscale, float* doffset) {
   const int64_t channels = norm.channels;
   const double count = static_cast<double>(norm.rows);
   const double bias = norm.unbiased_variance && norm.rows > 1 ? (count - 1) / count : 1;
   std::vector<double> biased(static_cast<size_t>(channels));
   for (int64_t c = 0; c < channels; ++c) biased[static_cast<size_t>(c)] = variance[c] * bias;
   const Factors f = factors_of(norm, scale, offset, mean, biased.data());
-  const Backward b{dy, x, mean, f.multiplier.data(), f.addend.data(), dx, channels, norm.relu};
+  const Backward<T> b{dy, x, mean, f.multiplier.data(), f.addend.data(), dx, channels, norm.relu};
   in_parallel(sums.parts(), [&](int64_t part) {
     double* its = sums.of_part(part);
     std::fill(its, its + 2 * channels, 0.0);
@@ -305,13 +316,14 @@ const float* floats(const TensorView& tensor) {
   return tensor.defined() ? tensor.data_as<const float>() : nullptr;
 }
 
+template <typename T>
 class BatchNormInstruction : public Instruction {
  public:
   BatchNormInstruction(const BatchNorm& norm, BatchNormTensors tensors)
       : norm_(norm), sums_(norm.rows, norm.channels), t_(std::move(tensors)) {}
   void run() override {
-    run_batch_norm(norm_, sums_, floats(t_.x), floats(t_.scale), floats(t_.offset), t_.y.data_as<float>(),
-                   t_.mean.data_as<float>(), t_.variance.data_as<float>());
+    run_batch_norm<T>(norm_, sums_, t_.x.data_as<T>(), floats(t_.scale), floats(t_.offset), t_.y.data_as<T>(),
+                      t_.mean.data_as<float>(), t_.variance.data_as<float>());
   }
   std::string describe() const override { return norm_.relu ? "batch_norm + relu" : "batch_norm"; }
 
@@ -321,14 +333,15 @@ class BatchNormInstruction : public Instruction {
   BatchNormTensors t_;
 };
 
+template <typename T>
 class BatchNormBackward : public Instruction {
  public:
   BatchNormBackward(const BatchNorm& norm, BatchNormGradients tensors)
       : norm_(norm), sums_(norm.rows, norm.channels), t_(std::move(tensors)) {}
   void run() override {
-    run_batch_norm_backward(norm_, sums_, floats(t_.dy), floats(t_.x), floats(t_.scale), floats(t_.offset),
-                            floats(t_.mean), floats(t_.variance), t_.dx.data_as<float>(),
-                            t_.dscale.data_as<float>(), t_.doffset.data_as<float>());
+    run_batch_norm_backward<T>(norm_, sums_, t_.dy.data_as<T>(), t_.x.data_as<T>(), floats(t_.scale),
+                               floats(t_.offset), floats(t_.mean), floats(t_.variance), t_.dx.data_as<T>(),
+                               t_.dscale.data_as<float>(), t_.doffset.data_as<float>());
   }
   std::string describe() const override {
     return norm_.relu ? "batch_norm + relu backward" : "batch_norm backward";
@@ -343,12 +356,16 @@ class BatchNormBackward : public Instruction {
 }  // namespace
 
 std::unique_ptr<Instruction> make_batch_norm(const BatchNorm& norm, const BatchNormTensors& tensors) {
-  return std::make_unique<BatchNormInstruction>(norm, tensors);
+  if (tensors.x.type() == ElementType::kBFloat16)
+    return std::make_unique<BatchNormInstruction<BFloat16>>(norm, tensors);
+  return std::make_unique<BatchNormInstruction<float>>(norm, tensors);
 }
 
 std::unique_ptr<Instruction> make_batch_norm_backward(const BatchNorm& norm,
                                                       const BatchNormGradients& tensors) {
-  return std::make_unique<BatchNormBackward>(norm, tensors);
+  if (tensors.x.type() == ElementType::kBFloat16)
+    return std::make_unique<BatchNormBackward<BFloat16>>(norm, tensors);
+  return std::make_unique<BatchNormBackward<float>>(norm, tensors);
 }
 
 }  // namespace belfry::internal

@@ -17,13 +17,15 @@ struct BatchNorm {
   bool relu;               ///< the largest of y and 0 comes out instead of y; NaN stays NaN
 };
 
-/// Forward: `scale` and `offset` may be none, which are 1 and 0. Dense float32 tensors.
+/// Forward: `scale` and `offset` may be none, which are 1 and 0. Dense tensors:
+/// x and y float32 or bfloat16, both the same, the others float32.
 struct BatchNormTensors {
   TensorView x, scale, offset, y, mean, variance;
 };
 std::unique_ptr<Instruction> make_batch_norm(const BatchNorm& norm, const BatchNormTensors& tensors);
 
-/// Backward, from the statistics that the forward pass gave out. `dx` may lie where `dy` does. `offset` is
+/// Backward, from the statistics that the forward pass gave out. `dx` may lie where `dy` does.
+/// dy, x and dx are of one dtype. `offset` is
 /// looked at only where there is a relu.
 struct BatchNormGradients {
   TensorView dy, x, scale, offset, mean, variance, dx, dscale, doffset;

@@ -29,7 +29,8 @@ BELFRY_INLINE Range inside(int64_t start, int64_t kernel, int64_t size) {
   return {std::max<int64_t>(0, -start), std::min(kernel, size - start)};
 }
 
-BELFRY_INLINE void pool_image(const PoolWindows& w, const float* x, float* y, uint8_t* places) {
+template <typename T>
+BELFRY_INLINE void pool_image(const PoolWindows& w, const T* x, T* y, uint8_t* places) {
   for (int64_t row = 0; row < w.out_height; ++row) {
     const int64_t top = row * w.stride_height - w.top;
     const Range rows = inside(top, w.kernel_height, w.height);
@@ -50,10 +51,10 @@ BELFRY_INLINE void pool_image(const PoolWindows& w, const float* x, float* y, ui
         }
         for (int64_t i = rows.first; i < rows.last; ++i) {
           for (int64_t j = columns.first; j < columns.last; ++j) {
-            const float* from = x + ((top + i) * w.width + left + j) * w.channels + c;
+            const T* from = x + ((top + i) * w.width + left + j) * w.channels + c;
             const int32_t here = static_cast<int32_t>(i * w.kernel_width + j);
             for (int64_t k = 0; k < count; ++k) {
-              const float v = from[k];
+              const float v = static_cast<float>(from[k]);
               const bool larger = (v > best[k]) | (v != v);
               best[k] = larger ? v : best[k];
               place[k] = larger ? here : place[k];
@@ -61,7 +62,7 @@ BELFRY_INLINE void pool_image(const PoolWindows& w, const float* x, float* y, ui
           }
         }
         for (int64_t k = 0; k < count; ++k) {
-          y[out + c + k] = best[k];
+          y[out + c + k] = static_cast<T>(best[k]);
           places[out + c + k] = static_cast<uint8_t>(place[k]);
         }
       }
@@ -70,8 +71,8 @@ BELFRY_INLINE void pool_image(const PoolWindows& w, const float* x, float* y, ui
 }
 
 /// `overlap`: windows share places, so that gradients are added to zeros; else each place is written once.
-template <bool overlap>
-BELFRY_INLINE void unpool_image(const PoolWindows& w, const float* dy, const uint8_t* places, float* dx) {
+template <bool overlap, typename T>
+BELFRY_INLINE void unpool_image(const PoolWindows& w, const T* dy, const uint8_t* places, T* dx) {
   for (int64_t row = 0; row < w.out_height; ++row) {
     const int64_t top = row * w.stride_height - w.top;
     const Range rows = inside(top, w.kernel_height, w.height);
@@ -88,7 +89,7 @@ BELFRY_INLINE void unpool_image(const PoolWindows& w, const float* dy, const uin
         const Places place = __builtin_convertvector(bytes, Places);
         for (int64_t i = rows.first; i < rows.last; ++i) {
           for (int64_t j = columns.first; j < columns.last; ++j) {
-            float* to = dx + ((top + i) * w.width + left + j) * w.channels + c;
+            T* to = dx + ((top + i) * w.width + left + j) * w.channels + c;
             Lanes v = place == static_cast<int32_t>(i * w.kernel_width + j) ? g : Lanes{};
             if constexpr (overlap) {
               Lanes sum;
@@ -103,9 +104,9 @@ BELFRY_INLINE void unpool_image(const PoolWindows& w, const float* dy, const uin
         const int64_t place = places[out + c];
         for (int64_t i = rows.first; i < rows.last; ++i) {
           for (int64_t j = columns.first; j < columns.last; ++j) {
-            float& to = dx[((top + i) * w.width + left + j) * w.channels + c];
-            const float v = place == i * w.kernel_width + j ? dy[out + c] : 0;
-            to = overlap ? to + v : v;
+            T& to = dx[((top + i) * w.width + left + j) * w.channels + c];
+            const float v = place == i * w.kernel_width + j ? static_cast<float>(dy[out + c]) : 0;
+            to = static_cast<T>(overlap ? static_cast<float>(to) + v : v);
           }
         }
       }
@@ -113,18 +114,20 @@ BELFRY_INLINE void unpool_image(const PoolWindows& w, const float* dy, const uin
   }
 }
 
-void run_max_pool(const PoolWindows& windows, const float* x, float* y, uint8_t* places) {
+template <typename T>
+void run_max_pool(const PoolWindows& windows, const T* x, T* y, uint8_t* places) {
   const PoolWindows w = windows;
   const int64_t in = w.height * w.width * w.channels, out = w.out_height * w.out_width * w.channels;
   in_parallel(w.batch, [&](int64_t i) {
-    const float* its_x = x + i * in;
-    float* its_y = y + i * out;
+    const T* its_x = x + i * in;
+    T* its_y = y + i * out;
     uint8_t* its_places = places + i * out;
     run_widest([=] { pool_image(w, its_x, its_y, its_places); });
   });
 }
 
-void run_max_pool_backward(const PoolWindows& windows, const float* dy, const uint8_t* places, float* dx) {
+template <typename T>
+void run_max_pool_backward(const PoolWindows& windows, const T* dy, const uint8_t* places, T* dx) {
   const PoolWindows w = windows;
   const int64_t in = w.height * w.width * w.channels, out = w.out_height * w.out_width * w.channels;
   const bool overlap = w.stride_height < w.kernel_height || w.stride_width < w.kernel_width;
@@ -132,26 +135,27 @@ void run_max_pool_backward(const PoolWindows& windows, const float* dy, const ui
                       w.out_height * w.stride_height - w.top >= w.height &&
                       w.out_width * w.stride_width - w.left >= w.width;
   in_parallel(w.batch, [&](int64_t i) {
-    const float* its_dy = dy + i * out;
+    const T* its_dy = dy + i * out;
     const uint8_t* its_places = places + i * out;
-    float* its_dx = dx + i * in;
-    if (!covers) std::fill(its_dx, its_dx + in, 0.0f);
+    T* its_dx = dx + i * in;
+    if (!covers) std::fill(its_dx, its_dx + in, static_cast<T>(0.0f));
     run_widest([=] {
       if (overlap) {
-        unpool_image<true>(w, its_dy, its_places, its_dx);
+        unpool_image<true, T>(w, its_dy, its_places, its_dx);
       } else {
-        unpool_image<false>(w, its_dy, its_places, its_dx);
+        unpool_image<false, T>(w, its_dy, its_places, its_dx);
       }
     });
   });
 }
 
+template <typename T>
 class MaxPool : public Instruction {
  public:
   MaxPool(const PoolWindows& windows, TensorView x, TensorView y, TensorView places)
       : windows_(windows), x_(std::move(x)), y_(std::move(y)), places_(std::move(places)) {}
   void run() override {
-    run_max_pool(windows_, x_.data_as<float>(), y_.data_as<float>(), places_.data_as<uint8_t>());
+    run_max_pool<T>(windows_, x_.data_as<T>(), y_.data_as<T>(), places_.data_as<uint8_t>());
   }
   std::string describe() const override { return "max_pool"; }
 
@@ -160,12 +164,13 @@ class MaxPool : public Instruction {
   TensorView x_, y_, places_;
 };
 
+template <typename T>
 class MaxPoolBackward : public Instruction {
  public:
   MaxPoolBackward(const PoolWindows& windows, TensorView dy, TensorView places, TensorView dx)
       : windows_(windows), dy_(std::move(dy)), places_(std::move(places)), dx_(std::move(dx)) {}
   void run() override {
-    run_max_pool_backward(windows_, dy_.data_as<float>(), places_.data_as<uint8_t>(), dx_.data_as<float>());
+    run_max_pool_backward<T>(windows_, dy_.data_as<T>(), places_.data_as<uint8_t>(), dx_.data_as<T>());
   }
   std::string describe() const override { return "max_pool backward"; }
 
@@ -178,12 +183,17 @@ class MaxPoolBackward : public Instruction {
 
 std::unique_ptr<Instruction> make_max_pool(const PoolWindows& windows, TensorView x, TensorView y,
                                            TensorView places) {
-  return std::make_unique<MaxPool>(windows, std::move(x), std::move(y), std::move(places));
+  if (x.type() == ElementType::kBFloat16)
+    return std::make_unique<MaxPool<BFloat16>>(windows, std::move(x), std::move(y), std::move(places));
+  return std::make_unique<MaxPool<float>>(windows, std::move(x), std::move(y), std::move(places));
 }
 
 std::unique_ptr<Instruction> make_max_pool_backward(const PoolWindows& windows, TensorView dy,
                                                     TensorView places, TensorView dx) {
-  return std::make_unique<MaxPoolBackward>(windows, std::move(dy), std::move(places), std::move(dx));
+  if (dy.type() == ElementType::kBFloat16)
+    return std::make_unique<MaxPoolBackward<BFloat16>>(windows, std::move(dy), std::move(places),
+                                                       std::move(dx));
+  return std::make_unique<MaxPoolBackward<float>>(windows, std::move(dy), std::move(places), std::move(dx));
 }
 
 }  // namespace belfry::internal

@@ -18,7 +18,8 @@ struct PoolWindows {
 };
 
 /// y: the largest value of each window, NaN where one is in it; places: its number among the window's places,
-/// row by row, the first of equal ones. Float32 and uint8, dense.
+/// row by row, the first of equal ones. Dense; x and y float32 or bfloat16, both the same,
+/// places uint8.
 std::unique_ptr<Instruction> make_max_pool(const PoolWindows& windows, TensorView x, TensorView y,
                                            TensorView places);
 /// Puts each gradient to its place, and zeros elsewhere.

@@ -46,8 +46,7 @@ bool ProgramAssembler::is_external(const TensorView& tensor) const {
 }
 
 void ProgramAssembler::keep(const TensorView& tensor) {
-  if (const auto life = lives_.find(tensor.memory().get()); life != lives_.end())
-    life->second.kept = true;
+  if (const auto life = lives_.find(tensor.memory().get()); life != lives_.end()) life->second.kept = true;
 }
 
 void ProgramAssembler::emit(std::string name, std::unique_ptr<Instruction> instruction,

@@ -12,6 +12,7 @@ namespace belfry::internal {
 namespace {
 
 Attribute to_attribute(const c10::IValue& value) {
+  if (value.isNone()) return {};
   if (value.isInt()) return value.toInt();
   if (value.isDouble()) return value.toDouble();
   if (value.isBool()) return value.toBool();

@@ -15,8 +15,16 @@ namespace {
 using dnnl::memory;
 using Dims = memory::dims;
 
-memory::desc any_layout(const memory::desc& desc) {
-  return {desc.dims(), desc.data_type(), memory::format_tag::any};
+/// Packed as the primitive likes it. Where images are bfloat16, so are the weights that are packed for them;
+/// gradients of weights stay float32.
+memory::desc any_layout(const memory::desc& desc, memory::data_type type) {
+  return {desc.dims(), type, memory::format_tag::any};
+}
+memory::desc any_weights(const memory::desc& desc, const TensorView& images) {
+  return any_layout(desc, *data_type(images.type()));
+}
+memory::desc any_gradients(const memory::desc& desc) {
+  return any_layout(desc, memory::data_type::f32);
 }
 
 bool is_float(const Tensor& tensor) {
@@ -68,16 +76,16 @@ bool has_primitive_form(const OpParts& op, const Tensor& gradient) {
 bool lower_conv2d_backprop_input(ProgramBuilder& builder, const Node& node) {
   const OpParts op(node);
   const Tensor &gradient = op.inputs[0], &filter = op.inputs[1];
-  const TensorView weights = builder.value(filter);
-  if (!has_primitive_form(op, gradient) || !builder.is_weight(weights) || !supported({weights})) return false;
+  const TensorView weights = builder.weight_of(filter);
+  if (!has_primitive_form(op, gradient) || !weights.defined() || !supported({weights})) return false;
   const Convolution conv(op, node.outputs()[0].shape, filter.shape(), gradient.shape());
   const TensorView dy = builder.dense(gradient);
   const memory::desc dx_desc = image_desc(node.outputs()[0]), w_desc = filter_desc(weights, conv.groups);
   const dnnl::convolution_backward_data::desc desc(dnnl::algorithm::convolution_direct, dx_desc,
-                                                   any_layout(w_desc), image_desc(dy), conv.strides,
+                                                   any_weights(w_desc, dy), image_desc(dy), conv.strides,
                                                    conv.dilations, conv.before, conv.after);
   const dnnl::convolution_backward_data::primitive_desc description(
-      desc, attributes({}), cpu_engine(), conv.forward(dx_desc, any_layout(w_desc), image_desc(dy)));
+      desc, attributes({}), cpu_engine(), conv.forward(dx_desc, any_weights(w_desc, dy), image_desc(dy)));
   if (!is_usable(description)) return false;
   auto primitive = make_primitive<dnnl::convolution_backward_data>(description);
   const TensorView dx = builder.make_output(node.output());
@@ -116,8 +124,8 @@ bool lower_conv2d_backprop_filter(ProgramBuilder& builder, const Node& node) {
   const OpParts op(node);
   const Tensor &gradient = op.inputs[0], &image = op.inputs[1];
   const Shape filter = op.get<std::vector<int64_t>>("filter_size");
-  if (!has_primitive_form(op, gradient) || gradient.dtype() != kFloat32 || image.dtype() != kFloat32 ||
-      c10::multiply_integers(image.shape()) == 0)
+  if (!has_primitive_form(op, gradient) || node.outputs()[0].dtype != kFloat32 ||
+      image.dtype() != gradient.dtype() || c10::multiply_integers(image.shape()) == 0)
     return false;
   const Convolution conv(op, image.shape(), filter, gradient.shape());
   const TensorView dy = builder.dense(gradient), x = builder.dense(image);
@@ -125,10 +133,11 @@ bool lower_conv2d_backprop_filter(ProgramBuilder& builder, const Node& node) {
   const TensorView db = builder.make({filter[3]}, kFloat32);
   const memory::desc dw_desc = filter_desc(dw, conv.groups), db_desc = desc_of(db);
   const dnnl::convolution_backward_weights::desc desc(dnnl::algorithm::convolution_direct, image_desc(x),
-                                                      any_layout(dw_desc), db_desc, image_desc(dy),
+                                                      any_gradients(dw_desc), db_desc, image_desc(dy),
                                                       conv.strides, conv.dilations, conv.before, conv.after);
   const dnnl::convolution_backward_weights::primitive_desc description(
-      desc, attributes({}), cpu_engine(), conv.forward(image_desc(x), any_layout(dw_desc), image_desc(dy)));
+      desc, attributes({}), cpu_engine(),
+      conv.forward(image_desc(x), any_weights(dw_desc, dy), image_desc(dy)));
   if (!is_usable(description)) return false;
   auto primitive = make_primitive<dnnl::convolution_backward_weights>(description);
   const TensorView written = gradient_memory(builder, description, dw_desc, dw);
@@ -146,17 +155,17 @@ bool lower_conv2d_backprop_filter(ProgramBuilder& builder, const Node& node) {
 
 bool lower_linear_backprop_input(ProgramBuilder& builder, const Node& node) {
   const Tensor &gradient = node.inputs()[0], &weight = node.inputs()[1];
-  const TensorView weights = builder.value(weight);
-  if (!is_float(gradient) || !builder.is_weight(weights) || !supported({builder.value(gradient), weights}))
+  const TensorView weights = builder.weight_of(weight);
+  if (!is_float(gradient) || !weights.defined() || !supported({builder.value(gradient), weights}))
     return false;
   const TensorView dy = builder.dense(gradient);
   const memory::desc dx_desc({gradient.dim(0), weight.dim(0)}, *data_type(dy.type()), memory::format_tag::ab),
       w_desc = desc_of(weights, {1, 0});
   const dnnl::inner_product_forward::primitive_desc forward(
-      dnnl::inner_product_forward::desc(dnnl::prop_kind::forward_training, dx_desc, any_layout(w_desc),
+      dnnl::inner_product_forward::desc(dnnl::prop_kind::forward_training, dx_desc, any_weights(w_desc, dy),
                                         desc_of(dy)),
       cpu_engine());
-  const dnnl::inner_product_backward_data::desc desc(dx_desc, any_layout(w_desc), desc_of(dy));
+  const dnnl::inner_product_backward_data::desc desc(dx_desc, any_weights(w_desc, dy), desc_of(dy));
   const dnnl::inner_product_backward_data::primitive_desc description(desc, attributes({}), cpu_engine(),
                                                                       forward);
   if (!is_usable(description)) return false;
@@ -170,7 +179,7 @@ bool lower_linear_backprop_input(ProgramBuilder& builder, const Node& node) {
 
 bool lower_linear_backprop_weight(ProgramBuilder& builder, const Node& node) {
   const Tensor &gradient = node.inputs()[0], &input = node.inputs()[1];
-  if (gradient.dtype() != kFloat32 || input.dtype() != kFloat32 ||
+  if (!is_float(gradient) || node.outputs()[0].dtype != kFloat32 || input.dtype() != gradient.dtype() ||
       !supported({builder.value(gradient), builder.value(input)}))
     return false;
   const TensorView dy = builder.dense(gradient), x = builder.dense(input);
@@ -178,10 +187,10 @@ bool lower_linear_backprop_weight(ProgramBuilder& builder, const Node& node) {
   const TensorView db = builder.make({gradient.dim(1)}, kFloat32);
   const memory::desc dw_desc = desc_of(dw, {1, 0}), db_desc = desc_of(db);
   const dnnl::inner_product_forward::primitive_desc forward(
-      dnnl::inner_product_forward::desc(dnnl::prop_kind::forward_training, desc_of(x), any_layout(dw_desc),
-                                        db_desc, desc_of(dy)),
+      dnnl::inner_product_forward::desc(dnnl::prop_kind::forward_training, desc_of(x),
+                                        any_weights(dw_desc, dy), db_desc, desc_of(dy)),
       cpu_engine());
-  const dnnl::inner_product_backward_weights::desc desc(desc_of(x), any_layout(dw_desc), db_desc,
+  const dnnl::inner_product_backward_weights::desc desc(desc_of(x), any_gradients(dw_desc), db_desc,
                                                         desc_of(dy));
   const dnnl::inner_product_backward_weights::primitive_desc description(desc, attributes({}), cpu_engine(),
                                                                          forward);

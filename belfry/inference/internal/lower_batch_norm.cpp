@@ -5,7 +5,7 @@
 #include "belfry/inference/internal/program_builder.h"
 #include "belfry/program/batch_norm.h"
 
-// Batch normalisation of training by kernels of our own: NHWC images, or rows, in float32.
+// Batch normalisation of training by kernels of our own: NHWC images, or rows, in float32 or bfloat16.
 
 namespace belfry::internal {
 namespace {
@@ -13,9 +13,12 @@ namespace {
 std::optional<BatchNorm> norm_of(ProgramBuilder& builder, const Node& node, const Tensor& x, bool relu) {
   const bool nhwc = x.rank() == 2 || node.attribute("data_format").toStringRef() == "NHWC";
   if (!nhwc || c10::multiply_integers(x.shape()) == 0) return std::nullopt;
+  if (x.dtype() != kFloat32 && x.dtype() != kBFloat16) return std::nullopt;
   for (const Tensor& input : node.inputs()) {
-    if (input.dtype() != kFloat32 || (input.rank() == 1 && !builder.value(input).is_contiguous()))
-      return std::nullopt;
+    const bool is_right = input.rank() == 1
+                              ? input.dtype() == kFloat32 && builder.value(input).is_contiguous()
+                              : input.dtype() == x.dtype();
+    if (!is_right) return std::nullopt;
   }
   const int64_t channels = x.dim(-1);
   return BatchNorm{.rows = c10::multiply_integers(x.shape()) / channels,

@@ -15,7 +15,8 @@ std::optional<PoolWindows> windows_of(const Node& node, const Shape& image, cons
   const OpParts op(node);
   const auto kernel = op.get<std::vector<int64_t>>("kernel"),
              strides = op.get<std::vector<int64_t>>("strides");
-  if (op.get<std::string>("data_format") != "NHWC" || node.outputs()[0].dtype != kFloat32 ||
+  if (op.get<std::string>("data_format") != "NHWC" ||
+      (node.outputs()[0].dtype != kFloat32 && node.outputs()[0].dtype != kBFloat16) ||
       kernel[0] * kernel[1] > 256 || c10::multiply_integers(result) == 0)
     return std::nullopt;
   const auto before = [&](size_t i) {

@@ -13,8 +13,9 @@ using Dims = memory::dims;
 
 constexpr auto kInference = dnnl::prop_kind::forward_inference;
 
-memory::desc any_layout(const memory::desc& desc) {
-  return {desc.dims(), desc.data_type(), memory::format_tag::any};
+/// Packed as the primitive likes it, for inputs of that type.
+memory::desc any_layout(const memory::desc& desc, const TensorView& input) {
+  return {desc.dims(), *data_type(input.type()), memory::format_tag::any};
 }
 
 /// Convolutions and linear operators add to what their output's memory holds. Where that is not the residual
@@ -31,23 +32,28 @@ dnnl::post_ops sum_and_activation(const OpParts& op) {
   return ops;
 }
 
+TensorView bias_of(ProgramBuilder& builder, const OpParts& op) {
+  if (!op.inputs[2].defined()) return {};
+  const TensorView weight = builder.weight_of(op.inputs[2]);
+  return weight.defined() ? weight : builder.value(op.inputs[2]);
+}
+
 /// Whether the weights are known and the residual is laid out as the output.
 bool has_primitive_form(ProgramBuilder& builder, const Node& node, const OpParts& op) {
   const NodeOutput& output = node.outputs()[0];
   const Tensor& residual = op.inputs[3];
   if (residual.defined() && (residual.shape() != output.shape || residual.dtype() != output.dtype))
     return false;
-  const TensorView weights = builder.value(op.inputs[1]);
-  const TensorView bias = op.inputs[2].defined() ? builder.value(op.inputs[2]) : TensorView();
-  return builder.is_weight(weights) && supported({builder.value(op.inputs[0]), weights, bias}) &&
+  const TensorView weights = builder.weight_of(op.inputs[1]), bias = bias_of(builder, op);
+  return weights.defined() && supported({builder.value(op.inputs[0]), weights, bias}) &&
          (!bias.defined() || bias.dim() == 1);
 }
 
 bool lower_conv2d(ProgramBuilder& builder, const Node& node) {
   const OpParts op(node);
   if (!has_primitive_form(builder, node, op)) return false;
-  const TensorView input = builder.dense(op.inputs[0]), filter = builder.value(op.inputs[1]);
-  const TensorView bias = op.inputs[2].defined() ? builder.value(op.inputs[2]) : TensorView();
+  const TensorView input = builder.dense(op.inputs[0]), filter = builder.weight_of(op.inputs[1]);
+  const TensorView bias = bias_of(builder, op);
   const int64_t groups = op.get<int64_t>("groups");
   const auto strides = op.get<std::vector<int64_t>>("strides"),
              dilations = op.get<std::vector<int64_t>>("dilations"),
@@ -72,8 +78,8 @@ bool lower_conv2d(ProgramBuilder& builder, const Node& node) {
 
   const memory::desc bias_desc = bias.defined() ? desc_of(bias) : memory::desc();
   const dnnl::convolution_forward::desc desc(
-      kInference, dnnl::algorithm::convolution_direct, image_desc(input), any_layout(filter_desc), bias_desc,
-      image_desc(node.outputs()[0]), {strides[0], strides[1]}, dilation, before, after);
+      kInference, dnnl::algorithm::convolution_direct, image_desc(input), any_layout(filter_desc, input),
+      bias_desc, image_desc(node.outputs()[0]), {strides[0], strides[1]}, dilation, before, after);
   const dnnl::convolution_forward::primitive_desc description(desc, attributes(sum_and_activation(op)),
                                                               cpu_engine());
   if (!is_usable(description)) return false;
@@ -90,14 +96,14 @@ bool lower_conv2d(ProgramBuilder& builder, const Node& node) {
 bool lower_linear(ProgramBuilder& builder, const Node& node) {
   const OpParts op(node);
   if (!has_primitive_form(builder, node, op)) return false;
-  const TensorView input = as_matrix(builder.dense(op.inputs[0])), weight = builder.value(op.inputs[1]);
-  const TensorView bias = op.inputs[2].defined() ? builder.value(op.inputs[2]) : TensorView();
+  const TensorView input = as_matrix(builder.dense(op.inputs[0])), weight = builder.weight_of(op.inputs[1]);
+  const TensorView bias = bias_of(builder, op);
   const memory::desc weight_desc = desc_of(weight, {1, 0}),
                      bias_desc = bias.defined() ? desc_of(bias) : memory::desc(),
                      output_desc({input.size(0), weight.size(1)},
                                  *data_type(element_type(node.outputs()[0].dtype)), memory::format_tag::ab);
-  const dnnl::inner_product_forward::desc desc(kInference, desc_of(input), any_layout(weight_desc), bias_desc,
-                                               output_desc);
+  const dnnl::inner_product_forward::desc desc(kInference, desc_of(input), any_layout(weight_desc, input),
+                                               bias_desc, output_desc);
   const dnnl::inner_product_forward::primitive_desc description(desc, attributes(sum_and_activation(op)),
                                                                 cpu_engine());
   if (!is_usable(description)) return false;

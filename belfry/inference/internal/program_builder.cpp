@@ -66,6 +66,21 @@ TensorView ProgramBuilder::copy(const Node& node, const TensorView& given) {
   return copied;
 }
 
+TensorView ProgramBuilder::value(const Tensor& tensor) {
+  if (const auto conversion = conversions_.find(tensor); conversion != conversions_.end()) {
+    const Node& node = *conversion->second;
+    conversions_.erase(conversion);
+    lower_to_operator(*this, node);
+  }
+  return values_.at(tensor);
+}
+
+TensorView ProgramBuilder::weight_of(const Tensor& tensor) {
+  const auto conversion = conversions_.find(tensor);
+  const TensorView found = value(conversion == conversions_.end() ? tensor : conversion->second->inputs()[0]);
+  return is_weight(found) ? found : TensorView();
+}
+
 TensorView ProgramBuilder::dense(const Tensor& tensor) {
   const TensorView given = value(tensor);
   return given.is_contiguous() ? given : copy(tensor.node(), given);
@@ -80,7 +95,7 @@ void ProgramBuilder::define(const Tensor& output, TensorView value) {
 }
 
 /// Whether `node` is the last to read the memory of `input`, a dense tensor, and reads it only as that.
-bool ProgramBuilder::may_overwrite(const Node& node, const Tensor& input) const {
+bool ProgramBuilder::may_overwrite(const Node& node, const Tensor& input) {
   const TensorView given = value(input);
   const Memory* memory = given.memory().get();
   if (!options_.plan_memory || !assembler_.is_made(given) || assembler_.is_external(given)) return false;
@@ -130,6 +145,10 @@ void ProgramBuilder::add(const Node& node) {
   }
   if (!node.mutated_inputs().empty()) return lower_write(*this, node);
   if (add_views(node)) return;
+  if (node.op_name() == "aten::_to_copy" && is_weight(value(node.inputs()[0]))) {
+    conversions_[node.output()] = &node;
+    return;
+  }
   if (options_.primitives) {
     for (const Lowering lower : lowerings_of(node.op_name())) {
       if (lower(*this, node)) return;

@@ -48,11 +48,16 @@ class ProgramBuilder {
   at::Generator generator(const Node& node) const;
 
   /// The tensor that an input has; dense when asked for, with a copy in front where it is not.
-  TensorView value(const Tensor& tensor) const { return values_.at(tensor); }
+  TensorView value(const Tensor& tensor);
   TensorView dense(const Tensor& tensor);
-  bool has_value(const Tensor& tensor) const { return values_.contains(tensor); }
+  bool has_value(const Tensor& tensor) const {
+    return values_.contains(tensor) || conversions_.contains(tensor);
+  }
   /// Whether it is one of the weights, which have their values already.
   bool is_weight(const TensorView& tensor) const { return !assembler_.is_made(tensor); }
+  /// The weight that a tensor is, or that it is a conversion of to another dtype: primitives convert as they
+  /// pack. Undefined where it is none.
+  TensorView weight_of(const Tensor& tensor);
   Prepared& prepared() { return prepared_; }
   /// A dense tensor of its own memory, not yet written.
   TensorView make(Sizes sizes, DType dtype) { return assembler_.make(std::move(sizes), element_type(dtype)); }
@@ -74,7 +79,7 @@ class ProgramBuilder {
   bool add_views(const Node& node);
   void add_fetches();
   TensorView copy(const Node& node, const TensorView& given);
-  bool may_overwrite(const Node& node, const Tensor& input) const;
+  bool may_overwrite(const Node& node, const Tensor& input);
 
   const Function* graph_ = nullptr;
   Prepared& prepared_;
@@ -82,6 +87,7 @@ class ProgramBuilder {
   ProgramAssembler assembler_;
   Generators generators_;
   std::unordered_map<Tensor, TensorView> values_;
+  std::unordered_map<Tensor, const Node*> conversions_;  ///< of weights, done when somebody wants the values
   // Ids of the last nodes that read
   std::unordered_map<Tensor, int64_t> last_use_;                   ///< a tensor
   std::unordered_map<const Memory*, int64_t> last_use_of_memory_;  ///< one of the tensors that lie there

@@ -181,11 +181,12 @@ Tensor conv2d_backprop_input_meta(const Tensor& gradient, const Tensor&, IntArra
   return at::empty(input_size, gradient.options());
 }
 
-/// The gradients of conv2d by a filter of `filter_size` and by a bias.
+/// The gradients of conv2d by a filter of `filter_size` and by a bias, of that dtype; none: the gradient's.
 std::tuple<Tensor, Tensor> conv2d_backprop_filter(const Tensor& gradient, const Tensor& input,
                                                   IntArrayRef filter_size, IntArrayRef strides,
                                                   std::string_view padding, IntArrayRef dilations,
-                                                  int64_t groups, std::string_view data_format) {
+                                                  int64_t groups, std::string_view data_format,
+                                                  std::optional<at::ScalarType> dtype) {
   const Tensor x = internal::as_nchw(input, data_format), dy = internal::as_nchw(gradient, data_format);
   const Tensor filter = at::empty(filter_size, input.options());
   const Prepared p = prepare(x, filter, {}, strides, padding, dilations, groups);
@@ -194,13 +195,16 @@ std::tuple<Tensor, Tensor> conv2d_backprop_filter(const Tensor& gradient, const 
                                                      aten_filter(filter), at::OptionalIntArrayRef(channels),
                                                      p.strides, p.pads, dilations, /*transposed=*/false,
                                                      /*output_padding=*/{0, 0}, groups, {false, true, true});
-  return {dw.permute({2, 3, 1, 0}), db};
+  const at::ScalarType wanted = dtype.value_or(gradient.scalar_type());
+  return {dw.permute({2, 3, 1, 0}).to(wanted), db.to(wanted)};
 }
 
 std::tuple<Tensor, Tensor> conv2d_backprop_filter_meta(const Tensor& gradient, const Tensor&,
                                                        IntArrayRef filter_size, IntArrayRef, std::string_view,
-                                                       IntArrayRef, int64_t, std::string_view) {
-  return {at::empty(filter_size, gradient.options()), at::empty({filter_size[3]}, gradient.options())};
+                                                       IntArrayRef, int64_t, std::string_view,
+                                                       std::optional<at::ScalarType> dtype) {
+  const auto options = gradient.options().dtype(dtype.value_or(gradient.scalar_type()));
+  return {at::empty(filter_size, options), at::empty({filter_size[3]}, options)};
 }
 
 /// A transposed convolution along one dimension.
@@ -304,7 +308,8 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
       conv2d_backprop_input);
   m.def(
       "conv2d_backprop_filter(Tensor gradient, Tensor input, *, int[] filter_size, int[2] strides=1, "
-      "str padding='SAME', int[2] dilations=1, int groups=1, str data_format='NHWC') -> (Tensor, Tensor)",
+      "str padding='SAME', int[2] dilations=1, int groups=1, str data_format='NHWC', "
+      "ScalarType? dtype=None) -> (Tensor, Tensor)",
       conv2d_backprop_filter);
   m.def(
       "conv2d_transpose(Tensor input, Tensor filter, Tensor? bias=None, *, int[2] strides=1, "

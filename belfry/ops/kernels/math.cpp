@@ -12,6 +12,7 @@
 #include <torch/library.h>
 
 #include <limits>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -115,9 +116,11 @@ Tensor linear_backprop_input(const Tensor& gradient, const Tensor& weight) {
   return at::mm(gradient, weight.t());
 }
 
-/// By the weight, and by a bias.
-std::tuple<Tensor, Tensor> linear_backprop_weight(const Tensor& gradient, const Tensor& input) {
-  return {at::mm(input.t(), gradient), gradient.sum(0)};
+/// By the weight, and by a bias, of that dtype; none: the gradient's.
+std::tuple<Tensor, Tensor> linear_backprop_weight(const Tensor& gradient, const Tensor& input,
+                                                  std::optional<at::ScalarType> dtype) {
+  const at::ScalarType wanted = dtype.value_or(gradient.scalar_type());
+  return {at::mm(input.t(), gradient).to(wanted), gradient.sum(0, /*keepdim=*/false, wanted)};
 }
 
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
@@ -174,7 +177,9 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
   m.def("sparse_softmax_cross_entropy_backprop(Tensor gradient, Tensor logits, Tensor labels) -> Tensor",
         sparse_softmax_cross_entropy_backprop);
   m.def("linear_backprop_input(Tensor gradient, Tensor weight) -> Tensor", linear_backprop_input);
-  m.def("linear_backprop_weight(Tensor gradient, Tensor input) -> (Tensor, Tensor)", linear_backprop_weight);
+  m.def(
+      "linear_backprop_weight(Tensor gradient, Tensor input, *, ScalarType? dtype=None) -> (Tensor, Tensor)",
+      linear_backprop_weight);
   m.def("softmax_cross_entropy(Tensor logits, Tensor labels) -> Tensor", softmax_cross_entropy);
   m.def("l2_loss(Tensor x) -> Tensor", l2_loss);
   m.def("in_top_k(Tensor predictions, Tensor labels, *, int k) -> Tensor", in_top_k);

@@ -186,8 +186,8 @@ std::tuple<Tensor, Tensor, Tensor> batch_norm_relu_training_backprop(
     const Tensor& gradient, const Tensor& input, const OptionalTensor& scale, const OptionalTensor& offset,
     const Tensor& mean, const Tensor& variance, double epsilon, bool unbiased_variance,
     std::string_view data_format) {
-  const Tensor y = std::get<0>(
-      batch_norm_training(input, scale, offset, epsilon, unbiased_variance, data_format));
+  const Tensor y =
+      std::get<0>(batch_norm_training(input, scale, offset, epsilon, unbiased_variance, data_format));
   return batch_norm_training_backprop(at::threshold_backward(gradient, y, 0), input, scale, mean, variance,
                                       epsilon, unbiased_variance, data_format);
 }
