@@ -1,6 +1,7 @@
 #include "belfry/step/compiled_step.h"
 
 #include <c10/core/InferenceMode.h>
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <mutex>
 #include <utility>
 
+#include "belfry/base/error.h"
 #include "belfry/base/log.h"
 #include "belfry/graph/below_autograd.h"
 #include "belfry/runtime/internal/order.h"
@@ -60,6 +62,8 @@ struct CompiledStep::State {
           programs.pop_back();
         return programs.front().program.get();
       }
+    } catch (const c10::Error& e) {
+      why_not = e.what_without_backtrace();
     } catch (const std::exception& e) {
       why_not = e.what();
     }
@@ -142,6 +146,10 @@ std::string CompiledStep::describe() const {
 
 CompiledStep compile_step(Session& session, const std::vector<Fetch>& feeds,
                           const std::vector<Fetch>& fetches, const StepOptions& options) {
+  if (options.compute != kFloat32 && options.compute != kBFloat16) {
+    throw UsageError(
+        fmt::format("[step] expected .compute of float32 or bfloat16, got {}", to_string(options.compute)));
+  }
   auto state = std::make_shared<CompiledStep::State>();
   state->options = options;
   state->plain = session.make_callable(feeds, fetches);

@@ -22,6 +22,9 @@ struct StepOptions {
   /// A step in which NaN comes up, or is fed, before an operator that may lose it runs once more, uncompiled,
   /// before anything is written. The processor notes such numbers, so that the look costs nothing.
   bool check_numbers = true;
+  /// kBFloat16: activations, their gradients, convolutions and products in bfloat16, about three digits;
+  /// weights, their gradients, statistics, losses and updates in float32. Needs no scaling of the loss.
+  DType compute = kFloat32;
   /// A program is made for each combination of input shapes when it is first seen, and the most recently used
   /// are kept: two do for an epoch with a smaller last batch.
   int64_t max_shapes = 4;

@@ -127,6 +127,23 @@ TEST(CompiledStep, EveryPassCanBeTurnedOff) {
   }
 }
 
+TEST(CompiledStep, TrainsInBFloat16) {
+  for (const bool residual : {false, true}) {
+    Momentum momentum({.learning_rate = 0.02});
+    Training training({8, 8, 8, residual ? 3 : 1}, residual ? residual_net : convnet, momentum,
+                      {.compute = kBFloat16});
+    training.check_steps(6, 0.05);
+    EXPECT_THAT(training.compiled->describe(), HasSubstr("cast_to_bfloat16: "));
+  }
+}
+
+TEST(CompiledStep, ComputesInNoOtherDType) {
+  Graph graph;
+  GraphScope as_default(graph);
+  Session session(graph);
+  EXPECT_THROW(compile_step(session, {}, {}, {.compute = kFloat64}), UsageError);
+}
+
 TEST(CompiledStep, TheOptionsCanTurnItOff) {
   GradientDescent descent({.learning_rate = 0.05});
   Training training({4, 8, 8, 1}, convnet, descent, {.compile = false});

@@ -42,7 +42,7 @@ class Splitter {
                              return !fed_.contains(input) && in_tail(&input.node());
                            });
       if (!writes(*node) && !depends) continue;
-      if (node->kind() == NodeKind::kGradients) return locate(*node) + " comes after a write";
+      if (node->kind() == NodeKind::kGradients) return describe_place(*node) + " comes after a write";
       tail_.insert(node);
       result_.tail.push_back(node);
     }

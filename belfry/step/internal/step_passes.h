@@ -12,4 +12,8 @@ Function sink_relu_gradients(const Function& graph);
 /// Computes a relu inside of the batch normalisation before it, forward and backward.
 Function fuse_batch_norm_relu(const Function& graph);
 
+/// Computes convolutions, products and what lies between them in bfloat16, forward and backward. Gradients of
+/// weights, statistics of batches and all results keep their dtypes. Requires: canonicalize.
+Function cast_step_to_bfloat16(const Function& graph);
+
 }  // namespace belfry::internal

@@ -15,18 +15,20 @@ namespace {
 
 struct Pass {
   const char* name;
-  bool StepOptions::*enabled;
+  bool (*enabled)(const StepOptions&);
   Function (*run)(const Function&);
 };
 
 constexpr Pass kPasses[] = {
-    {"sink_relu_gradients", &StepOptions::sink_relu_gradients, sink_relu_gradients},
-    {"fuse_batch_norm_relu", &StepOptions::fuse_batch_norm_relu, fuse_batch_norm_relu},
-    {"canonicalize", &StepOptions::canonicalize, canonicalize},
-    {"cancel_transposes", &StepOptions::cancel_transposes, cancel_transposes},
-    {"fold_padding", &StepOptions::fold_padding, fold_padding},
-    {"fuse_residuals", &StepOptions::fuse_residuals, fuse_residuals},
-    {"fuse_activations", &StepOptions::fuse_activations, fuse_activations},
+    {"sink_relu_gradients", [](const StepOptions& o) { return o.sink_relu_gradients; }, sink_relu_gradients},
+    {"fuse_batch_norm_relu", [](const StepOptions& o) { return o.fuse_batch_norm_relu; },
+     fuse_batch_norm_relu},
+    {"canonicalize", [](const StepOptions& o) { return o.canonicalize; }, canonicalize},
+    {"cancel_transposes", [](const StepOptions& o) { return o.cancel_transposes; }, cancel_transposes},
+    {"fold_padding", [](const StepOptions& o) { return o.fold_padding; }, fold_padding},
+    {"fuse_residuals", [](const StepOptions& o) { return o.fuse_residuals; }, fuse_residuals},
+    {"fuse_activations", [](const StepOptions& o) { return o.fuse_activations; }, fuse_activations},
+    {"cast_to_bfloat16", [](const StepOptions& o) { return o.compute == kBFloat16; }, cast_step_to_bfloat16},
 };
 
 std::string list_nodes(const Function& function) {
@@ -40,7 +42,7 @@ std::string list_nodes(const Function& function) {
 Function run_step_pipeline(Function function, const StepOptions& options, std::string& report) {
   report += fmt::format("before ({} nodes):\n{}", function.calls().size(), list_nodes(function));
   for (const Pass& pass : kPasses) {
-    if (!(options.*pass.enabled)) {
+    if (!pass.enabled(options)) {
       report += fmt::format("{}: off\n", pass.name);
       continue;
     }
