@@ -7,6 +7,7 @@
 #include <new>
 
 #include "belfry/base/error.h"
+#include "belfry/program/adapt_to_load.h"
 #include "belfry/program/invalid_operation.h"
 
 namespace belfry::internal {
@@ -24,6 +25,7 @@ void ProgramStep::run() const {
 }
 
 bool Program::run() {
+  adapt_to_load();
   bool invalid = false;
   for (const ProgramStep& step : steps_) {
     if (step.watched_from) forget_invalid_operations();
