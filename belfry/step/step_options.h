@@ -18,6 +18,7 @@ struct StepOptions {
   bool fuse_batch_norm_relu = true;  ///< forward and backward
   bool sink_relu_gradients = true;   ///< in front of the gradient of the max pooling behind
   bool primitives = true;            ///< oneDNN's primitives and our own kernels instead of ATen's operators
+  bool schedule = true;              ///< the order in which values live short, instead of that of the graph
   bool plan_memory = true;           ///< values share memory when they are not needed at the same time
   /// A step in which NaN comes up, or is fed, before an operator that may lose it runs once more, uncompiled,
   /// before anything is written. The processor notes such numbers, so that the look costs nothing.

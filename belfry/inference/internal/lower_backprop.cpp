@@ -106,12 +106,44 @@ void unpack(ProgramBuilder& builder, const Node& node, const TensorView& packed,
   emit(builder, node, std::move(primitive), {plain});
 }
 
-/// The gradient by weights: `plain` where the primitive writes it so, else memory of its own to be unpacked.
-template <typename Description>
-TensorView gradient_memory(ProgramBuilder& builder, const Description& description, const memory::desc& desc,
-                           const TensorView& plain) {
-  if (description.diff_weights_desc() == desc) return plain;
-  return builder.make({static_cast<int64_t>(description.diff_weights_desc().get_size()) / 4}, kFloat32);
+/// A tensor and how the primitive sees it.
+struct Operand {
+  TensorView tensor;
+  memory::desc desc;
+};
+
+/// The gradient by a bias; undefined where nobody wants it, which saves the primitive some work.
+Operand make_bias(ProgramBuilder& builder, const Node& node, int64_t channels) {
+  if (!builder.is_used(node.output(1))) return {};
+  const TensorView bias = builder.make({channels}, kFloat32);
+  return {bias, desc_of(bias)};
+}
+
+/// Appends the primitive that gives the gradients by weights and bias, the two outputs of `node`. Weights
+/// come out packed where the primitive wants it.
+template <typename Backward>
+bool emit_weight_gradients(ProgramBuilder& builder, const Node& node,
+                           const typename Backward::primitive_desc& description, const Operand& dy,
+                           const Operand& x, const Operand& dw, const Operand& db) {
+  if (!is_usable(description)) return false;
+  const memory::desc packed_desc = description.diff_weights_desc();
+  const bool is_packed = packed_desc != dw.desc;
+  const TensorView written =
+      is_packed ? builder.make({static_cast<int64_t>(packed_desc.get_size()) / 4}, kFloat32) : dw.tensor;
+  auto primitive = make_primitive<Backward>(description);
+  primitive->add(DNNL_ARG_DIFF_DST, dy.desc, dy.tensor);
+  primitive->add(DNNL_ARG_SRC, x.desc, x.tensor);
+  primitive->add(DNNL_ARG_DIFF_WEIGHTS, packed_desc, written);
+  std::vector<TensorView> outputs = {written};
+  if (db.tensor.defined()) {
+    primitive->add(DNNL_ARG_DIFF_BIAS, db.desc, db.tensor);
+    outputs.push_back(db.tensor);
+    builder.define(node.output(1), db.tensor);
+  }
+  emit(builder, node, std::move(primitive), outputs);
+  if (is_packed) unpack(builder, node, written, packed_desc, dw.tensor, dw.desc);
+  builder.define(node.output(0), dw.tensor);
+  return true;
 }
 
 /// Where layers keep filters: [height, width, in, out] that lies as [out, in, height, width].
@@ -129,28 +161,17 @@ bool lower_conv2d_backprop_filter(ProgramBuilder& builder, const Node& node) {
     return false;
   const Convolution conv(op, image.shape(), filter, gradient.shape());
   const TensorView dy = builder.dense(gradient), x = builder.dense(image);
-  const TensorView dw = make_filter(builder, filter);
-  const TensorView db = builder.make({filter[3]}, kFloat32);
-  const memory::desc dw_desc = filter_desc(dw, conv.groups), db_desc = desc_of(db);
+  const TensorView filter_gradient = make_filter(builder, filter);
+  const Operand dw{filter_gradient, filter_desc(filter_gradient, conv.groups)};
+  const Operand db = make_bias(builder, node, filter[3]);
   const dnnl::convolution_backward_weights::desc desc(dnnl::algorithm::convolution_direct, image_desc(x),
-                                                      any_gradients(dw_desc), db_desc, image_desc(dy),
+                                                      any_gradients(dw.desc), db.desc, image_desc(dy),
                                                       conv.strides, conv.dilations, conv.before, conv.after);
-  const dnnl::convolution_backward_weights::primitive_desc description(
-      desc, attributes({}), cpu_engine(),
-      conv.forward(image_desc(x), any_weights(dw_desc, dy), image_desc(dy)));
-  if (!is_usable(description)) return false;
-  auto primitive = make_primitive<dnnl::convolution_backward_weights>(description);
-  const TensorView written = gradient_memory(builder, description, dw_desc, dw);
-  primitive->add(DNNL_ARG_DIFF_DST, image_desc(dy), dy);
-  primitive->add(DNNL_ARG_SRC, image_desc(x), x);
-  primitive->add(DNNL_ARG_DIFF_WEIGHTS, description.diff_weights_desc(), written);
-  primitive->add(DNNL_ARG_DIFF_BIAS, db_desc, db);
-  emit(builder, node, std::move(primitive), {written, db});
-  if (written.memory() != dw.memory())
-    unpack(builder, node, written, description.diff_weights_desc(), dw, dw_desc);
-  builder.define(node.output(0), dw);
-  builder.define(node.output(1), db);
-  return true;
+  return emit_weight_gradients<dnnl::convolution_backward_weights>(
+      builder, node,
+      {desc, attributes({}), cpu_engine(),
+       conv.forward(image_desc(x), any_weights(dw.desc, dy), image_desc(dy))},
+      {dy, image_desc(dy)}, {x, image_desc(x)}, dw, db);
 }
 
 bool lower_linear_backprop_input(ProgramBuilder& builder, const Node& node) {
@@ -183,30 +204,18 @@ bool lower_linear_backprop_weight(ProgramBuilder& builder, const Node& node) {
       !supported({builder.value(gradient), builder.value(input)}))
     return false;
   const TensorView dy = builder.dense(gradient), x = builder.dense(input);
-  const TensorView dw = builder.make({input.dim(1), gradient.dim(1)}, kFloat32);
-  const TensorView db = builder.make({gradient.dim(1)}, kFloat32);
-  const memory::desc dw_desc = desc_of(dw, {1, 0}), db_desc = desc_of(db);
+  const TensorView weight_gradient = builder.make({input.dim(1), gradient.dim(1)}, kFloat32);
+  const Operand dw{weight_gradient, desc_of(weight_gradient, {1, 0})};
+  const Operand db = make_bias(builder, node, gradient.dim(1));
   const dnnl::inner_product_forward::primitive_desc forward(
       dnnl::inner_product_forward::desc(dnnl::prop_kind::forward_training, desc_of(x),
-                                        any_weights(dw_desc, dy), db_desc, desc_of(dy)),
+                                        any_weights(dw.desc, dy), db.desc, desc_of(dy)),
       cpu_engine());
-  const dnnl::inner_product_backward_weights::desc desc(desc_of(x), any_gradients(dw_desc), db_desc,
+  const dnnl::inner_product_backward_weights::desc desc(desc_of(x), any_gradients(dw.desc), db.desc,
                                                         desc_of(dy));
-  const dnnl::inner_product_backward_weights::primitive_desc description(desc, attributes({}), cpu_engine(),
-                                                                         forward);
-  if (!is_usable(description)) return false;
-  auto primitive = make_primitive<dnnl::inner_product_backward_weights>(description);
-  const TensorView written = gradient_memory(builder, description, dw_desc, dw);
-  primitive->add(DNNL_ARG_DIFF_DST, desc_of(dy), dy);
-  primitive->add(DNNL_ARG_SRC, desc_of(x), x);
-  primitive->add(DNNL_ARG_DIFF_WEIGHTS, description.diff_weights_desc(), written);
-  primitive->add(DNNL_ARG_DIFF_BIAS, db_desc, db);
-  emit(builder, node, std::move(primitive), {written, db});
-  if (written.memory() != dw.memory())
-    unpack(builder, node, written, description.diff_weights_desc(), dw, dw_desc);
-  builder.define(node.output(0), dw);
-  builder.define(node.output(1), db);
-  return true;
+  return emit_weight_gradients<dnnl::inner_product_backward_weights>(
+      builder, node, {desc, attributes({}), cpu_engine(), forward}, {dy, desc_of(dy)}, {x, desc_of(x)}, dw,
+      db);
 }
 
 }  // namespace

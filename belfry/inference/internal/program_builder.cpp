@@ -24,7 +24,7 @@ ProgramBuilder::ProgramBuilder(Prepared& prepared, const CompileOptions& options
     : prepared_(prepared), options_(options) {}
 
 std::unique_ptr<Program> ProgramBuilder::build() {
-  add_nodes();
+  add_nodes(graph_->calls());
   add_fetches();
   return finish();
 }
@@ -33,21 +33,28 @@ std::unique_ptr<Program> ProgramBuilder::finish() {
   return assembler_.finish({.share_memory = options_.plan_memory, .watch_numbers = options_.check_numbers});
 }
 
-void ProgramBuilder::add_nodes() {
+void ProgramBuilder::add_nodes(const std::vector<const Node*>& nodes) {
   for (size_t i = 0; i < graph_->weights.size(); ++i)
     values_[graph_->weights[i].tensor] = prepared_.values()[i];
-  const auto nodes = graph_->calls();
   std::unordered_set<const Node*> differentiated;  // run by the gradients nodes that they are for
-  for (const Node* node : nodes) {
-    for (const Tensor& input : node->inputs()) last_use_[input] = node->id();
-    if (node->kind() == NodeKind::kGradients) differentiated.insert(&input_named(*node, "loss").node());
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const auto use_inputs = [&](const Node& node) {
+      for (const Tensor& input : node.inputs()) last_use_[input] = static_cast<int64_t>(i);
+    };
+    use_inputs(*nodes[i]);
+    if (nodes[i]->kind() != NodeKind::kGradients) continue;
+    const Node& node = input_named(*nodes[i], "loss").node();
+    use_inputs(node);
+    differentiated.insert(&node);
   }
   for (const Tensor& fetch : graph_->outputs) last_use_[fetch] = INT64_MAX;
   for (const Tensor& feed : graph_->inputs)
     define(feed, assembler_.make_feed(feed.shape(), element_type(feed.dtype())));
-  for (const Node* node : nodes) {
-    if (!differentiated.contains(node)) add(*node);
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    position_ = static_cast<int64_t>(i);
+    if (!differentiated.contains(nodes[i])) add(*nodes[i]);
   }
+  position_ = static_cast<int64_t>(nodes.size());
 }
 
 at::Generator ProgramBuilder::generator(const Node& node) const {
@@ -100,7 +107,7 @@ bool ProgramBuilder::may_overwrite(const Node& node, const Tensor& input) {
   const Memory* memory = given.memory().get();
   if (!options_.plan_memory || !assembler_.is_made(given) || assembler_.is_external(given)) return false;
   const auto last = last_use_of_memory_.find(memory);
-  if (last == last_use_of_memory_.end() || last->second != node.id() || !given.is_contiguous() ||
+  if (last == last_use_of_memory_.end() || last->second != position_ || !given.is_contiguous() ||
       given.nbytes() != memory->bytes)
     return false;
   return std::ranges::count_if(

@@ -29,8 +29,8 @@ class ProgramBuilder {
 
   // What build() does, one by one, for who wants no results in memory of the caller's:
 
-  /// The instructions of all nodes that the graph's outputs need.
-  void add_nodes();
+  /// The instructions of all nodes that the graph's outputs need, given in an order in which they can run.
+  void add_nodes(const std::vector<const Node*>& nodes);
   /// The instructions of a node, whose inputs have been given.
   void add(const Node& node);
   void give(const Tensor& tensor, TensorView value) { values_[tensor] = std::move(value); }
@@ -50,6 +50,8 @@ class ProgramBuilder {
   /// The tensor that an input has; dense when asked for, with a copy in front where it is not.
   TensorView value(const Tensor& tensor);
   TensorView dense(const Tensor& tensor);
+  /// Whether a node or a result reads it.
+  bool is_used(const Tensor& output) const { return last_use_.contains(output); }
   bool has_value(const Tensor& tensor) const {
     return values_.contains(tensor) || conversions_.contains(tensor);
   }
@@ -88,7 +90,8 @@ class ProgramBuilder {
   Generators generators_;
   std::unordered_map<Tensor, TensorView> values_;
   std::unordered_map<Tensor, const Node*> conversions_;  ///< of weights, done when somebody wants the values
-  // Ids of the last nodes that read
+  int64_t position_ = -1;                                ///< of the node that is being added, among all
+  // Positions of the last nodes that read
   std::unordered_map<Tensor, int64_t> last_use_;                   ///< a tensor
   std::unordered_map<const Memory*, int64_t> last_use_of_memory_;  ///< one of the tensors that lie there
 };

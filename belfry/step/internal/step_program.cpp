@@ -8,6 +8,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/inference/internal/program_builder.h"
+#include "belfry/step/internal/schedule.h"
 #include "belfry/step/internal/step_pipeline.h"
 
 // Variables are the weights of the head, where they lie in the session. Packed copies of them, which
@@ -64,7 +65,7 @@ void StepProgram::build_head(const StepOptions& options) {
       throw InternalError(fmt::format("[step] '{}' has no node whose numbers it draws", node.name()));
     return store_.generator(*found->second);
   });
-  builder.add_nodes();
+  builder.add_nodes(options.schedule ? schedule(head) : head.calls());
   for (const auto& [tensor, index] : function_.from_head) {
     const TensorView value = builder.value(head.outputs[index]);
     builder.keep(value);
