@@ -39,6 +39,7 @@ find_kernels() {
       {{"aten::log_softmax", "int"}, {"belfry::log_softmax", "int"}, Differs::kValues},
       {{"aten::maximum", ""}, {"belfry::maximum", ""}, Differs::kGradient},
       {{"aten::minimum", ""}, {"belfry::minimum", ""}, Differs::kGradient},
+      {{"aten::mse_loss", ""}, {"belfry::mse_loss", ""}, Differs::kGradient},
       {{"aten::pow", "Scalar"}, {"belfry::pow", "Scalar"}, Differs::kValues},
       {{"aten::pow", "Tensor_Tensor"}, {"belfry::pow", "Tensor_Tensor"}, Differs::kValues},
       {{"aten::remainder", "Scalar"}, {"belfry::remainder", "Scalar"}, Differs::kValues},

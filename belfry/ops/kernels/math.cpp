@@ -5,6 +5,7 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/mm.h>
+#include <ATen/ops/mse_loss.h>
 #include <ATen/ops/nll_loss.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/scatter_add.h>
@@ -65,6 +66,14 @@ Tensor l1_loss(const Tensor& x, const Tensor& target, int64_t reduction) {
   const Tensor difference = (x - target).abs();
   if (reduction == at::Reduction::Mean) return difference.mean();
   return reduction == at::Reduction::Sum ? difference.sum() : difference;
+}
+
+/// ATen's own counts the elements of `x` where it takes the mean, be they fewer than those of the result.
+Tensor mse_loss(const Tensor& x, const Tensor& target, int64_t reduction) {
+  if (x.sizes() == target.sizes()) return at::mse_loss(x, target, reduction);
+  const Tensor squares = (x - target).square();
+  if (reduction == at::Reduction::Mean) return squares.mean();
+  return reduction == at::Reduction::Sum ? squares.sum() : squares;
 }
 
 Tensor softsign(const Tensor& x) {
@@ -171,6 +180,7 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
   m.def("global_norm(Tensor[] tensors) -> Tensor", global_norm);
   m.def("prod(Tensor x, *, int[] axes=[], bool keep_dims=False, ScalarType? dtype=None) -> Tensor", prod);
   m.def("l1_loss(Tensor self, Tensor target, int reduction=Mean) -> Tensor", l1_loss);
+  m.def("mse_loss(Tensor self, Tensor target, int reduction=Mean) -> Tensor", mse_loss);
   m.def("softsign(Tensor x) -> Tensor", softsign);
   m.def("prelu(Tensor x, Tensor alpha) -> Tensor", prelu);
   m.def("sparse_softmax_cross_entropy(Tensor logits, Tensor labels) -> Tensor", sparse_softmax_cross_entropy);
