@@ -1,5 +1,6 @@
 #include "belfry/ops/call.h"
 #include "belfry/ops/math.h"
+#include "belfry/ops/nn.h"
 #include "belfry/ops/operators.h"
 #include "belfry/ops/reduce.h"
 #include "belfry/step/internal/derivative_rules.h"
@@ -70,6 +71,17 @@ bool tanh(Backprop& b) {
   return true;
 }
 
+bool log_sigmoid(Backprop& b) {
+  b.give("self", b.gradient() * belfry::sigmoid(-b.input("self")));
+  return true;
+}
+
+/// x / (|x| + 1).
+bool softsign(Backprop& b) {
+  b.give("x", b.gradient() / square(abs(b.input("x")) + 1));
+  return true;
+}
+
 Tensor sum_along(const Tensor& x, int64_t axis) {
   return call("aten::sum.dim_IntList", {x}, {{"dim", {axis}}, {"keepdim", true}});
 }
@@ -98,6 +110,8 @@ void add_activation_derivatives(DerivativeRules& rules) {
   rules["aten::softplus"] = softplus;
   rules["aten::sigmoid"] = sigmoid;
   rules["aten::tanh"] = tanh;
+  rules["aten::log_sigmoid"] = log_sigmoid;
+  rules["belfry::softsign"] = softsign;
   rules["aten::softmax.int"] = softmax;
   rules["aten::log_softmax.int"] = log_softmax;
 }

@@ -1,3 +1,5 @@
+#include <numbers>
+
 #include "belfry/ops/array.h"
 #include "belfry/ops/call.h"
 #include "belfry/ops/math.h"
@@ -84,6 +86,23 @@ bool pow_number(Backprop& b) {
   return true;
 }
 
+/// x - y floor(x / y), whose quotient stays the same.
+bool floor_mod(Backprop& b) {
+  b.give("self", b.gradient());
+  if (b.wants("other")) b.give("other", -(b.gradient() * floor(b.input("self") / b.input("other"))));
+  return true;
+}
+
+/// Nothing at the origin.
+bool atan2(Backprop& b) {
+  const Tensor y = b.input("self"), x = b.input("other");
+  const Tensor squares = square(y) + square(x);
+  const Tensor g = where(equal(squares, 0), 0, b.gradient() / squares);
+  b.give("self", g * x);
+  b.give("other", -(g * y));
+  return true;
+}
+
 bool pass_on(Backprop& b) {
   b.give("self", b.gradient());
   return true;
@@ -131,6 +150,9 @@ void add_arithmetic_derivatives(DerivativeRules& rules) {
   rules["belfry::squared_difference"] = squared_difference;
   rules["belfry::add_n"] = add_n;
   rules["aten::pow.Tensor_Scalar"] = pow_number;
+  rules["aten::remainder.Tensor"] = floor_mod;
+  rules["aten::remainder.Scalar"] = pass_on;
+  rules["aten::atan2"] = atan2;
   rules["aten::_to_copy"] = pass_on;
   rules["aten::where.self"] = where;
   rules["aten::where.ScalarOther"] = where_self;
@@ -147,7 +169,19 @@ void add_arithmetic_derivatives(DerivativeRules& rules) {
   rules["aten::log"] = function([](T g, T x, T) { return g / x; });
   rules["aten::log1p"] = function([](T g, T x, T) { return g / (x + 1); });
   rules["aten::sin"] = function([](T g, T x, T) { return g * cos(x); });
+  rules["aten::log10"] = function([](T g, T x, T) { return g / (x * std::numbers::ln10); });
   rules["aten::cos"] = function([](T g, T x, T) { return -(g * sin(x)); });
+  rules["aten::tan"] = function([](T g, T, T y) { return g * (square(y) + 1); });
+  rules["aten::asin"] = function([](T g, T x, T) { return g * rsqrt(1 - square(x)); });
+  rules["aten::acos"] = function([](T g, T x, T) { return -(g * rsqrt(1 - square(x))); });
+  rules["aten::atan"] = function([](T g, T x, T) { return g / (square(x) + 1); });
+  rules["aten::sinh"] = function([](T g, T x, T) { return g * cosh(x); });
+  rules["aten::cosh"] = function([](T g, T x, T) { return g * sinh(x); });
+  rules["aten::asinh"] = function([](T g, T x, T) { return g * rsqrt(square(x) + 1); });
+  rules["aten::acosh"] = function([](T g, T x, T) { return g * rsqrt(square(x) - 1); });
+  rules["aten::atanh"] = function([](T g, T x, T) { return g / (1 - square(x)); });
+  rules["aten::erf"] =
+      function([](T g, T x, T) { return g * exp(-square(x)) * (2 * std::numbers::inv_sqrtpi); });
 }
 
 }  // namespace belfry::internal

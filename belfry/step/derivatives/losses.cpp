@@ -1,3 +1,6 @@
+#include <ATen/ExpandUtils.h>
+#include <ATen/core/Reduction.h>
+
 #include "belfry/ops/array.h"
 #include "belfry/ops/call.h"
 #include "belfry/ops/math.h"
@@ -32,24 +35,54 @@ bool l2_loss(Backprop& b) {
   return true;
 }
 
-bool mean_squared_error(Backprop& b) {
-  constexpr int64_t kMean = 1;  // ATen's Reduction::Mean
+/// What each element of a loss of `x` and `y`, which broadcast, adds to the gradient by the reduced loss.
+Tensor by_element(const Backprop& b, const Tensor& x, const Tensor& y) {
+  if (b.attribute("reduction").toInt() != at::Reduction::Mean) return b.gradient();
+  const auto sizes = at::infer_size(x.shape(), y.shape());
+  return b.gradient() / static_cast<double>(c10::multiply_integers(sizes));
+}
+
+bool squared_error(Backprop& b) {
   const Tensor x = b.input("self"), y = b.input("target");
-  if (b.attribute("reduction").toInt() != kMean || x.shape() != y.shape()) return false;
-  const Tensor by_x = (x - y) * (b.gradient() * (2 / static_cast<double>(c10::multiply_integers(x.shape()))));
+  const Tensor by_x = (x - y) * (by_element(b, x, y) * 2);
   b.give("self", by_x);
   b.give("target", -by_x);
   return true;
 }
 
-/// Without weights: sigmoid(x) - label by x, and -x by the label.
+bool absolute_difference(Backprop& b) {
+  const Tensor x = b.input("self"), y = b.input("target");
+  const Tensor by_x = sign(x - y) * by_element(b, x, y);
+  b.give("self", by_x);
+  b.give("target", -by_x);
+  return true;
+}
+
+/// A square near 0, a line beyond delta: the difference itself, within limits.
+bool huber(Backprop& b) {
+  const Tensor x = b.input("self"), y = b.input("target");
+  const double delta = b.attribute("delta").toDouble();
+  const Tensor by_x = clip_by_value(x - y, -delta, delta) * by_element(b, x, y);
+  b.give("self", by_x);
+  b.give("target", -by_x);
+  return true;
+}
+
+/// -(p z log(s(x)) + (1 - z) log(1 - s(x))) of the labels z, with s the sigmoid and p a weight of positive
+/// ones: s(x) (p z + 1 - z) - p z by x, log(1 - s(x)) - p log(s(x)) by z, which is -x where p is 1.
 bool sigmoid_cross_entropy(Backprop& b) {
-  constexpr int64_t kNone = 0;  // ATen's Reduction::None
-  if (b.attribute("reduction").toInt() != kNone || b.input("weight").defined() ||
-      b.input("pos_weight").defined())
-    return false;
-  b.give("self", b.gradient() * (sigmoid(b.input("self")) - b.input("target")));
-  b.give("target", -(b.gradient() * b.input("self")));
+  const Tensor x = b.input("self"), z = b.input("target"), positive = b.input("pos_weight");
+  if (b.wants("weight") || b.wants("pos_weight")) return false;
+  Tensor g = by_element(b, x, z);
+  if (b.input("weight").defined()) g = g * b.input("weight");
+  if (!positive.defined()) {
+    b.give("self", g * (sigmoid(x) - z));
+    b.give("target", -(g * x));
+    return true;
+  }
+  const Tensor weighted = z * positive;
+  b.give("self", g * (sigmoid(x) * (weighted + 1 - z) - weighted));
+  if (b.wants("target")) b.give("target", g * (log_sigmoid(-x) - positive * log_sigmoid(x)));
   return true;
 }
 
@@ -64,7 +97,9 @@ void add_loss_derivatives(DerivativeRules& rules) {
   rules["belfry::sparse_softmax_cross_entropy"] = sparse_softmax_cross_entropy;
   rules["belfry::softmax_cross_entropy"] = softmax_cross_entropy;
   rules["belfry::l2_loss"] = l2_loss;
-  rules["aten::mse_loss"] = mean_squared_error;
+  rules["aten::mse_loss"] = squared_error;
+  rules["aten::l1_loss"] = absolute_difference;
+  rules["aten::huber_loss"] = huber;
   rules["aten::binary_cross_entropy_with_logits"] = sigmoid_cross_entropy;
   rules["belfry::dropout_with_mask"] = dropout;
 }

@@ -71,6 +71,7 @@ void add_activation_derivatives(DerivativeRules& rules);
 void add_arithmetic_derivatives(DerivativeRules& rules);
 void add_array_derivatives(DerivativeRules& rules);
 void add_image_derivatives(DerivativeRules& rules);
+void add_limit_derivatives(DerivativeRules& rules);
 void add_loss_derivatives(DerivativeRules& rules);
 void add_product_derivatives(DerivativeRules& rules);
 void add_reduction_derivatives(DerivativeRules& rules);

@@ -71,6 +71,7 @@ const DerivativeRules& rules() {
     add_arithmetic_derivatives(rules);
     add_array_derivatives(rules);
     add_image_derivatives(rules);
+    add_limit_derivatives(rules);
     add_loss_derivatives(rules);
     add_product_derivatives(rules);
     add_reduction_derivatives(rules);
