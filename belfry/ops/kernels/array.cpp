@@ -75,8 +75,9 @@ Tensor slice(const Tensor& x, IntArrayRef begin, IntArrayRef size) {
   return result;
 }
 
-/// A slice of one dimension, as Python's x[begin:end:stride].
-Tensor strided(const Tensor& x, int64_t axis, int64_t begin, int64_t end, int64_t stride) {
+/// A slice of one dimension, as Python's x[begin:end:stride], in the order of `x`: a view, which a negative
+/// stride is still to reverse.
+Tensor strided_view(const Tensor& x, int64_t axis, int64_t begin, int64_t end, int64_t stride) {
   TORCH_CHECK(stride != 0, "expected strides other than 0");
   const int64_t size = x.size(axis);
   // Positions that a slice may begin and end at; one that runs backwards ends before the first element.
@@ -86,20 +87,45 @@ Tensor strided(const Tensor& x, int64_t axis, int64_t begin, int64_t end, int64_
   if (stride > 0) return x.slice(axis, begin, std::max(begin, end), stride);
   const int64_t count = begin > end ? (begin - end - stride - 1) / -stride : 0;
   if (count == 0) return x.slice(axis, 0, 0);
-  const Tensor reversed = x.slice(axis, begin + (count - 1) * stride, begin + 1, -stride);
-  return x.is_meta() ? reversed : reversed.flip(axis);  // flip has no kernel for tensors without data
+  return x.slice(axis, begin + (count - 1) * stride, begin + 1, -stride);
 }
 
-Tensor strided_slice(const Tensor& x, IntArrayRef begin, IntArrayRef end, IntArrayRef strides) {
+/// The dimensions that run backwards.
+std::vector<int64_t> reversed_axes(IntArrayRef strides) {
+  std::vector<int64_t> axes;
+  for (size_t i : c10::irange(strides.size())) {
+    if (strides[i] < 0) axes.push_back(static_cast<int64_t>(i));
+  }
+  return axes;
+}
+
+Tensor strided_slice_view(const Tensor& x, IntArrayRef begin, IntArrayRef end, IntArrayRef strides) {
   TORCH_CHECK(static_cast<int64_t>(begin.size()) <= x.dim() && begin.size() == end.size() &&
                   begin.size() == strides.size(),
               "expected a begin, end and stride for at most ", x.dim(), " dimensions, got ", begin.size(),
               ", ", end.size(), " and ", strides.size());
   Tensor result = x;
   for (size_t i : c10::irange(begin.size())) {
-    result = strided(result, static_cast<int64_t>(i), begin[i], end[i], strides[i]);
+    result = strided_view(result, static_cast<int64_t>(i), begin[i], end[i], strides[i]);
   }
   return result;
+}
+
+Tensor strided_slice(const Tensor& x, IntArrayRef begin, IntArrayRef end, IntArrayRef strides) {
+  const Tensor view = strided_slice_view(x, begin, end, strides);
+  const auto axes = reversed_axes(strides);
+  return axes.empty() || x.is_meta() ? view : view.flip(axes);  // which has no kernel without data
+}
+
+Tensor strided_slice_backprop(const Tensor& gradient, IntArrayRef input_size, IntArrayRef begin,
+                              IntArrayRef end, IntArrayRef strides) {
+  const Tensor result = at::zeros(input_size, gradient.options());
+  strided_slice_view(result, begin, end, strides).copy_(gradient.flip(reversed_axes(strides)));
+  return result;
+}
+Tensor strided_slice_backprop_meta(const Tensor& gradient, IntArrayRef input_size, IntArrayRef, IntArrayRef,
+                                   IntArrayRef) {
+  return at::empty(input_size, gradient.options());
 }
 
 /// For `indices` [..., K]: how many leading dimensions of a tensor of `rank` dimensions they index.
@@ -237,6 +263,28 @@ Tensor pad(const Tensor& x, IntArrayRef paddings, std::string_view mode, double 
   return result;
 }
 
+/// What was mirrored is added to where it came from.
+Tensor mirror_pad_backprop(const Tensor& gradient, IntArrayRef paddings, std::string_view mode) {
+  const int64_t border = mode == "symmetric" ? 1 : 0;
+  Tensor result = gradient;
+  for (int64_t axis = 0; axis < gradient.dim(); ++axis) {
+    const int64_t before = paddings[2 * axis], after = paddings[2 * axis + 1];
+    if (before == 0 && after == 0) continue;
+    const int64_t size = gradient.size(axis) - before - after;
+    const Tensor inside = result.narrow(axis, before, size).clone();
+    inside.narrow(axis, 1 - border, before).add_(result.narrow(axis, 0, before).flip(axis));
+    inside.narrow(axis, size - 1 - after + border, after)
+        .add_(result.narrow(axis, before + size, after).flip(axis));
+    result = inside;
+  }
+  return result;
+}
+Tensor mirror_pad_backprop_meta(const Tensor& gradient, IntArrayRef paddings, std::string_view) {
+  std::vector<int64_t> sizes = gradient.sizes().vec();
+  for (size_t i = 0; i < sizes.size(); ++i) sizes[i] -= paddings[2 * i] + paddings[2 * i + 1];
+  return at::empty(sizes, gradient.options());
+}
+
 Tensor pad_meta(const Tensor& x, IntArrayRef paddings, std::string_view mode, double) {
   check_pad(x, paddings, mode);
   std::vector<int64_t> sizes = x.sizes().vec();
@@ -312,6 +360,12 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
   m.def("split(Tensor x, *, int count, int axis) -> Tensor[]", split);
   m.def("slice(Tensor x, *, int[] begin, int[] size) -> Tensor", slice);
   m.def("strided_slice(Tensor x, *, int[] begin, int[] end, int[] strides) -> Tensor", strided_slice);
+  m.def(
+      "strided_slice_backprop(Tensor gradient, *, int[] input_size, int[] begin, int[] end, int[] strides) "
+      "-> "
+      "Tensor",
+      strided_slice_backprop);
+  m.def("mirror_pad_backprop(Tensor gradient, *, int[] paddings, str mode) -> Tensor", mirror_pad_backprop);
   m.def("gather_nd(Tensor x, Tensor indices) -> Tensor", gather_nd);
   m.def("scatter_nd(Tensor indices, Tensor updates, *, int[] shape) -> Tensor", scatter_nd);
   m.def("sequence_mask(Tensor lengths, *, int max_length, ScalarType dtype) -> Tensor", sequence_mask);
@@ -326,6 +380,8 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
 }
 
 TORCH_LIBRARY_IMPL(belfry, Meta, m) {
+  m.impl("strided_slice_backprop", strided_slice_backprop_meta);
+  m.impl("mirror_pad_backprop", mirror_pad_backprop_meta);
   m.impl("shape", shape_meta);
   m.impl("size", size_meta);
   m.impl("reshape", reshape_meta);

@@ -2,6 +2,7 @@
 #include "belfry/ops/call.h"
 #include "belfry/ops/math.h"
 #include "belfry/ops/operators.h"
+#include "belfry/ops/reduce.h"
 #include "belfry/step/internal/derivative_rules.h"
 
 // Derivatives of what moves elements about: the gradient moves the other way.
@@ -126,8 +127,13 @@ bool select_index(Backprop& b) {
   return true;
 }
 
-bool pad_constant(Backprop& b) {
-  if (b.attribute("mode").toStringRef() != "constant") return false;
+bool pad_around(Backprop& b) {
+  const std::string mode = b.attribute("mode").toStringRef();
+  if (mode != "constant") {
+    b.give("x", call("belfry::mirror_pad_backprop", {b.gradient()},
+                     {{"paddings", b.integers("paddings")}, {"mode", mode}}));
+    return true;
+  }
   const auto paddings = b.integers("paddings");
   std::vector<int64_t> begin;
   for (size_t i = 0; i < paddings.size(); i += 2) {
@@ -138,11 +144,100 @@ bool pad_constant(Backprop& b) {
   return true;
 }
 
+/// [count, ...] added up by the rows that `indices` picked of `rows` rows.
+Tensor sum_rows(const Tensor& g, const Tensor& indices, int64_t rows) {
+  return call("aten::embedding_dense_backward", {g, indices},
+              {{"num_weights", rows}, {"padding_idx", -1}, {"scale_grad_by_freq", false}});
+}
+
 bool embedding(Backprop& b) {
-  b.give(
-      "weight",
-      call("aten::embedding_dense_backward", {b.gradient(), b.input("indices")},
-           {{"num_weights", b.input("weight").dim(0)}, {"padding_idx", -1}, {"scale_grad_by_freq", false}}));
+  b.give("weight", sum_rows(b.gradient(), b.input("indices"), b.input("weight").dim(0)));
+  return true;
+}
+
+/// As embedding, of [before, axis, after] turned to rows of the axis.
+bool gather(Backprop& b) {
+  const Tensor x = b.input("x"), indices = b.input("indices");
+  const int64_t axis = axis_of(b, "axis", x.rank()), count = c10::multiply_integers(indices.shape());
+  int64_t before = 1, after = 1;
+  for (int64_t i = 0; i < axis; ++i) before *= x.dim(i);
+  for (int64_t i = axis + 1; i < x.rank(); ++i) after *= x.dim(i);
+  if (count == 0 || before * after == 0) return false;
+  const Tensor flat = reshape(indices, {count});
+  const Tensor rows =
+      before == 1 ? b.gradient() : transpose(reshape(b.gradient(), {before, count, after}), {1, 0, 2});
+  const Tensor sums = sum_rows(reshape(rows, {count, before * after}), flat, x.dim(axis));
+  b.give("x", before == 1
+                  ? reshape(sums, x.shape())
+                  : reshape(transpose(reshape(sums, {x.dim(axis), before, after}), {1, 0, 2}), x.shape()));
+  return true;
+}
+
+bool gather_nd(Backprop& b) {
+  b.give("x", belfry::scatter_nd(b.input("indices"), b.gradient(), b.input("x").shape()));
+  return true;
+}
+
+bool scatter_nd(Backprop& b) {
+  b.give("updates", belfry::gather_nd(b.gradient(), b.input("indices")));
+  return true;
+}
+
+/// Values that were picked by their indices along an axis, each once.
+bool picked(Backprop& b) {
+  if (!b.gradient().defined()) return true;
+  b.give("self", call("aten::scatter.src", {zeros_like(b.input("self")), b.output(1), b.gradient()},
+                      {{"dim", b.attribute("dim").toInt()}}));
+  return true;
+}
+
+bool flip(Backprop& b) {
+  b.give("self", reverse(b.gradient(), b.integers("dims")));
+  return true;
+}
+
+bool strided_slice(Backprop& b) {
+  b.give("x", call("belfry::strided_slice_backprop", {b.gradient()},
+                   {{"input_size", b.input("x").shape()},
+                    {"begin", b.integers("begin")},
+                    {"end", b.integers("end")},
+                    {"strides", b.integers("strides")}}));
+  return true;
+}
+
+/// Sums over the copies, which lie [times, size] along each axis.
+bool repeat(Backprop& b) {
+  const std::vector<int64_t> times = b.integers("repeats");
+  const Shape& shape = b.input("self").shape();
+  const size_t added = times.size() - shape.size();
+  Shape copies;
+  std::vector<int64_t> axes;
+  for (size_t i = 0; i < times.size(); ++i) {
+    axes.push_back(static_cast<int64_t>(copies.size()));
+    copies.insert(copies.end(), {times[i], i < added ? 1 : shape[i - added]});
+  }
+  if (axes.empty()) {
+    b.give("self", b.gradient());
+    return true;
+  }
+  b.give("self", reshape(sum(reshape(b.gradient(), copies), axes), shape));
+  return true;
+}
+
+bool diag(Backprop& b) {
+  b.give("self", call("aten::diagonal", {b.gradient()},
+                      {{"offset", b.attribute("offset").toInt()},
+                       {"dim1", b.attribute("dim1").toInt()},
+                       {"dim2", b.attribute("dim2").toInt()}}));
+  return true;
+}
+
+bool diag_part(Backprop& b) {
+  b.give("self", call("aten::diagonal_backward", {b.gradient()},
+                      {{"input_sizes", b.input("self").shape()},
+                       {"offset", b.attribute("offset").toInt()},
+                       {"dim1", b.attribute("dim1").toInt()},
+                       {"dim2", b.attribute("dim2").toInt()}}));
   return true;
 }
 
@@ -163,8 +258,18 @@ void add_array_derivatives(DerivativeRules& rules) {
   rules["aten::unbind.int"] = unstack;
   rules["belfry::slice"] = slice_part;
   rules["aten::select.int"] = select_index;
-  rules["belfry::pad"] = pad_constant;
+  rules["belfry::pad"] = pad_around;
   rules["aten::embedding"] = embedding;
+  rules["belfry::gather"] = gather;
+  rules["belfry::gather_nd"] = gather_nd;
+  rules["belfry::scatter_nd"] = scatter_nd;
+  rules["aten::topk"] = picked;
+  rules["aten::sort.stable"] = picked;
+  rules["aten::flip"] = flip;
+  rules["belfry::strided_slice"] = strided_slice;
+  rules["aten::repeat"] = repeat;
+  rules["aten::diag_embed"] = diag;
+  rules["aten::diagonal"] = diag_part;
 }
 
 }  // namespace belfry::internal

@@ -70,6 +70,7 @@ std::vector<int64_t> positive_axes(std::vector<int64_t> axes, int64_t rank);
 void add_activation_derivatives(DerivativeRules& rules);
 void add_arithmetic_derivatives(DerivativeRules& rules);
 void add_array_derivatives(DerivativeRules& rules);
+void add_contraction_derivatives(DerivativeRules& rules);
 void add_image_derivatives(DerivativeRules& rules);
 void add_limit_derivatives(DerivativeRules& rules);
 void add_loss_derivatives(DerivativeRules& rules);

@@ -70,6 +70,7 @@ const DerivativeRules& rules() {
     add_activation_derivatives(rules);
     add_arithmetic_derivatives(rules);
     add_array_derivatives(rules);
+    add_contraction_derivatives(rules);
     add_image_derivatives(rules);
     add_limit_derivatives(rules);
     add_loss_derivatives(rules);
