@@ -1,12 +1,15 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/add.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/clamp_max.h>
+#include <ATen/ops/cumprod_backward.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/mse_loss.h>
 #include <ATen/ops/nll_loss.h>
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/scatter_add.h>
 #include <ATen/ops/stack.h>
@@ -59,6 +62,34 @@ Tensor prod(const Tensor& x, IntArrayRef axes, bool keep_dims, std::optional<at:
     if (reduced[static_cast<size_t>(axis)]) result = result.prod(axis, keep_dims, dtype);
   }
   return result;
+}
+
+/// The product of all before each element along the last dimension.
+Tensor product_before(const Tensor& x) {
+  const Tensor first = at::ones_like(x.narrow(-1, 0, 1));
+  return x.size(-1) == 1 ? first : at::cat({first, x.narrow(-1, 0, x.size(-1) - 1).cumprod(-1)}, -1);
+}
+
+/// `gradient` has the reduced dimensions, of size 1. By each element it is the product of the others, zeros
+/// among them or not.
+Tensor prod_backprop(const Tensor& gradient, const Tensor& x, IntArrayRef axes) {
+  if (x.numel() == 0 || axes.empty()) return gradient.expand_as(x).clone();
+  const auto count = static_cast<int64_t>(axes.size());
+  std::vector<int64_t> last(axes.size());
+  for (size_t i = 0; i < last.size(); ++i) last[i] = static_cast<int64_t>(i) - count;
+  const Tensor moved = x.movedim(axes, last), rows = moved.flatten(-count);
+  const Tensor others = product_before(rows) * product_before(rows.flip(-1)).flip(-1);
+  return gradient * others.reshape(moved.sizes()).movedim(last, axes);
+}
+Tensor prod_backprop_meta(const Tensor&, const Tensor& x, IntArrayRef) {
+  return at::empty_like(x, at::MemoryFormat::Contiguous);
+}
+
+Tensor cumprod_backprop(const Tensor& gradient, const Tensor& x, const Tensor& y, int64_t axis) {
+  return at::cumprod_backward(gradient, x, axis, y);
+}
+Tensor cumprod_backprop_meta(const Tensor&, const Tensor& x, const Tensor&, int64_t) {
+  return at::empty_like(x, at::MemoryFormat::Contiguous);
 }
 
 /// ATen's own, of inputs that broadcast.
@@ -179,6 +210,8 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
   m.def("add_n(Tensor[] tensors) -> Tensor", add_n);
   m.def("global_norm(Tensor[] tensors) -> Tensor", global_norm);
   m.def("prod(Tensor x, *, int[] axes=[], bool keep_dims=False, ScalarType? dtype=None) -> Tensor", prod);
+  m.def("prod_backprop(Tensor gradient, Tensor x, *, int[] axes) -> Tensor", prod_backprop);
+  m.def("cumprod_backprop(Tensor gradient, Tensor x, Tensor y, *, int axis) -> Tensor", cumprod_backprop);
   m.def("l1_loss(Tensor self, Tensor target, int reduction=Mean) -> Tensor", l1_loss);
   m.def("mse_loss(Tensor self, Tensor target, int reduction=Mean) -> Tensor", mse_loss);
   m.def("softsign(Tensor x) -> Tensor", softsign);
@@ -198,6 +231,8 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
 
 // Where ATen lacks kernels for tensors without data.
 TORCH_LIBRARY_IMPL(belfry, Meta, m) {
+  m.impl("prod_backprop", prod_backprop_meta);
+  m.impl("cumprod_backprop", cumprod_backprop_meta);
   m.impl("softsign", softsign_meta);
   m.impl("prelu", prelu_meta);
   m.impl("sparse_softmax_cross_entropy_backprop", sparse_softmax_cross_entropy_backprop_meta);

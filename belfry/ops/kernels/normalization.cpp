@@ -33,6 +33,7 @@
 namespace belfry {
 namespace {
 
+using at::IntArrayRef;
 using at::Tensor;
 using OptionalTensor = std::optional<Tensor>;
 
@@ -277,18 +278,96 @@ Tensor group_norm_meta(const Tensor& input, const OptionalTensor& scale, const O
   return at::empty_like(input);
 }
 
+/// Rows of [rows, features] with their sums over the last dimension, in float64 where they are narrower: dx
+/// of y = (x - mean) inverse, without the scale.
+Tensor normalized_backprop(const Tensor& dy, const Tensor& normalized, const Tensor& inverse) {
+  return inverse * (dy - dy.mean(-1, true) - normalized * (dy * normalized).mean(-1, true));
+}
+
+/// By input, scale and offset, where `axes` dimensions at the end were normalised.
+std::tuple<Tensor, Tensor, Tensor> layer_norm_backprop(const Tensor& gradient, const Tensor& input,
+                                                       const OptionalTensor& scale, const Tensor& mean,
+                                                       const Tensor& inverse, int64_t axes) {
+  const IntArrayRef features = input.sizes().slice(static_cast<size_t>(input.dim() - axes));
+  const int64_t count = c10::multiply_integers(features);
+  const auto rows = [count](const Tensor& tensor) { return tensor.to(at::kDouble).reshape({-1, count}); };
+  const Tensor dy = rows(gradient), inverse_rows = inverse.to(at::kDouble).reshape({-1, 1});
+  const Tensor normalized = (rows(input) - mean.to(at::kDouble).reshape({-1, 1})) * inverse_rows;
+  const Tensor dx = normalized_backprop(scale ? dy * rows(*scale) : dy, normalized, inverse_rows);
+  const auto options = scale ? scale->options() : mean.options();
+  return {dx.reshape(input.sizes()).to(input.scalar_type()),
+          (dy * normalized).sum(0).reshape(features).to(options), dy.sum(0).reshape(features).to(options)};
+}
+
+std::tuple<Tensor, Tensor, Tensor> layer_norm_backprop_meta(const Tensor&, const Tensor& input,
+                                                            const OptionalTensor& scale, const Tensor& mean,
+                                                            const Tensor&, int64_t axes) {
+  const IntArrayRef features = input.sizes().slice(static_cast<size_t>(input.dim() - axes));
+  const auto options = scale ? scale->options() : mean.options();
+  return {at::empty(input.sizes(), input.options()), at::empty(features, options),
+          at::empty(features, options)};
+}
+
+/// By input, scale and offset.
+std::tuple<Tensor, Tensor, Tensor> group_norm_backprop(const Tensor& gradient, const Tensor& input,
+                                                       const OptionalTensor& scale, int64_t groups,
+                                                       double epsilon, std::string_view data_format) {
+  const int64_t channels = internal::channels_second(input, data_format).size(1), batch = input.size(0);
+  // [batch, channels, pixels]
+  const auto planes = [&](const Tensor& tensor) {
+    return internal::channels_second(tensor, data_format)
+        .to(at::kDouble)
+        .reshape({batch, channels, tensor.numel() / (batch * channels)});
+  };
+  const auto grouped = [&](const Tensor& tensor) { return tensor.reshape({batch, groups, -1}); };
+  const Tensor x = planes(input), dy = planes(gradient);
+  const Tensor centred = grouped(x) - grouped(x).mean(-1, true);
+  const Tensor inverse = at::rsqrt(centred.square().mean(-1, true) + epsilon);
+  const Tensor normalized = centred * inverse;
+  const Tensor scaled = scale ? dy * scale->to(at::kDouble).reshape({-1, 1}) : dy;
+  const Tensor dx = normalized_backprop(grouped(scaled), normalized, inverse);
+  const Tensor x_like = internal::channels_second(input, data_format);
+  const auto options = statistics_options(input, scale);
+  return {internal::channels_restored(dx.reshape(x_like.sizes()), data_format).to(input.scalar_type()),
+          (dy * normalized.reshape(dy.sizes())).sum(at::IntArrayRef({0, 2})).to(options),
+          dy.sum(at::IntArrayRef({0, 2})).to(options)};
+}
+
+std::tuple<Tensor, Tensor, Tensor> group_norm_backprop_meta(const Tensor&, const Tensor& input,
+                                                            const OptionalTensor& scale, int64_t, double,
+                                                            std::string_view data_format) {
+  const int64_t channels = internal::channels_second(input, data_format).size(1);
+  const auto options = statistics_options(input, scale);
+  return {at::empty(input.sizes(), input.options()), at::empty({channels}, options),
+          at::empty({channels}, options)};
+}
+
 Tensor l2_normalize(const Tensor& x, int64_t axis, double epsilon) {
   return x * at::rsqrt(x.square().sum(axis, /*keepdim=*/true).clamp_min(epsilon));
+}
+
+/// By channel, of those not further away.
+Tensor sum_around(const Tensor& x, int64_t depth_radius) {
+  const int64_t radius = std::min(depth_radius, x.size(-1));  // beyond there is nothing to sum
+  return at::constant_pad_nd(x, {radius, radius}).unfold(-1, 2 * radius + 1, 1).sum(-1);
 }
 
 Tensor local_response_normalization(const Tensor& x, int64_t depth_radius, double bias, double alpha,
                                     double beta) {
   TORCH_CHECK(x.dim() > 0 && depth_radius >= 0, "expected channels and a radius of at least 0, got ",
               x.sizes(), " and ", depth_radius);
-  const int64_t radius = std::min(depth_radius, x.size(-1));  // beyond there is nothing to sum
-  const Tensor padded = at::constant_pad_nd(x.square(), {radius, radius});
-  const Tensor sums = padded.unfold(-1, 2 * radius + 1, 1).sum(-1);
-  return x * (sums * alpha + bias).pow(-beta);
+  return x * (sum_around(x.square(), depth_radius) * alpha + bias).pow(-beta);
+}
+
+Tensor local_response_normalization_backprop(const Tensor& gradient, const Tensor& x, int64_t depth_radius,
+                                             double bias, double alpha, double beta) {
+  const Tensor base = sum_around(x.square(), depth_radius) * alpha + bias;
+  const Tensor factor = base.pow(-beta);
+  return gradient * factor - x * sum_around(gradient * x * factor / base, depth_radius) * (2 * alpha * beta);
+}
+Tensor local_response_normalization_backprop_meta(const Tensor&, const Tensor& x, int64_t, double, double,
+                                                  double) {
+  return at::empty_like(x, at::MemoryFormat::Contiguous);
 }
 
 Tensor bias_add(const Tensor& x, const Tensor& bias, std::string_view data_format) {
@@ -342,6 +421,18 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
       "local_response_normalization(Tensor x, *, int depth_radius=5, float bias=1, float alpha=1, "
       "float beta=0.5) -> Tensor",
       local_response_normalization);
+  m.def(
+      "local_response_normalization_backprop(Tensor gradient, Tensor x, *, int depth_radius, float bias, "
+      "float alpha, float beta) -> Tensor",
+      local_response_normalization_backprop);
+  m.def(
+      "layer_norm_backprop(Tensor gradient, Tensor input, Tensor? scale, Tensor mean, Tensor inverse, *, "
+      "int axes) -> (Tensor, Tensor, Tensor)",
+      layer_norm_backprop);
+  m.def(
+      "group_norm_backprop(Tensor gradient, Tensor input, Tensor? scale, *, int groups, float epsilon, "
+      "str data_format='NHWC') -> (Tensor, Tensor, Tensor)",
+      group_norm_backprop);
   m.def("bias_add(Tensor x, Tensor bias, *, str data_format='NHWC') -> Tensor", bias_add);
   m.def("clip_by_norm(Tensor x, *, float max_norm) -> Tensor", clip_by_norm);
 }
@@ -353,6 +444,9 @@ TORCH_LIBRARY_IMPL(belfry, Meta, m) {
   m.impl("batch_norm_training_backprop", batch_norm_training_backprop_meta);
   m.impl("batch_norm", batch_norm_meta);
   m.impl("group_norm", group_norm_meta);
+  m.impl("group_norm_backprop", group_norm_backprop_meta);
+  m.impl("layer_norm_backprop", layer_norm_backprop_meta);
+  m.impl("local_response_normalization_backprop", local_response_normalization_backprop_meta);
 }
 
 }  // namespace belfry

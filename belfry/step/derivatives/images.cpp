@@ -1,11 +1,12 @@
 #include "belfry/ops/array.h"
 #include "belfry/ops/call.h"
 #include "belfry/ops/math.h"
+#include "belfry/ops/nn.h"
 #include "belfry/ops/operators.h"
 #include "belfry/step/internal/derivative_rules.h"
 
-// Derivatives of convolutions, pooling and batch normalisation, each by an operator of Belfry
-// (belfry/ops/kernels/backprop.cpp) that programs run as one primitive.
+// Derivatives of convolutions, pooling and other operators of images, most by an operator of Belfry that
+// programs run as one primitive.
 
 namespace belfry::internal {
 namespace {
@@ -103,18 +104,24 @@ bool avg_pool2d(Backprop& b) {
   return true;
 }
 
-bool batch_norm_training(Backprop& b) {
-  // Losses of the statistics themselves are rare.
-  if (!b.gradient(0).defined() || b.gradient(1).defined() || b.gradient(2).defined()) return false;
-  const auto gradients =
-      call_multi("belfry::batch_norm_training_backprop",
-                 {b.gradient(), b.input("input"), b.input("scale"), b.output(1), b.output(2)},
-                 {{"epsilon", b.attribute("epsilon").toDouble()},
-                  {"unbiased_variance", b.attribute("unbiased_variance").toBool()},
-                  {"data_format", b.attribute("data_format").toStringRef()}});
-  b.give("input", gradients[0]);
-  b.give("scale", gradients[1]);
-  b.give("offset", gradients[2]);
+bool resize(Backprop& b) {
+  b.give("input", call("belfry::resize_backprop", {b.gradient()},
+                       {{"input_size", b.input("input").shape()},
+                        {"method", b.attribute("method").toStringRef()},
+                        {"align_corners", b.attribute("align_corners").toBool()},
+                        {"data_format", b.attribute("data_format").toStringRef()}}));
+  return true;
+}
+
+bool space_to_depth(Backprop& b) {
+  b.give("x", belfry::depth_to_space(b.gradient(), b.attribute("block").toInt(),
+                                     b.attribute("data_format").toStringRef()));
+  return true;
+}
+
+bool depth_to_space(Backprop& b) {
+  b.give("x", belfry::space_to_depth(b.gradient(), b.attribute("block").toInt(),
+                                     b.attribute("data_format").toStringRef()));
   return true;
 }
 
@@ -127,7 +134,9 @@ void add_image_derivatives(DerivativeRules& rules) {
   rules["belfry::bias_add"] = bias_add;
   rules["belfry::max_pool2d_with_indices"] = max_pool2d;
   rules["belfry::avg_pool2d"] = avg_pool2d;
-  rules["belfry::batch_norm_training"] = batch_norm_training;
+  rules["belfry::resize"] = resize;
+  rules["belfry::space_to_depth"] = space_to_depth;
+  rules["belfry::depth_to_space"] = depth_to_space;
 }
 
 }  // namespace belfry::internal

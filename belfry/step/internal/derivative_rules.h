@@ -74,6 +74,7 @@ void add_contraction_derivatives(DerivativeRules& rules);
 void add_image_derivatives(DerivativeRules& rules);
 void add_limit_derivatives(DerivativeRules& rules);
 void add_loss_derivatives(DerivativeRules& rules);
+void add_normalization_derivatives(DerivativeRules& rules);
 void add_product_derivatives(DerivativeRules& rules);
 void add_reduction_derivatives(DerivativeRules& rules);
 

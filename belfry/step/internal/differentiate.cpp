@@ -74,6 +74,7 @@ const DerivativeRules& rules() {
     add_image_derivatives(rules);
     add_limit_derivatives(rules);
     add_loss_derivatives(rules);
+    add_normalization_derivatives(rules);
     add_product_derivatives(rules);
     add_reduction_derivatives(rules);
     return rules;
@@ -209,6 +210,25 @@ std::vector<Tensor> differentiate(const Tensor& loss, const std::vector<Tensor>&
   return results;
 }
 
+namespace {
+
+/// `inputs` of `node` in the order of the schema's tensors, none where an optional one is not given.
+std::vector<Tensor> inputs_by_argument(const Node& node, const std::vector<Tensor>& inputs) {
+  std::vector<Tensor> result;
+  const auto& arguments = node.op().schema().arguments();
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const Argument& given = node.arguments()[i];
+    if (given.kind == Argument::Kind::kInput) {
+      result.push_back(inputs[static_cast<size_t>(given.inputs[0])]);
+    } else if (*arguments[i].type() == *c10::OptionalType::ofTensor()) {
+      result.emplace_back();
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
 std::vector<Tensor> build_for_derivative(const Node& node, const std::vector<Tensor>& inputs) {
   if (node.kind() != NodeKind::kCall) return {};
   if (node.op_name() == "belfry::max_pool2d") {
@@ -223,6 +243,12 @@ std::vector<Tensor> build_for_derivative(const Node& node, const std::vector<Ten
     return {call_multi("belfry::dropout_with_mask", inputs,
                        {{"rate", node.attribute("rate").toDouble()},
                         {"noise_shape", node.attribute("noise_shape").toIntVector()}},
+                       node.name())[0]};
+  }
+  if (node.op_name() == "aten::layer_norm") {
+    return {call_multi("aten::native_layer_norm", inputs_by_argument(node, inputs),
+                       {{"normalized_shape", node.attribute("normalized_shape").toIntVector()},
+                        {"eps", node.attribute("eps").toDouble()}},
                        node.name())[0]};
   }
   return {};

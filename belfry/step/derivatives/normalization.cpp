@@ -1,0 +1,137 @@
+#include "belfry/ops/array.h"
+#include "belfry/ops/call.h"
+#include "belfry/ops/math.h"
+#include "belfry/ops/nn.h"
+#include "belfry/ops/operators.h"
+#include "belfry/ops/reduce.h"
+#include "belfry/step/internal/derivative_rules.h"
+
+// Derivatives of normalisations.
+
+namespace belfry::internal {
+namespace {
+
+std::string data_format(const Backprop& b) {
+  return b.attribute("data_format").toStringRef();
+}
+
+bool batch_norm_training(Backprop& b) {
+  // Losses of the statistics themselves are rare.
+  if (!b.gradient(0).defined() || b.gradient(1).defined() || b.gradient(2).defined()) return false;
+  const auto gradients =
+      call_multi("belfry::batch_norm_training_backprop",
+                 {b.gradient(), b.input("input"), b.input("scale"), b.output(1), b.output(2)},
+                 {{"epsilon", b.attribute("epsilon").toDouble()},
+                  {"unbiased_variance", b.attribute("unbiased_variance").toBool()},
+                  {"data_format", data_format(b)}});
+  b.give("input", gradients[0]);
+  b.give("scale", gradients[1]);
+  b.give("offset", gradients[2]);
+  return true;
+}
+
+/// By statistics that are given: y = (x - mean) inverse scale + offset, with inverse = 1 / sqrt(variance +
+/// epsilon), so that the sums of g and of g (x - mean) by channel tell everything.
+bool batch_norm(Backprop& b) {
+  const Tensor x = b.input("input"), mean = b.input("mean"), scale = b.input("scale"), g = b.gradient();
+  const int64_t channels = data_format(b) == "NHWC" ? x.rank() - 1 : 1;
+  Shape by_channel(static_cast<size_t>(x.rank()), 1);
+  by_channel[static_cast<size_t>(channels)] = x.dim(channels);
+  std::vector<int64_t> others;
+  for (int64_t axis = 0; axis < x.rank(); ++axis) {
+    if (axis != channels) others.push_back(axis);
+  }
+  const Tensor inverse = rsqrt(b.input("variance") + b.attribute("epsilon").toDouble());
+  const Tensor factor = scale.defined() ? inverse * scale : inverse;
+  if (b.wants("input")) b.give("input", g * reshape(factor, by_channel));
+  if (b.wants("offset") || b.wants("mean")) {
+    const Tensor total = sum(g, others);
+    b.give("offset", total);
+    if (b.wants("mean")) b.give("mean", -(total * factor));
+  }
+  if (b.wants("scale") || b.wants("variance")) {
+    const Tensor product = sum(g * (x - reshape(mean, by_channel)), others) * inverse;
+    b.give("scale", product);
+    if (b.wants("variance")) b.give("variance", product * factor * inverse * -0.5);
+  }
+  return true;
+}
+
+/// In the form that gives mean and 1 / sqrt(variance + epsilon) of each row too.
+bool layer_norm(Backprop& b) {
+  if (!b.gradient(0).defined() || b.gradient(1).defined() || b.gradient(2).defined()) return false;
+  const auto gradients =
+      call_multi("belfry::layer_norm_backprop",
+                 {b.gradient(), b.input("input"), b.input("weight"), b.output(1), b.output(2)},
+                 {{"axes", static_cast<int64_t>(b.attribute("normalized_shape").toIntVector().size())}});
+  b.give("input", gradients[0]);
+  b.give("weight", gradients[1]);
+  b.give("bias", gradients[2]);
+  return true;
+}
+
+bool group_norm(Backprop& b) {
+  const auto gradients =
+      call_multi("belfry::group_norm_backprop", {b.gradient(), b.input("input"), b.input("scale")},
+                 {{"groups", b.attribute("groups").toInt()},
+                  {"epsilon", b.attribute("epsilon").toDouble()},
+                  {"data_format", data_format(b)}});
+  b.give("input", gradients[0]);
+  b.give("scale", gradients[1]);
+  b.give("offset", gradients[2]);
+  return true;
+}
+
+bool local_response_normalization(Backprop& b) {
+  b.give("x", call("belfry::local_response_normalization_backprop", {b.gradient(), b.input("x")},
+                   {{"depth_radius", b.attribute("depth_radius").toInt()},
+                    {"bias", b.attribute("bias").toDouble()},
+                    {"alpha", b.attribute("alpha").toDouble()},
+                    {"beta", b.attribute("beta").toDouble()}}));
+  return true;
+}
+
+/// y = x r with r = 1 / sqrt(max(s, epsilon)), s the sum of squares, which passes nothing where that is
+/// epsilon.
+bool l2_normalize(Backprop& b) {
+  const Tensor x = b.input("x"), g = b.gradient();
+  const int64_t axis = b.attribute("axis").toInt();
+  const double epsilon = b.attribute("epsilon").toDouble();
+  const Tensor squares = sum(square(x), axis, {.keep_dims = true});
+  const Tensor limited = maximum(squares, epsilon), inverse = rsqrt(limited);
+  const Tensor along = sum(g * x, axis, {.keep_dims = true}) / limited;
+  b.give("x", (g - x * where(greater(squares, epsilon), along, 0)) * inverse);
+  return true;
+}
+
+/// y = x max_norm / max(n, max_norm), which passes nothing to n up to max_norm.
+bool clip_by_norm(Backprop& b) {
+  const Tensor x = b.input("x"), g = b.gradient();
+  const double most = b.attribute("max_norm").toDouble();
+  const Tensor length = norm(x), limited = maximum(length, most);
+  const Tensor along = sum(g * x) / square(limited);
+  b.give("x", (g - x * where(greater(length, most), along, 0)) * (most / limited));
+  return true;
+}
+
+/// Nothing where all are zeros.
+bool global_norm(Backprop& b) {
+  const Tensor along = where(equal(b.output(), 0), 0, b.gradient() / b.output());
+  for (size_t i = 0; i < b.node().inputs().size(); ++i) b.give(i, b.node().inputs()[i] * along);
+  return true;
+}
+
+}  // namespace
+
+void add_normalization_derivatives(DerivativeRules& rules) {
+  rules["belfry::batch_norm_training"] = batch_norm_training;
+  rules["belfry::batch_norm"] = batch_norm;
+  rules["aten::native_layer_norm"] = layer_norm;
+  rules["belfry::group_norm"] = group_norm;
+  rules["belfry::local_response_normalization"] = local_response_normalization;
+  rules["belfry::l2_normalize"] = l2_normalize;
+  rules["belfry::clip_by_norm"] = clip_by_norm;
+  rules["belfry::global_norm"] = global_norm;
+}
+
+}  // namespace belfry::internal
