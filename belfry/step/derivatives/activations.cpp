@@ -82,21 +82,6 @@ bool softsign(Backprop& b) {
   return true;
 }
 
-Tensor sum_along(const Tensor& x, int64_t axis) {
-  return call("aten::sum.dim_IntList", {x}, {{"dim", {axis}}, {"keepdim", true}});
-}
-
-bool softmax(Backprop& b) {
-  const Tensor weighted = b.gradient() * b.output();
-  b.give("self", weighted - b.output() * sum_along(weighted, b.attribute("dim").toInt()));
-  return true;
-}
-
-bool log_softmax(Backprop& b) {
-  b.give("self", b.gradient() - exp(b.output()) * sum_along(b.gradient(), b.attribute("dim").toInt()));
-  return true;
-}
-
 }  // namespace
 
 void add_activation_derivatives(DerivativeRules& rules) {
@@ -112,8 +97,6 @@ void add_activation_derivatives(DerivativeRules& rules) {
   rules["aten::tanh"] = tanh;
   rules["aten::log_sigmoid"] = log_sigmoid;
   rules["belfry::softsign"] = softsign;
-  rules["aten::softmax.int"] = softmax;
-  rules["aten::log_softmax.int"] = log_softmax;
 }
 
 }  // namespace belfry::internal

@@ -66,10 +66,15 @@ Tensor sum_to(const Tensor& x, const Shape& shape);
 /// `axes` of a tensor of that rank, counted from the front, in order; all of them where there are none.
 std::vector<int64_t> positive_axes(std::vector<int64_t> axes, int64_t rank);
 
+/// scaled_dot_product_attention in a form that has rules; empty where there is none. `inputs`: query, key,
+/// value, and the mask or none.
+std::vector<Tensor> attention_for_derivative(const Node& node, const std::vector<Tensor>& inputs);
+
 // Each in its own file, belfry/step/derivatives/NAME.cpp.
 void add_activation_derivatives(DerivativeRules& rules);
 void add_arithmetic_derivatives(DerivativeRules& rules);
 void add_array_derivatives(DerivativeRules& rules);
+void add_attention_derivatives(DerivativeRules& rules);
 void add_contraction_derivatives(DerivativeRules& rules);
 void add_image_derivatives(DerivativeRules& rules);
 void add_limit_derivatives(DerivativeRules& rules);

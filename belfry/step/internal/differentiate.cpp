@@ -70,6 +70,7 @@ const DerivativeRules& rules() {
     add_activation_derivatives(rules);
     add_arithmetic_derivatives(rules);
     add_array_derivatives(rules);
+    add_attention_derivatives(rules);
     add_contraction_derivatives(rules);
     add_image_derivatives(rules);
     add_limit_derivatives(rules);
@@ -245,6 +246,8 @@ std::vector<Tensor> build_for_derivative(const Node& node, const std::vector<Ten
                         {"noise_shape", node.attribute("noise_shape").toIntVector()}},
                        node.name())[0]};
   }
+  if (node.op_name() == "aten::scaled_dot_product_attention")
+    return attention_for_derivative(node, inputs_by_argument(node, inputs));
   if (node.op_name() == "aten::layer_norm") {
     return {call_multi("aten::native_layer_norm", inputs_by_argument(node, inputs),
                        {{"normalized_shape", node.attribute("normalized_shape").toIntVector()},
