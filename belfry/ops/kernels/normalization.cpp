@@ -278,63 +278,64 @@ Tensor group_norm_meta(const Tensor& input, const OptionalTensor& scale, const O
   return at::empty_like(input);
 }
 
-/// Rows of [rows, features] with their sums over the last dimension, in float64 where they are narrower: dx
-/// of y = (x - mean) inverse, without the scale.
-Tensor normalized_backprop(const Tensor& dy, const Tensor& normalized, const Tensor& inverse) {
-  return inverse * (dy - dy.mean(-1, true) - normalized * (dy * normalized).mean(-1, true));
+/// An NHWC or NCHW tensor as float64 [batch, channels, pixels].
+Tensor as_planes(const Tensor& x, std::string_view data_format) {
+  const Tensor planes = internal::channels_second(x, data_format);
+  return planes.to(at::kDouble)
+      .reshape({x.size(0), planes.size(1), x.numel() / (x.size(0) * planes.size(1))});
 }
 
-/// By input, scale and offset, where `axes` dimensions at the end were normalised.
-std::tuple<Tensor, Tensor, Tensor> layer_norm_backprop(const Tensor& gradient, const Tensor& input,
-                                                       const OptionalTensor& scale, const Tensor& mean,
-                                                       const Tensor& inverse, int64_t axes) {
-  const IntArrayRef features = input.sizes().slice(static_cast<size_t>(input.dim() - axes));
-  const int64_t count = c10::multiply_integers(features);
-  const auto rows = [count](const Tensor& tensor) { return tensor.to(at::kDouble).reshape({-1, count}); };
-  const Tensor dy = rows(gradient), inverse_rows = inverse.to(at::kDouble).reshape({-1, 1});
-  const Tensor normalized = (rows(input) - mean.to(at::kDouble).reshape({-1, 1})) * inverse_rows;
-  const Tensor dx = normalized_backprop(scale ? dy * rows(*scale) : dy, normalized, inverse_rows);
-  const auto options = scale ? scale->options() : mean.options();
-  return {dx.reshape(input.sizes()).to(input.scalar_type()),
-          (dy * normalized).sum(0).reshape(features).to(options), dy.sum(0).reshape(features).to(options)};
+/// As group_norm, of a tensor with elements, with the mean and 1 / sqrt(variance + epsilon) of each group of
+/// each sample in float64.
+std::tuple<Tensor, Tensor, Tensor> group_norm_with_statistics(const Tensor& input,
+                                                              const OptionalTensor& scale,
+                                                              const OptionalTensor& offset, int64_t groups,
+                                                              double epsilon, std::string_view data_format) {
+  const Tensor x = internal::channels_second(input, data_format);
+  check_groups(x, groups, scale, offset);
+  const Tensor planes = as_planes(input, data_format);
+  const Tensor grouped = planes.reshape({planes.size(0), groups, -1});
+  const Tensor mean = grouped.mean(-1, /*keepdim=*/true), centred = grouped - mean;
+  const Tensor inverse = at::rsqrt(centred.square().mean(-1, /*keepdim=*/true) + epsilon);
+  Tensor y = (centred * inverse).reshape(planes.sizes());
+  if (scale) y = y * scale->to(at::kDouble).reshape({-1, 1});
+  if (offset) y = y + offset->to(at::kDouble).reshape({-1, 1});
+  return {internal::channels_restored(y.reshape(x.sizes()), data_format).to(input.scalar_type()),
+          mean.squeeze(-1), inverse.squeeze(-1)};
 }
 
-std::tuple<Tensor, Tensor, Tensor> layer_norm_backprop_meta(const Tensor&, const Tensor& input,
-                                                            const OptionalTensor& scale, const Tensor& mean,
-                                                            const Tensor&, int64_t axes) {
-  const IntArrayRef features = input.sizes().slice(static_cast<size_t>(input.dim() - axes));
-  const auto options = scale ? scale->options() : mean.options();
-  return {at::empty(input.sizes(), input.options()), at::empty(features, options),
-          at::empty(features, options)};
+std::tuple<Tensor, Tensor, Tensor> group_norm_with_statistics_meta(const Tensor& input,
+                                                                   const OptionalTensor& scale,
+                                                                   const OptionalTensor& offset,
+                                                                   int64_t groups, double,
+                                                                   std::string_view data_format) {
+  check_groups(internal::channels_second(input, data_format), groups, scale, offset);
+  const auto options = input.options().dtype(at::kDouble);
+  return {at::empty(input.sizes(), input.options()), at::empty({input.size(0), groups}, options),
+          at::empty({input.size(0), groups}, options)};
 }
 
-/// By input, scale and offset.
+/// The gradients of its y by input, scale and offset.
 std::tuple<Tensor, Tensor, Tensor> group_norm_backprop(const Tensor& gradient, const Tensor& input,
-                                                       const OptionalTensor& scale, int64_t groups,
-                                                       double epsilon, std::string_view data_format) {
-  const int64_t channels = internal::channels_second(input, data_format).size(1), batch = input.size(0);
-  // [batch, channels, pixels]
-  const auto planes = [&](const Tensor& tensor) {
-    return internal::channels_second(tensor, data_format)
-        .to(at::kDouble)
-        .reshape({batch, channels, tensor.numel() / (batch * channels)});
-  };
-  const auto grouped = [&](const Tensor& tensor) { return tensor.reshape({batch, groups, -1}); };
-  const Tensor x = planes(input), dy = planes(gradient);
-  const Tensor centred = grouped(x) - grouped(x).mean(-1, true);
-  const Tensor inverse = at::rsqrt(centred.square().mean(-1, true) + epsilon);
-  const Tensor normalized = centred * inverse;
-  const Tensor scaled = scale ? dy * scale->to(at::kDouble).reshape({-1, 1}) : dy;
-  const Tensor dx = normalized_backprop(grouped(scaled), normalized, inverse);
-  const Tensor x_like = internal::channels_second(input, data_format);
+                                                       const OptionalTensor& scale, const Tensor& mean,
+                                                       const Tensor& inverse, int64_t groups,
+                                                       std::string_view data_format) {
+  const Tensor x = as_planes(input, data_format), dy = as_planes(gradient, data_format);
+  const auto grouped = [&](const Tensor& tensor) { return tensor.reshape({x.size(0), groups, -1}); };
+  const Tensor factor = inverse.unsqueeze(-1);
+  const Tensor normalized = (grouped(x) - mean.unsqueeze(-1)) * factor;
+  const Tensor g = grouped(scale ? dy * scale->to(at::kDouble).reshape({-1, 1}) : dy);
+  const Tensor dx = factor * (g - g.mean(-1, true) - normalized * (g * normalized).mean(-1, true));
   const auto options = statistics_options(input, scale);
-  return {internal::channels_restored(dx.reshape(x_like.sizes()), data_format).to(input.scalar_type()),
-          (dy * normalized.reshape(dy.sizes())).sum(at::IntArrayRef({0, 2})).to(options),
-          dy.sum(at::IntArrayRef({0, 2})).to(options)};
+  const auto by_channel = [&](const Tensor& planes) { return planes.sum(IntArrayRef({0, 2})).to(options); };
+  const Tensor image = dx.reshape(internal::channels_second(input, data_format).sizes());
+  return {internal::channels_restored(image, data_format).to(input.scalar_type()),
+          by_channel(dy * normalized.reshape(dy.sizes())), by_channel(dy)};
 }
 
 std::tuple<Tensor, Tensor, Tensor> group_norm_backprop_meta(const Tensor&, const Tensor& input,
-                                                            const OptionalTensor& scale, int64_t, double,
+                                                            const OptionalTensor& scale, const Tensor&,
+                                                            const Tensor&, int64_t,
                                                             std::string_view data_format) {
   const int64_t channels = internal::channels_second(input, data_format).size(1);
   const auto options = statistics_options(input, scale);
@@ -426,12 +427,12 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
       "float alpha, float beta) -> Tensor",
       local_response_normalization_backprop);
   m.def(
-      "layer_norm_backprop(Tensor gradient, Tensor input, Tensor? scale, Tensor mean, Tensor inverse, *, "
-      "int axes) -> (Tensor, Tensor, Tensor)",
-      layer_norm_backprop);
-  m.def(
-      "group_norm_backprop(Tensor gradient, Tensor input, Tensor? scale, *, int groups, float epsilon, "
+      "group_norm_with_statistics(Tensor input, Tensor? scale, Tensor? offset, *, int groups, float epsilon, "
       "str data_format='NHWC') -> (Tensor, Tensor, Tensor)",
+      group_norm_with_statistics);
+  m.def(
+      "group_norm_backprop(Tensor gradient, Tensor input, Tensor? scale, Tensor mean, Tensor inverse, *, "
+      "int groups, str data_format='NHWC') -> (Tensor, Tensor, Tensor)",
       group_norm_backprop);
   m.def("bias_add(Tensor x, Tensor bias, *, str data_format='NHWC') -> Tensor", bias_add);
   m.def("clip_by_norm(Tensor x, *, float max_norm) -> Tensor", clip_by_norm);
@@ -445,7 +446,7 @@ TORCH_LIBRARY_IMPL(belfry, Meta, m) {
   m.impl("batch_norm", batch_norm_meta);
   m.impl("group_norm", group_norm_meta);
   m.impl("group_norm_backprop", group_norm_backprop_meta);
-  m.impl("layer_norm_backprop", layer_norm_backprop_meta);
+  m.impl("group_norm_with_statistics", group_norm_with_statistics_meta);
   m.impl("local_response_normalization_backprop", local_response_normalization_backprop_meta);
 }
 

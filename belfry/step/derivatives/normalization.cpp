@@ -57,25 +57,11 @@ bool batch_norm(Backprop& b) {
   return true;
 }
 
-/// In the form that gives mean and 1 / sqrt(variance + epsilon) of each row too.
-bool layer_norm(Backprop& b) {
-  if (!b.gradient(0).defined() || b.gradient(1).defined() || b.gradient(2).defined()) return false;
-  const auto gradients =
-      call_multi("belfry::layer_norm_backprop",
-                 {b.gradient(), b.input("input"), b.input("weight"), b.output(1), b.output(2)},
-                 {{"axes", static_cast<int64_t>(b.attribute("normalized_shape").toIntVector().size())}});
-  b.give("input", gradients[0]);
-  b.give("weight", gradients[1]);
-  b.give("bias", gradients[2]);
-  return true;
-}
-
 bool group_norm(Backprop& b) {
   const auto gradients =
-      call_multi("belfry::group_norm_backprop", {b.gradient(), b.input("input"), b.input("scale")},
-                 {{"groups", b.attribute("groups").toInt()},
-                  {"epsilon", b.attribute("epsilon").toDouble()},
-                  {"data_format", data_format(b)}});
+      call_multi("belfry::group_norm_backprop",
+                 {b.gradient(), b.input("input"), b.input("scale"), b.output(1), b.output(2)},
+                 {{"groups", b.attribute("groups").toInt()}, {"data_format", data_format(b)}});
   b.give("input", gradients[0]);
   b.give("scale", gradients[1]);
   b.give("offset", gradients[2]);
@@ -123,11 +109,34 @@ bool global_norm(Backprop& b) {
 
 }  // namespace
 
+std::vector<Tensor> norm_for_derivative(const Node& node, const std::vector<Tensor>& inputs) {
+  const Tensor& x = inputs[0];
+  const int64_t elements = c10::multiply_integers(x.shape());
+  if (elements == 0) return {};
+  if (node.op_name() == "belfry::group_norm") {
+    return {call_multi("belfry::group_norm_with_statistics", inputs,
+                       {{"groups", node.attribute("groups").toInt()},
+                        {"epsilon", node.attribute("epsilon").toDouble()},
+                        {"data_format", node.attribute("data_format").toStringRef()}},
+                       node.name())[0]};
+  }
+  // Layer normalisation is that of one group of one pixel.
+  const int64_t features = c10::multiply_integers(node.attribute("normalized_shape").toIntVector());
+  const auto parameter = [&](const Tensor& tensor) {
+    return tensor.defined() && tensor.rank() != 1 ? reshape(tensor, {features}) : tensor;
+  };
+  const Shape rows = {elements / features, features};
+  const Tensor y =
+      call_multi("belfry::group_norm_with_statistics",
+                 {x.shape() == rows ? x : reshape(x, rows), parameter(inputs[1]), parameter(inputs[2])},
+                 {{"groups", 1}, {"epsilon", node.attribute("eps").toDouble()}}, node.name())[0];
+  return {x.shape() == rows ? y : reshape(y, x.shape())};
+}
+
 void add_normalization_derivatives(DerivativeRules& rules) {
   rules["belfry::batch_norm_training"] = batch_norm_training;
   rules["belfry::batch_norm"] = batch_norm;
-  rules["aten::native_layer_norm"] = layer_norm;
-  rules["belfry::group_norm"] = group_norm;
+  rules["belfry::group_norm_with_statistics"] = group_norm;
   rules["belfry::local_response_normalization"] = local_response_normalization;
   rules["belfry::l2_normalize"] = l2_normalize;
   rules["belfry::clip_by_norm"] = clip_by_norm;

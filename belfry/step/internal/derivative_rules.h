@@ -70,6 +70,10 @@ std::vector<int64_t> positive_axes(std::vector<int64_t> axes, int64_t rank);
 /// value, and the mask or none.
 std::vector<Tensor> attention_for_derivative(const Node& node, const std::vector<Tensor>& inputs);
 
+/// layer_norm or group_norm in the form that gives the statistics too; empty for tensors without elements.
+/// `inputs`: x, scale and offset, or none.
+std::vector<Tensor> norm_for_derivative(const Node& node, const std::vector<Tensor>& inputs);
+
 // Each in its own file, belfry/step/derivatives/NAME.cpp.
 void add_activation_derivatives(DerivativeRules& rules);
 void add_arithmetic_derivatives(DerivativeRules& rules);

@@ -248,12 +248,8 @@ std::vector<Tensor> build_for_derivative(const Node& node, const std::vector<Ten
   }
   if (node.op_name() == "aten::scaled_dot_product_attention")
     return attention_for_derivative(node, inputs_by_argument(node, inputs));
-  if (node.op_name() == "aten::layer_norm") {
-    return {call_multi("aten::native_layer_norm", inputs_by_argument(node, inputs),
-                       {{"normalized_shape", node.attribute("normalized_shape").toIntVector()},
-                        {"eps", node.attribute("eps").toDouble()}},
-                       node.name())[0]};
-  }
+  if (node.op_name() == "aten::layer_norm" || node.op_name() == "belfry::group_norm")
+    return norm_for_derivative(node, inputs_by_argument(node, inputs));
   return {};
 }
 
