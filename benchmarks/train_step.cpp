@@ -1,7 +1,9 @@
 // Time of one training step (forward, backward, update, moving averages) of the models of benchmarks/peers,
 // on a constant batch. Prints the median in ms. benchmarks/training runs it and its peers in turn.
 //
-// usage: train_step mnist|cifar BATCH STEPS THREADS [plain|profile]
+// usage: train_step mnist|cifar|transformer BATCH STEPS THREADS [plain|profile]
+//
+// transformer: two blocks of 4 heads on 64 tokens of 128 features.
 //
 // plain: not compiled, with ATen's autograd. profile: what the instructions of a step take.
 
@@ -18,11 +20,13 @@
 
 #include "belfry/graph/graph.h"
 #include "belfry/graph/tower.h"
+#include "belfry/graph/variable.h"
 #include "belfry/layers/argscope.h"
 #include "belfry/layers/batch_norm.h"
 #include "belfry/layers/conv2d.h"
 #include "belfry/layers/dropout.h"
 #include "belfry/layers/fully_connected.h"
+#include "belfry/layers/layer_norm.h"
 #include "belfry/layers/nonlinearity.h"
 #include "belfry/layers/pooling.h"
 #include "belfry/ops/ops.h"
@@ -67,27 +71,55 @@ Tensor cifar_resnet(const Tensor& image) {
   return BNReLU(x) | GlobalAvgPooling("gap") | FullyConnected("linear", {.units = 10});
 }
 
+/// Rows [batch * time, features] of tokens [batch, time].
+Tensor attend(Tensor x, int64_t batch, int64_t time, int64_t heads) {
+  const int64_t features = x.dim(-1), size = features / heads;
+  const Tensor all = FullyConnected("qkv", x, {.units = 3 * features});
+  const Tensor split_heads = transpose(reshape(all, {batch, time, 3, heads, size}), {2, 0, 3, 1, 4});
+  const std::vector<Tensor> qkv = unstack(split_heads, 0);
+  const Tensor y = transpose(scaled_dot_product_attention(qkv[0], qkv[1], qkv[2]), {0, 2, 1, 3});
+  return FullyConnected("out", reshape(y, {batch * time, features}), {.units = features});
+}
+
+Tensor transformer(const Tensor& tokens) {
+  constexpr int64_t kFeatures = 128, kTokens = 1000, kHeads = 4;
+  const int64_t batch = tokens.dim(0), time = tokens.dim(1);
+  Tensor x = embedding_lookup(get_variable("table", {kTokens, kFeatures}, {}), tokens);
+  x = reshape(x, {batch * time, kFeatures});
+  for (int i = 0; i < 2; ++i) {
+    VariableScope scope(fmt::format("block{}", i));
+    x = x + attend(LayerNorm("norm0", x), batch, time, kHeads);
+    const Tensor y =
+        FullyConnected("fc0", LayerNorm("norm1", x), {.units = 4 * kFeatures, .activation = gelu});
+    x = x + FullyConnected("fc1", y, {.units = kFeatures});
+  }
+  x = mean(reshape(LayerNorm("norm", x), {batch, time, kFeatures}), 1);
+  return FullyConnected("linear", x, {.units = 10});
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string mode = argc == 6 ? argv[5] : "";
   if ((argc != 5 && argc != 6) || (!mode.empty() && mode != "plain" && mode != "profile")) {
-    fmt::print(stderr, "usage: {} mnist|cifar BATCH STEPS THREADS [plain|profile]\n", argv[0]);
+    fmt::print(stderr, "usage: {} mnist|cifar|transformer BATCH STEPS THREADS [plain|profile]\n", argv[0]);
     return 2;
   }
-  const bool mnist = argv[1] == std::string("mnist");
+  const std::string model = argv[1];
+  const bool mnist = model == "mnist", words = model == "transformer";
   const int64_t batch = std::stol(argv[2]), steps = std::stol(argv[3]);
   at::set_num_threads(std::stoi(argv[4]));
 
   Graph graph;
   GraphScope as_default(graph);
-  const Shape shape = mnist ? Shape{batch, 28, 28, 1} : Shape{batch, 32, 32, 3};
-  const Tensor image = placeholder("image", shape), label = placeholder("label", {batch}, kInt64);
+  const Shape shape = mnist ? Shape{batch, 28, 28, 1} : words ? Shape{batch, 64} : Shape{batch, 32, 32, 3};
+  const Tensor image = placeholder("image", shape, words ? kInt64 : kFloat32),
+               label = placeholder("label", {batch}, kInt64);
   TowerContext tower("", {.is_training = true});
-  const Tensor logits = mnist ? mnist_convnet(image) : cifar_resnet(image);
+  const Tensor logits = mnist ? mnist_convnet(image) : words ? transformer(image) : cifar_resnet(image);
   const Tensor cost = mean(sparse_softmax_cross_entropy(logits, label));
   std::unique_ptr<Optimizer> optimizer;
-  if (mnist) {
+  if (mnist || words) {
     optimizer = std::make_unique<Adam>(AdamOptions{.learning_rate = 1e-3});
   } else {
     optimizer = std::make_unique<Momentum>(MomentumOptions{.learning_rate = 0.1});
@@ -97,8 +129,10 @@ int main(int argc, char** argv) {
 
   Session session(graph);
   session.initialize_variables();
-  const CompiledStep step = compile_step(session, {image, label}, {group(work), cost}, {.compile = mode != "plain"});
-  const std::vector<at::Tensor> feeds = {at::rand(shape), at::randint(10, {batch}, at::kLong)};
+  const CompiledStep step =
+      compile_step(session, {image, label}, {group(work), cost}, {.compile = mode != "plain"});
+  const std::vector<at::Tensor> feeds = {words ? at::randint(1000, shape, at::kLong) : at::rand(shape),
+                                         at::randint(10, {batch}, at::kLong)};
   if (mode == "profile") {
     for (int i = 0; i < 3; ++i) step(feeds);
     for (const ProfiledStep& part : step.profile(feeds))
