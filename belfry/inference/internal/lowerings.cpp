@@ -17,6 +17,7 @@ const std::vector<Lowering>& lowerings_of(const std::string& op) {
     add_pooling_lowerings(all);
     add_product_lowerings(all);
     add_scale_shift_lowerings(all);
+    add_softmax_lowerings(all);
     return all;
   }();
   static const std::vector<Lowering> none;

@@ -36,5 +36,6 @@ void add_pad_lowerings(Lowerings& table);
 void add_pooling_lowerings(Lowerings& table);
 void add_product_lowerings(Lowerings& table);
 void add_scale_shift_lowerings(Lowerings& table);
+void add_softmax_lowerings(Lowerings& table);
 
 }  // namespace belfry::internal

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "belfry/program/instruction.h"
+#include "belfry/program/tensor_view.h"
+
+namespace belfry::internal {
+
+/// y = softmax(scale x + mask) of rows [..., n], dense float32.
+struct Softmax {
+  float scale = 1;
+  /// Row i of each matrix has only its first i + 1 elements; the others become 0.
+  bool is_causal = false;
+  /// Whether a row of -infinity alone gives zeros instead of NaN.
+  bool is_safe = false;
+};
+
+/// `mask` is none, or has the sizes of `x`, a stride of 1 in the last dimension, and any strides before:
+/// float32 is added, of bool what is false is left out. `y` may lie where `x` does.
+std::unique_ptr<Instruction> make_softmax(const Softmax& softmax, TensorView x, TensorView mask,
+                                          TensorView y);
+
+/// The gradient by x: scale (dy - sum(dy y)) y. `dx` may lie where `dy` does.
+std::unique_ptr<Instruction> make_softmax_backward(float scale, TensorView dy, TensorView y, TensorView dx);
+
+}  // namespace belfry::internal
