@@ -3,6 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/log.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
@@ -77,6 +78,18 @@ TEST_F(RandomTest, NumbersLikeATensorHaveItsShapeAndDtype) {
   EXPECT_EQ(uniform.scalar_type(), kFloat64);
   expect_moments(uniform, 1, 2 / std::sqrt(12));
   expect_moments(draw(random_normal_like(like, 1, 3, {.seed = 1})), 1, 3);
+}
+
+TEST_F(RandomTest, NumbersFallOnElementsHoweverThoseLieInMemory) {
+  const auto drawn = [&](const at::Tensor& x) {
+    const Tensor input = placeholder("x", {8, 16, 4});
+    Session session(graph);
+    return session.run({random_uniform_like(input, 0, 1, {.seed = 3}),
+                        random_normal_like(input, 0, 1, {.seed = 3}), dropout(input, 0.5, {.seed = 3})},
+                       {{input, x}});
+  };
+  const auto expected = drawn(at::ones({8, 16, 4})), result = drawn(at::ones({4, 8, 16}).permute({1, 2, 0}));
+  for (size_t i = 0; i < expected.size(); ++i) EXPECT_TRUE(result[i].equal(expected[i])) << i;
 }
 
 TEST_F(RandomTest, AShapeOfTheRunDecidesHowManyAreDrawn) {

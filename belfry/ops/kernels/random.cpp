@@ -76,12 +76,18 @@ Tensor random_bernoulli(IntArrayRef shape, double probability, ScalarType dtype,
   return at::empty(shape, options_of(dtype, device)).bernoulli_(probability, generator);
 }
 
+/// Dense whatever the strides of `x`: numbers are drawn in the order of the elements, so that the same ones
+/// fall on an element however a kernel before laid it out.
+Tensor dense_like(const Tensor& x) {
+  return at::empty(x.sizes(), x.options());
+}
+
 Tensor random_uniform_like(const Tensor& x, double low, double high, OptionalGenerator generator) {
-  return at::empty_like(x).uniform_(low, high, generator);
+  return dense_like(x).uniform_(low, high, generator);
 }
 
 Tensor random_normal_like(const Tensor& x, double mean, double stddev, OptionalGenerator generator) {
-  return at::empty_like(x).normal_(mean, stddev, generator);
+  return dense_like(x).normal_(mean, stddev, generator);
 }
 
 Tensor random_shuffle(const Tensor& x, OptionalGenerator generator) {
@@ -121,7 +127,7 @@ std::tuple<Tensor, Tensor> dropout_with_mask(const Tensor& x, double rate, IntAr
     TORCH_CHECK(sizes[i] == 1 || sizes[i] == x.size(static_cast<int64_t>(i)),
                 "expected a noise shape that broadcasts to ", x.sizes(), ", got ", noise_shape);
   }
-  Tensor mask = sizes.empty() ? at::empty_like(x) : at::empty(sizes, x.options());
+  Tensor mask = sizes.empty() ? dense_like(x) : at::empty(sizes, x.options());
   mask.bernoulli_(1 - rate, generator).div_(1 - rate);
   return {x * mask, mask};
 }
