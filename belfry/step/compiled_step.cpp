@@ -19,7 +19,9 @@
 #include "belfry/step/internal/step_program.h"
 
 // A call finds the program for the shapes of its feeds, or makes it. Invariant: until the head has run to its
-// end, and no NaN was lost in it, nothing is written, so that the ordinary plan can still answer the call.
+// end, and no NaN was lost in it, nothing is written, so that the ordinary plan can still answer the call. So
+// it does where the head throws: values that an operator refuses are refused by the plan too, in its words. A
+// head that fails where the plan does not is not run again.
 
 namespace belfry {
 
@@ -67,7 +69,14 @@ struct CompiledStep::State {
     } catch (const std::exception& e) {
       why_not = e.what();
     }
+    log_warning("[step] this step runs uncompiled: {}", why_not);
     return nullptr;
+  }
+
+  void give_up(const std::string& reason) {
+    const std::lock_guard lock(mutex);
+    why_not = reason;
+    log_warning("[step] this step runs uncompiled: {}", why_not);
   }
 
   /// Whether the step was done; where not, nothing was written.
@@ -109,9 +118,15 @@ std::vector<at::Tensor> CompiledStep::operator()(const std::vector<at::Tensor>& 
   if (!is_compiled()) return state.plain(feeds);
   const std::vector<at::Tensor> given = dense(feeds);
   std::vector<at::Tensor> results;
+  std::string failure;
   const bool done = state.run_compiled(given, [&](StepProgram& program) {
-    if (!program.run_head(given)) {
-      state.tell_of_numbers();
+    try {
+      if (!program.run_head(given)) {
+        state.tell_of_numbers();
+        return false;
+      }
+    } catch (const std::exception& e) {
+      failure = e.what();
       return false;
     }
     program.run_tail();
@@ -119,8 +134,9 @@ std::vector<at::Tensor> CompiledStep::operator()(const std::vector<at::Tensor>& 
     return true;
   });
   if (done) return results;
-  if (!is_compiled()) log_warning("[step] this step runs uncompiled: {}", state.why_not);
-  return state.plain(feeds);
+  results = state.plain(feeds);  // an error of the values is thrown here, with the node's own name
+  if (!failure.empty()) state.give_up(failure);
+  return results;
 }
 
 std::vector<ProfiledStep> CompiledStep::profile(const std::vector<at::Tensor>& feeds) const {

@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "belfry/base/error.h"
 #include "belfry/inference/internal/program_builder.h"
+#include "belfry/program/numbers.h"
 #include "belfry/step/internal/schedule.h"
 #include "belfry/step/internal/step_pipeline.h"
 
@@ -30,7 +32,10 @@ CompileOptions compile_options(const StepOptions& options) {
 
 StepProgram::StepProgram(StepFunction function, const std::vector<Tensor>& feeds,
                          const std::vector<Tensor>& fetches, VariableStore& store, const StepOptions& options)
-    : function_(std::move(function)), fetches_(fetches), store_(store) {
+    : function_(std::move(function)),
+      fetches_(fetches),
+      store_(store),
+      check_numbers_(options.check_numbers) {
   build_head(options);
   build_tail(options);
   for (const Tensor& fetch : fetches_) {
@@ -63,6 +68,7 @@ void StepProgram::build_head(const StepOptions& options) {
     const auto found = function_.random.find(node.name());
     if (found == function_.random.end())
       throw InternalError(fmt::format("[step] '{}' has no node whose numbers it draws", node.name()));
+    random_.push_back(found->second);
     return store_.generator(*found->second);
   });
   builder.add_nodes(options.schedule ? schedule(head) : head.calls());
@@ -116,9 +122,40 @@ void StepProgram::set_feeds(const std::vector<at::Tensor>& feeds) {
   packed_version_ = store_.version();
 }
 
+/// Zeros around an image times infinity are NaN in ATen's convolutions, and not there in oneDNN's.
+bool StepProgram::filters_are_ordinary() const {
+  return std::ranges::all_of(prepared_->values(), [](const TensorView& value) {
+    return value.type() != ElementType::kFloat32 || value.dim() != 4 ||
+           all_are(Numbers::kOrdinary, {value.data_as<const float>(), static_cast<size_t>(value.numel())});
+  });
+}
+
 bool StepProgram::run_head(const std::vector<at::Tensor>& feeds) {
+  if (check_numbers_ && !filters_are_ordinary()) return false;
   set_feeds(feeds);
-  return head_->run();
+  const std::vector<at::Tensor> states = random_states();
+  try {
+    const bool done = head_->run();
+    if (!done) set_random_states(states);
+    return done;
+  } catch (...) {
+    set_random_states(states);
+    throw;
+  }
+}
+
+std::vector<at::Tensor> StepProgram::random_states() const {
+  std::vector<at::Tensor> states;
+  for (const Node* node : random_) {
+    at::Generator generator = store_.generator(*node);
+    const std::lock_guard lock(generator.mutex());
+    states.push_back(generator.get_state());
+  }
+  return states;
+}
+
+void StepProgram::set_random_states(const std::vector<at::Tensor>& states) {
+  for (size_t i = 0; i < states.size(); ++i) store_.set_generator_state(*random_[i], states[i]);
 }
 
 void StepProgram::note_writes() {

@@ -29,7 +29,8 @@ class StepProgram {
 
   /// Throws UsageError for a variable without a value.
   void check_variables() const;
-  /// Dense feeds. False where a NaN may have been lost on the way; nothing was written then.
+  /// Dense feeds. False where a NaN may have been lost on the way. Where it was, and where it throws, nothing
+  /// has been written, and random numbers stand where they did before.
   bool run_head(const std::vector<at::Tensor>& feeds);
   /// Writes. Called after run_head.
   void run_tail();
@@ -44,8 +45,11 @@ class StepProgram {
   void build_head(const StepOptions& options);
   void build_tail(const StepOptions& options);
   void set_feeds(const std::vector<at::Tensor>& feeds);
+  bool filters_are_ordinary() const;
   TensorView variable(const Node& node);
   void note_writes();
+  std::vector<at::Tensor> random_states() const;
+  void set_random_states(const std::vector<at::Tensor>& states);
 
   StepFunction function_;
   const std::vector<Tensor> fetches_;
@@ -53,7 +57,9 @@ class StepProgram {
   std::vector<VariableStore::Cell*> cells_, written_;
   std::unique_ptr<Prepared> prepared_;
   uint64_t packed_version_ = 0;
+  bool check_numbers_ = true;
   std::unique_ptr<Program> head_, tail_;
+  std::vector<const Node*> random_;  ///< of the session's graph: the head draws their numbers
   std::unordered_map<Tensor, TensorView> values_;  ///< of the session's graph, that the head leaves
 
   struct None {};

@@ -1,0 +1,168 @@
+// What goes wrong in a compiled step goes wrong as by the plan: the same error, nothing written, and the next
+// step as if there had been none.
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/rand.h>
+#include <ATen/ops/randint.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "belfry/base/error.h"
+#include "belfry/graph/gradients.h"
+#include "belfry/graph/scope.h"
+#include "belfry/graph/tower.h"
+#include "belfry/layers/batch_norm.h"
+#include "belfry/layers/conv2d.h"
+#include "belfry/layers/dropout.h"
+#include "belfry/layers/fully_connected.h"
+#include "belfry/layers/pooling.h"
+#include "belfry/ops/ops.h"
+#include "belfry/optim/gradient_processor.h"
+#include "belfry/optim/momentum.h"
+#include "tests/step/twins.h"
+#include "tests/support/message_of.h"
+#include "tests/support/tiny_trainer.h"
+
+namespace belfry {
+namespace {
+
+using test::message_of;
+using testing::HasSubstr;
+
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr double kRounding = 1e-3;
+
+class StepErrors : public testing::Test {
+ protected:
+  void build(GradientProcessors processors = {}) {
+    graph.set_seed(3);
+    TowerContext tower("", {.is_training = true});
+    image = placeholder("image", {kDynamic, 8, 8, 1});
+    label = placeholder("label", {kDynamic}, kInt64);
+    const Tensor logits = image | Conv2D("conv0", {.filters = 8, .kernel = 3, .activation = relu}) |
+                          BatchNorm("bn") | MaxPooling("pool", {.pool = 2}) | Dropout("drop", {.rate = 0.5}) |
+                          FullyConnected("fc", {.units = 10});
+    const Tensor cost = mean(sparse_softmax_cross_entropy(logits, label), "cost");
+    auto optimizer = apply_grad_processors(std::make_unique<Momentum>(MomentumOptions{.learning_rate = 0.01}),
+                                           std::move(processors));
+    std::vector<Tensor> work = {optimizer->minimize(cost)};
+    for (const Tensor& update : graph.collection(kUpdateOps)) work.push_back(update);
+    twins.emplace(graph, std::vector{image, label}, std::vector{group(work), cost});
+    for (int i = 0; i < 2; ++i) twins->take_step(good(), kRounding);
+  }
+
+  std::vector<at::Tensor> good() { return {at::rand({4, 8, 8, 1}), at::randint(10, {4}, at::kLong)}; }
+
+  /// Both fail alike, and go on alike.
+  template <typename Kind>
+  void expect_same_error(const std::vector<at::Tensor>& feeds, const std::string& part) {
+    const std::string expected = message_of<Kind>([&] { twins->by_plan(feeds); });
+    EXPECT_THAT(expected, HasSubstr(part));
+    EXPECT_EQ(message_of<Kind>([&] { (*twins->step)(feeds); }), expected);
+    twins->expect_compiled();
+    twins->expect_same_variables(kRounding);
+    twins->take_step(good(), kRounding);
+    twins->expect_same_variables(kRounding);
+  }
+
+  /// Makes variables finite again afterwards, as NaN would hide what comes.
+  void expect_same_step(const std::vector<at::Tensor>& feeds) {
+    twins->take_step(feeds, kRounding);
+    twins->expect_same_variables(kRounding);
+    twins->expect_compiled();
+    for (const auto& record : graph.variables()) {
+      const Variable variable(record.get());
+      const at::Tensor value = twins->planned.value(variable);
+      if (value.is_floating_point())
+        twins->planned.set_value(variable, value.nan_to_num(0.1, 0.1, 0.1).clamp(-1, 1));
+    }
+    twins->copy_variables();
+  }
+
+  Graph graph;
+  GraphScope as_default{graph};
+  Tensor image, label;
+  std::optional<test::Twins> twins;
+};
+
+TEST_F(StepErrors, ALabelOutOfRangeIsTheDatas) {
+  build();
+  expect_same_error<DataError>({at::rand({4, 8, 8, 1}), at::full({4}, 10, at::kLong)},
+                               "sparse_softmax_cross_entropy");
+}
+
+TEST_F(StepErrors, NothingIsWrittenByAStepThatFails) {
+  build();
+  std::vector<at::Tensor> before;
+  for (const auto& record : graph.variables())
+    before.push_back(twins->compiled.value(Variable(record.get())));
+  EXPECT_THROW((*twins->step)({at::rand({4, 8, 8, 1}), at::full({4}, -1, at::kLong)}), DataError);
+  for (size_t i = 0; i < before.size(); ++i) {
+    const Variable variable(graph.variables()[i].get());
+    EXPECT_TRUE(twins->compiled.value(variable).equal(before[i])) << variable.name();
+  }
+}
+
+TEST_F(StepErrors, FeedsThatDoNotFitAreTheCallers) {
+  build();
+  expect_same_error<UsageError>({at::rand({4, 8, 9, 1}), at::full({4}, 1, at::kLong)}, "image");
+  expect_same_error<UsageError>({at::rand({4, 8, 8, 1})}, "expected 2 values");
+}
+
+TEST_F(StepErrors, AGradientThatIsCheckedNamesItsVariable) {
+  build({std::make_shared<CheckGradient>()});
+  expect_same_error<Error>({at::full({4, 8, 8, 1}, kNaN), at::full({4}, 1, at::kLong)}, "conv0/W");
+}
+
+TEST_F(StepErrors, NumbersThatAreNotOrdinaryComeOutAndAreWrittenAsByThePlan) {
+  build();
+  for (const float number : {kNaN, kInfinity, -kInfinity}) {
+    SCOPED_TRACE(number);
+    const at::Tensor some = at::rand({4, 8, 8, 1});
+    some[1][2][3][0] = number;
+    expect_same_step({some, at::randint(10, {4}, at::kLong)});
+    expect_same_step(good());
+  }
+}
+
+TEST_F(StepErrors, SuchNumbersInWeightsDoToo) {
+  build();
+  for (const char* name : {"conv0/W", "bn/gamma", "fc/W", "bn/variance/EMA"}) {
+    for (const float number : {kNaN, kInfinity, -kInfinity}) {
+      SCOPED_TRACE(fmt::format("{} in {}", number, name));
+      const Variable variable(graph.find_variable(name));
+      const at::Tensor wrong = twins->planned.value(variable);
+      wrong.view({-1})[1] = number;
+      twins->planned.set_value(variable, wrong);
+      twins->copy_variables();
+      expect_same_step(good());
+    }
+  }
+}
+
+TEST_F(StepErrors, AHeadThatFailsWhereThePlanDoesNotIsThePlansFromThenOn) {
+  const test::LogLines log;
+  TowerContext tower("", {.is_training = true});
+  const Tensor x = placeholder("x", {4, 5, 5, 3});
+  const Tensor y = FullyConnected("fc", BatchNorm("bn", x * 2), {.units = 1});
+  const Tensor by_x =
+      gradients(sum(square(y)), {x})[0];  // autograd has no derivative of some kernels' gradient
+  const Tensor loss = sum(square(by_x));
+  const Tensor train = Momentum({.learning_rate = 0.1}).minimize(loss);
+  test::Twins steps(graph, {x}, {train, loss});
+  for (int i = 0; i < 2; ++i) {
+    steps.take_step({at::rand({4, 5, 5, 3})}, kRounding);
+    steps.expect_same_variables(kRounding);
+  }
+  if (!steps.step->is_compiled()) {
+    EXPECT_THAT(log.text(), HasSubstr("[step] this step runs uncompiled: "));
+    EXPECT_THAT(steps.step->describe(), HasSubstr("not compiled: "));
+  }
+}
+
+}  // namespace
+}  // namespace belfry
