@@ -21,7 +21,7 @@ def mnist(ops, x):
 
     x = ops.max_pool(conv("conv0", x * 2 - 1), 2)
     x = ops.max_pool(conv("conv2", conv("conv1", x)), 2)
-    x = ops.relu(ops.fully_connected("fc0", conv("conv3", x), 512))
+    x = ops.dropout(ops.relu(ops.fully_connected("fc0", conv("conv3", x), 512)), 0.5)
     return ops.fully_connected("fc1", x, 10)
 
 

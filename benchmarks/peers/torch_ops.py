@@ -84,6 +84,9 @@ class TorchNet(torch.nn.Module):
                              for part in qkv.chunk(3, dim=-1))
         return F.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(batch, time, width // 3)
 
+    def dropout(self, x, rate):
+        return F.dropout(x, rate, self.training)
+
     def max_pool(self, x, pool):
         return F.max_pool2d(x, pool, 2, ceil_mode=pool > 2)  # of an even size: as "SAME"
 
