@@ -41,11 +41,7 @@ bool lower_pooling(ProgramBuilder& builder, const Node& node, dnnl::algorithm al
   return emit_output(builder, node, std::move(primitive), output);
 }
 
-template <dnnl::algorithm algorithm>
-bool lower_pool2d(ProgramBuilder& builder, const Node& node) {
-  const OpParts op(node);
-  if (op.get<std::string>("data_format") != "NHWC" || !supported({builder.value(op.inputs[0])})) return false;
-  const Shape &in = op.inputs[0].shape(), &out = node.outputs()[0].shape;
+Windows windows_of(const OpParts& op, const Shape& in, const Shape& out) {
   Windows windows{.kernel = op.get<std::vector<int64_t>>("kernel"),
                   .strides = op.get<std::vector<int64_t>>("strides")};
   for (size_t i = 0; i < 2; ++i) {
@@ -54,7 +50,39 @@ bool lower_pool2d(ProgramBuilder& builder, const Node& node) {
     windows.before.push_back(total / 2);
     windows.after.push_back(total - total / 2);
   }
-  return lower_pooling(builder, node, algorithm, windows);
+  return windows;
+}
+
+template <dnnl::algorithm algorithm>
+bool lower_pool2d(ProgramBuilder& builder, const Node& node) {
+  const OpParts op(node);
+  if (op.get<std::string>("data_format") != "NHWC" || !supported({builder.value(op.inputs[0])})) return false;
+  return lower_pooling(builder, node, algorithm,
+                       windows_of(op, op.inputs[0].shape(), node.outputs()[0].shape));
+}
+
+bool lower_avg_pool_backprop(ProgramBuilder& builder, const Node& node) {
+  const OpParts op(node);
+  const Tensor& gradient = op.inputs[0];
+  if (op.get<std::string>("data_format") != "NHWC" || !supported({builder.value(gradient)})) return false;
+  constexpr auto kAverage = dnnl::algorithm::pooling_avg_exclude_padding;
+  const Windows windows = windows_of(op, node.outputs()[0].shape, gradient.shape());
+  const TensorView dy = builder.dense(gradient);
+  const memory::desc dy_desc = image_desc(dy), dx_desc = image_desc(node.outputs()[0]);
+  const dnnl::pooling_v2_forward::primitive_desc forward(
+      dnnl::pooling_v2_forward::desc(dnnl::prop_kind::forward_training, kAverage, dx_desc, dy_desc,
+                                     windows.strides, windows.kernel, {0, 0}, windows.before, windows.after),
+      cpu_engine());
+  const dnnl::pooling_v2_backward::primitive_desc description(
+      dnnl::pooling_v2_backward::desc(kAverage, dx_desc, dy_desc, windows.strides, windows.kernel, {0, 0},
+                                      windows.before, windows.after),
+      attributes({}), cpu_engine(), forward);
+  if (!is_usable(description)) return false;
+  auto primitive = make_primitive<dnnl::pooling_v2_backward>(description);
+  const TensorView dx = builder.make_output(node.output());
+  primitive->add(DNNL_ARG_DIFF_DST, dy_desc, dy);
+  primitive->add(DNNL_ARG_DIFF_SRC, dx_desc, dx);
+  return emit_output(builder, node, std::move(primitive), dx);
 }
 
 /// The mean of small images is a pooling with one window, which is several times faster.
@@ -78,6 +106,7 @@ bool lower_mean(ProgramBuilder& builder, const Node& node) {
 void add_pooling_lowerings(Lowerings& table) {
   table["belfry::max_pool2d"].push_back(lower_pool2d<dnnl::algorithm::pooling_max>);
   table["belfry::avg_pool2d"].push_back(lower_pool2d<dnnl::algorithm::pooling_avg_exclude_padding>);
+  table["belfry::avg_pool2d_backprop"].push_back(lower_avg_pool_backprop);
   table["aten::mean.dim"].push_back(lower_mean);
 }
 

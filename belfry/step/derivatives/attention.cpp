@@ -32,6 +32,7 @@ bool attention_weights(Backprop& b) {
 }
 
 bool attention_with_sums(Backprop& b) {
+  b.refuse_further_gradients();
   const auto gradients = call_multi(
       "belfry::attention_backprop",
       {b.gradient(), b.input("query"), b.input("key"), b.input("value"), b.output(0), b.output(1)}, how(b));

@@ -16,8 +16,7 @@ std::string data_format(const Backprop& b) {
 }
 
 bool batch_norm_training(Backprop& b) {
-  // Losses of the statistics themselves are rare.
-  if (!b.gradient(0).defined() || b.gradient(1).defined() || b.gradient(2).defined()) return false;
+  b.refuse_further_gradients();
   const auto gradients =
       call_multi("belfry::batch_norm_training_backprop",
                  {b.gradient(), b.input("input"), b.input("scale"), b.output(1), b.output(2)},
@@ -58,6 +57,7 @@ bool batch_norm(Backprop& b) {
 }
 
 bool group_norm(Backprop& b) {
+  b.refuse_further_gradients();
   const auto gradients =
       call_multi("belfry::group_norm_backprop",
                  {b.gradient(), b.input("input"), b.input("scale"), b.output(1), b.output(2)},

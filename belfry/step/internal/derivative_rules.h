@@ -40,6 +40,11 @@ class Backprop {
   /// The same by the number of an input.
   void give(size_t input, const Tensor& gradient);
 
+  /// For rules of operators whose first output alone is a result: the others, such as statistics, are what
+  /// the derivative reads, and gradients by them come of second derivatives. Throws UsageError where there
+  /// are any, so that the plan takes them.
+  void refuse_further_gradients() const;
+
   const std::vector<Tensor>& results() const { return results_; }
 
  private:

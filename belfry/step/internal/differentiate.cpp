@@ -163,6 +163,16 @@ int Backprop::input_index(std::string_view argument) const {
   return given.kind == Argument::Kind::kInput ? given.inputs[0] : -1;
 }
 
+void Backprop::refuse_further_gradients() const {
+  for (size_t i = 1; i < gradients_.size(); ++i) {
+    if (!gradients_[i].defined()) continue;
+    throw UsageError(
+        fmt::format("[differentiate] expected no gradient by what '{}' ({}) keeps for its own derivative, "
+                    "got one: this is a second derivative",
+                    node_.name(), node_.op_name()));
+  }
+}
+
 bool Backprop::wants(std::string_view argument) const {
   const int index = input_index(argument);
   return index >= 0 && wants(static_cast<size_t>(index));

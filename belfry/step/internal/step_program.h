@@ -59,7 +59,7 @@ class StepProgram {
   uint64_t packed_version_ = 0;
   bool check_numbers_ = true;
   std::unique_ptr<Program> head_, tail_;
-  std::vector<const Node*> random_;  ///< of the session's graph: the head draws their numbers
+  std::vector<const Node*> random_;                ///< of the session's graph: the head draws their numbers
   std::unordered_map<Tensor, TensorView> values_;  ///< of the session's graph, that the head leaves
 
   struct None {};
