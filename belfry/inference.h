@@ -4,4 +4,3 @@
 
 #include "belfry/inference/compiled_callable.h"
 #include "belfry/inference/freeze.h"
-#include "belfry/inference/profiled_step.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "belfry/inference/profiled_step.h"
+#include "belfry/runtime/profiled_step.h"
 #include "belfry/runtime/compile_options.h"
 #include "belfry/runtime/session.h"
 

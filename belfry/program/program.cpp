@@ -24,26 +24,43 @@ void ProgramStep::run() const {
   }
 }
 
-bool Program::run() {
+template <typename RunStep>
+bool Program::run_steps(RunStep run_step) {
   adapt_to_load();
   bool invalid = false;
   for (const ProgramStep& step : steps_) {
     if (step.watched_from) forget_invalid_operations();
-    step.run();
+    run_step(step);
     if (step.watched_until) invalid = any_invalid_operation() || invalid;
   }
   return !invalid;
 }
 
-std::vector<double> Program::profile() {
+bool Program::run() {
+  return run_steps([](const ProgramStep& step) { step.run(); });
+}
+
+bool Program::profile(std::vector<double>& seconds) {
   using Clock = std::chrono::steady_clock;
-  std::vector<double> seconds;
-  for (const ProgramStep& step : steps_) {
+  return run_steps([&](const ProgramStep& step) {
     const auto start = Clock::now();
     step.run();
     seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+  });
+}
+
+std::optional<Program::Origin> Program::find_origin_of_not_finite() {
+  std::optional<Origin> origin;
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    steps_[i].run();
+    if (origin && origin->what == NotFinite::kNaN)
+      continue;  // what follows leaves the results in their places
+    for (const TensorView& written : steps_[i].writes) {
+      const NotFinite what = find_not_finite(written);
+      if (what > (origin ? origin->what : NotFinite::kNone)) origin = Origin{i, what};
+    }
   }
-  return seconds;
+  return origin;
 }
 
 std::string Program::describe() const {

@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "belfry/program/instruction.h"
+#include "belfry/program/not_finite.h"
 #include "belfry/program/tensor_view.h"
 
 namespace belfry::internal {
@@ -14,7 +16,8 @@ namespace belfry::internal {
 /// An instruction at its place in a program.
 struct ProgramStep {
   std::unique_ptr<Instruction> instruction;
-  std::string name;            ///< of what it computes: "conv0/output"
+  std::string name;  ///< of what it computes: "conv0/output"
+  std::vector<TensorView> writes;
   bool watched_from = false;   ///< what the processor noted before it does not count
   bool watched_until = false;  ///< what it notes after it does not
   void run() const;
@@ -36,8 +39,15 @@ class Program {
   /// Reads the feeds and writes the results, which all have been set. False where a NaN may have been lost on
   /// the way: the results are to be computed otherwise.
   bool run();
-  /// The same, looking at the clock after each step: the seconds of each.
-  std::vector<double> profile();
+  /// The same, looking at the clock after each step, whose seconds it appends.
+  bool profile(std::vector<double>& seconds);
+  /// Runs too, and looks at all that is written on the way, which takes long.
+  struct Origin {
+    size_t step = 0;
+    NotFinite what = NotFinite::kNone;
+  };
+  /// The first step that wrote NaN; where none did, the first that wrote an infinity; nullopt where none did.
+  std::optional<Origin> find_origin_of_not_finite();
 
   const std::vector<ProgramStep>& steps() const { return steps_; }
   /// One line for each step, and the memory.
@@ -48,6 +58,9 @@ class Program {
   struct Free {
     void operator()(void* memory) const { std::free(memory); }
   };
+
+  template <typename RunStep>
+  bool run_steps(RunStep run_step);
 
   std::vector<ProgramStep> steps_;
   std::vector<TensorView> feeds_, results_;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "belfry/base/error.h"
@@ -51,13 +53,17 @@ void ProgramAssembler::keep(const TensorView& tensor) {
 
 void ProgramAssembler::emit(std::string name, std::unique_ptr<Instruction> instruction,
                             const std::vector<TensorView>& reads, const std::vector<TensorView>& writes) {
+  for (const TensorView& tensor : writes) {
+    const auto life = lives_.find(tensor.memory().get());
+    if (life != lives_.end() && life->second.writer < 0) life->second.writer = now();
+  }
   for (const auto* tensors : {&reads, &writes}) {
     for (const TensorView& tensor : *tensors) {
       if (const auto life = lives_.find(tensor.memory().get()); life != lives_.end())
         life->second.last = now();
     }
   }
-  program_->steps_.push_back({std::move(instruction), std::move(name)});
+  program_->steps_.push_back({std::move(instruction), std::move(name), writes});
 }
 
 std::unique_ptr<Program> ProgramAssembler::finish(const Options& options) {
@@ -82,6 +88,24 @@ void ProgramAssembler::watch() {
   if (last) last->watched_until = true;
 }
 
+/// "'conv0/output' (1024 bytes), ...": what takes most, by what writes it first.
+std::string ProgramAssembler::list_largest() const {
+  constexpr size_t kListed = 5;
+  std::vector<const Life*> lives;
+  for (const Memory* made : made_) {
+    if (!lives_.at(made).external) lives.push_back(&lives_.at(made));
+  }
+  std::ranges::stable_sort(lives, std::greater(), [](const Life* life) { return life->memory->bytes; });
+  std::string text;
+  lives.resize(std::min(lives.size(), kListed));
+  for (const Life* life : lives) {
+    const std::string name =
+        life->writer < 0 ? "nothing" : program_->steps_[static_cast<size_t>(life->writer)].name;
+    text += fmt::format("{}'{}' ({} bytes)", text.empty() ? "" : ", ", name, life->memory->bytes);
+  }
+  return text;
+}
+
 /// Where memory is not shared, all of it lives as long as the program.
 void ProgramAssembler::plan(bool share_memory) {
   std::vector<Memory*> planned;
@@ -100,8 +124,11 @@ void ProgramAssembler::plan(bool share_memory) {
   program_->planned_bytes_ = plan.bytes;
   const int64_t whole = (plan.bytes / kMemoryAlignment + 1) * kMemoryAlignment;
   program_->block_.reset(std::aligned_alloc(kMemoryAlignment, static_cast<size_t>(whole)));
-  if (!program_->block_)
-    throw OutOfMemoryError(fmt::format("[compile] expected {} bytes of memory, got none", whole));
+  if (!program_->block_) {
+    throw OutOfMemoryError(
+        fmt::format("[compile] expected {} bytes of memory, got none; the largest values are those of {}",
+                    whole, list_largest()));
+  }
   for (size_t i = 0; i < planned.size(); ++i)
     planned[i]->data = static_cast<char*>(program_->block_.get()) + plan.offsets[i];
 }

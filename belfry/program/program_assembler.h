@@ -41,7 +41,7 @@ class ProgramAssembler {
   void emit(std::string name, std::unique_ptr<Instruction> instruction, const std::vector<TensorView>& reads,
             const std::vector<TensorView>& writes);
 
-  /// Once, at the end. Throws OutOfMemoryError.
+  /// Once, at the end. Throws OutOfMemoryError, which says how much is needed, and most of it for what.
   std::unique_ptr<Program> finish(const Options& options);
 
  private:
@@ -49,6 +49,7 @@ class ProgramAssembler {
   struct Life {
     std::shared_ptr<Memory> memory;
     int64_t first = 0, last = -1;
+    int64_t writer = -1;  ///< the instruction that writes it first
     bool external = false;
     bool kept = false;  ///< to the end
   };
@@ -56,6 +57,7 @@ class ProgramAssembler {
   int64_t now() const { return static_cast<int64_t>(program_->steps_.size()); }
   void plan(bool share_memory);
   void watch();
+  std::string list_largest() const;
 
   std::unique_ptr<Program> program_ = std::make_unique<Program>();
   std::vector<const Memory*> made_;  ///< in the order of their making

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "belfry/base/error.h"
+#include "belfry/base/error_context.h"
 #include "belfry/base/log.h"
 #include "belfry/graph/below_autograd.h"
 #include "belfry/runtime/internal/order.h"
@@ -39,7 +40,8 @@ struct CompiledStep::State {
   };
   std::mutex mutex;
   std::list<Shaped> programs;  ///< most recently used first
-  bool told_of_numbers = false;
+  int64_t runs = 0;
+  bool told_of_plan = false, told_of_cost = false;
 
   /// Null where none can be made.
   StepProgram* find_or_make(const std::vector<at::Tensor>& feeds) {
@@ -64,6 +66,11 @@ struct CompiledStep::State {
           programs.pop_back();
         return programs.front().program.get();
       }
+    } catch (const OutOfMemoryError&) {
+      std::string fed;
+      for (size_t i = 0; i < feeds.size(); ++i)
+        fed += fmt::format(" '{}' {}", plain.feeds()[i].op_name(), to_string(feeds[i].sizes().vec()));
+      rethrow_with_context(fmt::format("[step] for feeds of{}", fed));
     } catch (const c10::Error& e) {
       why_not = e.what_without_backtrace();
     } catch (const std::exception& e) {
@@ -93,11 +100,23 @@ struct CompiledStep::State {
     return run(*program);
   }
 
-  void tell_of_numbers() {
-    if (std::exchange(told_of_numbers, true)) return;
-    log_warning(
-        "[step] a step met NaN, or numbers that give NaN, and ran uncompiled, as all such steps will (see "
-        "StepOptions::check_numbers)");
+  /// Of each kind once: to find out where they come from takes another run.
+  void tell_of_numbers(StepProgram& program, const std::vector<at::Tensor>& feeds, bool is_right) {
+    ++runs;
+    if (!is_right && !std::exchange(told_of_plan, true)) {
+      log_warning(
+          "[step] run {} met NaN, or numbers that give NaN, and the plan did it, as it does all such runs "
+          "(StepOptions::check_numbers): {}",
+          runs, or_nothing(program.explain_not_finite(feeds)));
+    } else if (is_right && options.check_numbers && !told_of_cost && program.has_cost_not_finite()) {
+      told_of_cost = true;
+      log_warning("[step] run {} gives a scalar that is not finite: {}", runs,
+                  or_nothing(program.explain_not_finite(feeds)));
+    }
+  }
+
+  static std::string or_nothing(const std::string& origin) {
+    return origin.empty() ? "all that it computes compiled is finite" : origin;
   }
 };
 
@@ -113,6 +132,19 @@ std::vector<at::Tensor> dense(const std::vector<at::Tensor>& feeds) {
 }  // namespace
 
 std::vector<at::Tensor> CompiledStep::operator()(const std::vector<at::Tensor>& feeds) const {
+  return run(feeds, nullptr);
+}
+
+std::vector<ProfiledStep> CompiledStep::profile(const std::vector<at::Tensor>& feeds,
+                                                std::vector<at::Tensor>* results) const {
+  std::vector<ProfiledStep> steps;
+  std::vector<at::Tensor> values = run(feeds, &steps);
+  if (results) *results = std::move(values);
+  return steps;
+}
+
+std::vector<at::Tensor> CompiledStep::run(const std::vector<at::Tensor>& feeds,
+                                          std::vector<ProfiledStep>* profile) const {
   State& state = *state_;
   state.plain.check_feeds(feeds);
   if (!is_compiled()) return state.plain(feeds);
@@ -121,37 +153,31 @@ std::vector<at::Tensor> CompiledStep::operator()(const std::vector<at::Tensor>& 
   std::string failure;
   const bool done = state.run_compiled(given, [&](StepProgram& program) {
     try {
-      if (!program.run_head(given)) {
-        state.tell_of_numbers();
-        return false;
-      }
+      const bool is_right = program.run_head(given, profile);
+      state.tell_of_numbers(program, given, is_right);
+      if (!is_right) return false;
     } catch (const std::exception& e) {
       failure = e.what();
       return false;
     }
-    program.run_tail();
+    program.run_tail(profile);
     results = program.results(given);
     return true;
   });
   if (done) return results;
+  if (profile) profile->clear();
   results = state.plain(feeds);  // an error of the values is thrown here, with the node's own name
   if (!failure.empty()) state.give_up(failure);
   return results;
 }
 
-std::vector<ProfiledStep> CompiledStep::profile(const std::vector<at::Tensor>& feeds) const {
-  state_->plain.check_feeds(feeds);
-  const std::vector<at::Tensor> given = dense(feeds);
-  std::vector<ProfiledStep> steps;
-  state_->run_compiled(given, [&](StepProgram& program) {
-    steps = program.profile(given);
-    return true;
-  });
-  return steps;
-}
-
 bool CompiledStep::is_compiled() const {
   return state_->why_not.empty();
+}
+
+std::string CompiledStep::why_not_compiled() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->why_not;
 }
 
 std::string CompiledStep::describe() const {

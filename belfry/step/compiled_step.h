@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "belfry/inference/profiled_step.h"
+#include "belfry/runtime/profiled_step.h"
 #include "belfry/runtime/session.h"
 #include "belfry/step/step_options.h"
 
@@ -17,18 +17,22 @@ namespace belfry {
 /// other. It keeps the session's variables alive; the graph must outlive it.
 ///
 /// The first call with new input shapes makes a program for them, which takes from milliseconds to a second.
+/// There is an OutOfMemoryError where no memory is left for it.
 class CompiledStep {
  public:
   /// As Callable's: the same values up to rounding, the same errors.
   std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& feeds) const;
 
-  /// Does one step, and says what it spent its time with, in the order of the work. Empty where it is not
-  /// compiled; then nothing was run.
-  std::vector<ProfiledStep> profile(const std::vector<at::Tensor>& feeds) const;
+  /// Takes a step as a call does, and says what it spent its time with, in the order of the work. Empty where
+  /// the session's plan did it. `results`: gets what the call would return.
+  std::vector<ProfiledStep> profile(const std::vector<at::Tensor>& feeds,
+                                    std::vector<at::Tensor>* results = nullptr) const;
 
   /// False where the options say so, and for a run that takes no gradients, takes them after a write, has
   /// shapes that depend on values, or is on a GPU: the session's ordinary plan runs it.
   bool is_compiled() const;
+  /// In words; "" where it is compiled.
+  std::string why_not_compiled() const;
   /// The graph before and after the passes and the instructions, of the newest program; or why there is none.
   std::string describe() const;
 
@@ -36,6 +40,7 @@ class CompiledStep {
   friend CompiledStep compile_step(Session&, const std::vector<Fetch>&, const std::vector<Fetch>&,
                                    const StepOptions&);
   struct State;
+  std::vector<at::Tensor> run(const std::vector<at::Tensor>& feeds, std::vector<ProfiledStep>* profile) const;
   explicit CompiledStep(std::shared_ptr<State> state) : state_(std::move(state)) {}
   std::shared_ptr<State> state_;
 };

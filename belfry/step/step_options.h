@@ -21,7 +21,9 @@ struct StepOptions {
   bool schedule = true;              ///< the order in which values live short, instead of that of the graph
   bool plan_memory = true;           ///< values share memory when they are not needed at the same time
   /// A step in which NaN comes up, or is fed, before an operator that may lose it runs once more, uncompiled,
-  /// before anything is written. The processor notes such numbers, so that the look costs nothing.
+  /// before anything is written. The processor notes such numbers, so that the look costs nothing. The log
+  /// says once where the first of them came from, also where a fetched scalar, such as the cost, is not
+  /// finite: which feed, variable or node.
   bool check_numbers = true;
   /// kBFloat16: activations, their gradients, convolutions and products in bfloat16, about three digits;
   /// weights, their gradients, statistics, losses and updates in float32. Needs no scaling of the loss.

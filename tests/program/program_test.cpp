@@ -175,10 +175,62 @@ TEST_F(ProgramTest, AProfileHasAllSteps) {
   Values given = {1, 2}, result(2);
   program_->set_feed(0, given.data());
   program_->set_result(0, result.data());
-  EXPECT_EQ(program_->profile().size(), 2U);
+  std::vector<double> seconds;
+  EXPECT_TRUE(program_->profile(seconds));
+  EXPECT_EQ(seconds.size(), 2U);
   EXPECT_THAT(result, ElementsAre(2, 4));
   EXPECT_EQ(program_->steps()[1].name, "relu");
   EXPECT_THAT(program_->describe(), HasSubstr("relu                                     onednn "));
+}
+
+TEST_F(ProgramTest, TheStepThatMakesTheFirstNaNIsFound) {
+  const TensorView x = feed({3});
+  const TensorView product = calculate(Arithmetic::kMultiply, x, x);
+  const TensorView zeros = calculate(Arithmetic::kSubtract, product, product);
+  finish(calculate(Arithmetic::kAdd, relu(zeros), x));
+  Values ordinary = {1, 2, 3}, large = {1, 1e30F, 3}, result(3);
+  program_->set_result(0, result.data());
+  program_->set_feed(0, ordinary.data());
+  EXPECT_FALSE(program_->find_origin_of_not_finite());
+  program_->set_feed(0, large.data());
+  const auto origin = program_->find_origin_of_not_finite();
+  ASSERT_TRUE(origin);
+  EXPECT_EQ(origin->step, 1u) << "not the infinity before, nor relu, which hides it";
+  EXPECT_EQ(origin->what, NotFinite::kNaN);
+}
+
+TEST_F(ProgramTest, WithoutANaNItIsTheFirstInfinity) {
+  const TensorView x = feed({1});
+  finish(calculate(Arithmetic::kAdd, calculate(Arithmetic::kMultiply, x, x), x));
+  Values large = {1e30F}, result(1);
+  program_->set_feed(0, large.data());
+  program_->set_result(0, result.data());
+  const auto origin = program_->find_origin_of_not_finite();
+  ASSERT_TRUE(origin);
+  EXPECT_EQ(origin->step, 0u);
+  EXPECT_EQ(origin->what, NotFinite::kInfinity);
+}
+
+TEST_F(ProgramTest, WhereThereIsNoMemoryTheErrorSaysForWhat) {
+  const TensorView x = feed({int64_t{1} << 50});
+  const TensorView y = make({int64_t{1} << 50}), z = make({16});
+  assembler_.emit("conv0/output", make_arithmetic(Arithmetic::kAdd, x, x, y), {x, x}, {y});
+  assembler_.emit("small", make_arithmetic(Arithmetic::kAdd, z, z, z), {y}, {z});
+  try {
+    assembler_.finish({});
+    FAIL();
+  } catch (const OutOfMemoryError& e) {
+    EXPECT_THAT(e.what(),
+                HasSubstr("expected 4503599627370624 bytes of memory, got none; the largest values "
+                          "are those of 'conv0/output' (4503599627370496 bytes), 'small' (64 bytes)"));
+  }
+}
+
+TEST(NotFiniteTest, StridesAreFollowed) {
+  const TensorView matrix = weight({1, NAN, 2, 3, INFINITY, 4}, {3, 2});
+  EXPECT_EQ(find_not_finite(matrix), NotFinite::kNaN);
+  EXPECT_EQ(find_not_finite(matrix.narrow(1, 0, 1)), NotFinite::kInfinity);
+  EXPECT_EQ(find_not_finite(matrix.narrow(0, 1, 1)), NotFinite::kNone);
 }
 
 TEST(PreparedTest, PackedWeightsFollowTheirValues) {

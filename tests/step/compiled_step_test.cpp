@@ -176,6 +176,20 @@ TEST(CompiledStep, SaysWhatItDoes) {
   EXPECT_THAT(text, testing::Not(HasSubstr("under autograd")));
 }
 
+TEST(CompiledStep, AMeasuredStepIsAStep) {
+  Momentum momentum({.learning_rate = 0.05});
+  Training training({4, 8, 8, 3}, residual_net, momentum);
+  const std::vector<at::Tensor> feeds = {at::rand({4, 8, 8, 3}), at::randint(10, {4}, at::kLong)};
+  std::vector<at::Tensor> results;
+  for (int i = 0; i < 2; ++i) {
+    const double expected = training.plain(feeds)[1].item<double>();
+    const auto profile = training.compiled->profile(feeds, &results);
+    EXPECT_NEAR(results[1].item<double>(), expected, 1e-3 * expected);
+    EXPECT_EQ(profile.back().node, "Momentum") << "writes are measured too";
+  }
+  training.check_steps(1, 1e-3);
+}
+
 TEST(CompiledStep, AVariableWithoutAValueIsAnError) {
   Graph graph;
   GraphScope as_default(graph);

@@ -3,6 +3,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/rand.h>
 #include <ATen/ops/randint.h>
 #include <gmock/gmock.h>
@@ -20,6 +21,7 @@
 #include "belfry/layers/fully_connected.h"
 #include "belfry/layers/pooling.h"
 #include "belfry/ops/ops.h"
+#include "belfry/optim/gradient_descent.h"
 #include "belfry/optim/gradient_processor.h"
 #include "belfry/optim/momentum.h"
 #include "tests/step/twins.h"
@@ -142,6 +144,73 @@ TEST_F(StepErrors, SuchNumbersInWeightsDoToo) {
       expect_same_step(good());
     }
   }
+}
+
+/// What the log says of three runs of a step with `x`, after one with ones.
+class NamesWhatIsNotFinite : public testing::Test {
+ protected:
+  NamesWhatIsNotFinite() {
+    x = placeholder("x", {4, 3});
+    w = get_variable("w", {3}, {.initializer = ones_initializer()});
+    Tensor root;
+    {
+      const NameScope scope("middle");
+      root = sqrt(x * w.tensor(), "root");
+    }
+    const Tensor cost = mean(square(root), "cost");
+    twins.emplace(graph, std::vector{x},
+                  std::vector{GradientDescent({.learning_rate = 0.1}).minimize(cost), cost});
+    twins->take_step({at::ones({4, 3})}, kRounding);
+  }
+
+  std::string log_of(const at::Tensor& value) {
+    const test::LogLines log;
+    for (int i = 0; i < 3; ++i) (*twins->step)({value});
+    twins->expect_compiled();
+    return log.text();
+  }
+
+  Graph graph;
+  GraphScope as_default{graph};
+  Tensor x;
+  Variable w;
+  std::optional<test::Twins> twins;
+};
+
+TEST_F(NamesWhatIsNotFinite, TheNodeThatItComesOf) {
+  at::Tensor value = at::ones({4, 3});
+  value[2][1] = -1;
+  const std::string log = log_of(value);
+  EXPECT_THAT(log,
+              HasSubstr("[step] run 2 gives a scalar that is not finite: NaN comes first of 'middle/root' "
+                        "(aten::sqrt.out)"));
+  EXPECT_EQ(log.find("[step]"), log.rfind("[step]")) << "said once:\n" << log;
+}
+
+TEST_F(NamesWhatIsNotFinite, TheFeed) {
+  EXPECT_THAT(log_of(at::full({4, 3}, kInfinity)), HasSubstr("an infinity is in what is fed to 'x'"));
+}
+
+TEST_F(NamesWhatIsNotFinite, TheVariable) {
+  twins->compiled.set_value(w, at::full({3}, kNaN));
+  EXPECT_THAT(log_of(at::ones({4, 3})), HasSubstr("NaN is in the variable 'w'"));
+}
+
+TEST_F(NamesWhatIsNotFinite, NothingWhereNumbersAreNotChecked) {
+  twins->step =
+      compile_step(twins->compiled, {x}, {graph.tensor("cost"), gradients(graph.tensor("cost"), {w})[0]},
+                   {.check_numbers = false});
+  EXPECT_EQ(log_of(at::full({4, 3}, kInfinity)), "");
+}
+
+TEST_F(StepErrors, WhereANaNIsLostTheFirstThatWasMadeIsNamed) {
+  build();
+  const test::LogLines log;
+  const at::Tensor image = at::rand({4, 8, 8, 1});
+  image[0][0][0][0] = kNaN;
+  twins->take_step({image, at::full({4}, 1, at::kLong)}, kRounding);
+  EXPECT_THAT(log.text(), HasSubstr("[step] run 3 met NaN, or numbers that give NaN, and the plan did it"));
+  EXPECT_THAT(log.text(), HasSubstr("NaN is in what is fed to 'image'"));
 }
 
 TEST_F(StepErrors, AHeadThatFailsWhereThePlanDoesNotIsThePlansFromThenOn) {

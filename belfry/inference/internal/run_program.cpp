@@ -28,7 +28,8 @@ bool run(Program& program, const std::vector<at::Tensor>& feeds, const std::vect
 std::vector<ProfiledStep> profile(Program& program, const std::vector<at::Tensor>& feeds,
                                   const std::vector<at::Tensor>& results) {
   set_memory(program, feeds, results, 0);
-  const std::vector<double> seconds = program.profile();
+  std::vector<double> seconds;
+  program.profile(seconds);
   std::vector<ProfiledStep> steps;
   for (size_t i = 0; i < seconds.size(); ++i) {
     const ProgramStep& step = program.steps()[i];

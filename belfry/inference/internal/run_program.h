@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "belfry/inference/profiled_step.h"
+#include "belfry/runtime/profiled_step.h"
 #include "belfry/program/program.h"
 
 namespace belfry::internal {

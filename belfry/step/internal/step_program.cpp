@@ -28,6 +28,18 @@ CompileOptions compile_options(const StepOptions& options) {
   return result;
 }
 
+/// As Program::run, and appends what its instructions took where that is wanted.
+bool run(Program& program, std::vector<ProfiledStep>* profile) {
+  if (!profile) return program.run();
+  std::vector<double> seconds;
+  const bool done = program.profile(seconds);
+  for (size_t i = 0; i < seconds.size(); ++i) {
+    const ProgramStep& step = program.steps()[i];
+    profile->push_back({step.name, step.instruction->describe(), seconds[i]});
+  }
+  return done;
+}
+
 }  // namespace
 
 StepProgram::StepProgram(StepFunction function, const std::vector<Tensor>& feeds,
@@ -130,16 +142,16 @@ bool StepProgram::filters_are_ordinary() const {
   });
 }
 
-bool StepProgram::run_head(const std::vector<at::Tensor>& feeds) {
+bool StepProgram::run_head(const std::vector<at::Tensor>& feeds, std::vector<ProfiledStep>* profile) {
+  random_states_ = random_states();
   if (check_numbers_ && !filters_are_ordinary()) return false;
   set_feeds(feeds);
-  const std::vector<at::Tensor> states = random_states();
   try {
-    const bool done = head_->run();
-    if (!done) set_random_states(states);
+    const bool done = run(*head_, profile);
+    if (!done) set_random_states(random_states_);
     return done;
   } catch (...) {
-    set_random_states(states);
+    set_random_states(random_states_);
     throw;
   }
 }
@@ -164,9 +176,9 @@ void StepProgram::note_writes() {
   store_.count_write();
 }
 
-void StepProgram::run_tail() {
+void StepProgram::run_tail(std::vector<ProfiledStep>* profile) {
   try {
-    tail_->run();
+    run(*tail_, profile);
   } catch (...) {  // some of it may be done
     note_writes();
     throw;
@@ -190,18 +202,33 @@ std::vector<at::Tensor> StepProgram::results(const std::vector<at::Tensor>& feed
   return results;
 }
 
-std::vector<ProfiledStep> StepProgram::profile(const std::vector<at::Tensor>& feeds) {
+bool StepProgram::has_cost_not_finite() const {
+  return std::ranges::any_of(fetches_, [&](const Tensor& fetch) {
+    return fetch.has_value() && fetch.rank() == 0 && function_.from_head.contains(fetch) &&
+           find_not_finite(values_.at(fetch)) != NotFinite::kNone;
+  });
+}
+
+std::string StepProgram::explain_not_finite(const std::vector<at::Tensor>& feeds) {
+  const auto say = [](NotFinite what, const std::string& where) {
+    return fmt::format("{} {}", what == NotFinite::kNaN ? "NaN" : "an infinity", where);
+  };
   set_feeds(feeds);
-  std::vector<ProfiledStep> steps;
-  for (Program* program : {head_.get(), tail_.get()}) {
-    const std::vector<double> seconds = program->profile();
-    for (size_t i = 0; i < seconds.size(); ++i) {
-      const ProgramStep& step = program->steps()[i];
-      steps.push_back({step.name, step.instruction->describe(), seconds[i]});
-    }
+  for (size_t i = 0; i < feeds.size(); ++i) {
+    if (const NotFinite what = find_not_finite(head_->feeds()[i]); what != NotFinite::kNone)
+      return say(what, fmt::format("is in what is fed to '{}'", function_.head.input_names[i]));
   }
-  note_writes();
-  return steps;
+  for (size_t i = 0; i < prepared_->values().size(); ++i) {
+    if (const NotFinite what = find_not_finite(prepared_->values()[i]); what != NotFinite::kNone)
+      return say(what, fmt::format("is in the variable '{}'", function_.head.weights[i].name));
+  }
+  const std::vector<at::Tensor> now = random_states();
+  set_random_states(random_states_);
+  const auto origin = head_->find_origin_of_not_finite();
+  set_random_states(now);
+  if (!origin) return "";
+  const ProgramStep& step = head_->steps()[origin->step];
+  return say(origin->what, fmt::format("comes first of '{}' ({})", step.name, step.instruction->describe()));
 }
 
 }  // namespace belfry::internal

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "belfry/inference/internal/aten_view.h"
-#include "belfry/inference/profiled_step.h"
 #include "belfry/program/prepared.h"
 #include "belfry/program/program.h"
 #include "belfry/runtime/internal/variable_store.h"
+#include "belfry/runtime/profiled_step.h"
 #include "belfry/step/internal/step_function.h"
 #include "belfry/step/step_options.h"
 
@@ -31,13 +31,18 @@ class StepProgram {
   void check_variables() const;
   /// Dense feeds. False where a NaN may have been lost on the way. Where it was, and where it throws, nothing
   /// has been written, and random numbers stand where they did before.
-  bool run_head(const std::vector<at::Tensor>& feeds);
+  ///
+  /// `profile`, where there is one, gets the instructions and their times, here and in run_tail.
+  bool run_head(const std::vector<at::Tensor>& feeds, std::vector<ProfiledStep>* profile = nullptr);
   /// Writes. Called after run_head.
-  void run_tail();
+  void run_tail(std::vector<ProfiledStep>* profile = nullptr);
   /// Copies of the fetches, after both.
   std::vector<at::Tensor> results(const std::vector<at::Tensor>& feeds) const;
-  /// Both, looking at the clock after each instruction.
-  std::vector<ProfiledStep> profile(const std::vector<at::Tensor>& feeds);
+  /// Between head and tail: whether a fetched scalar of the head, such as a cost, is NaN or infinite.
+  bool has_cost_not_finite() const;
+  /// After run_head, and before run_tail: where the first number that is not finite comes from, in words; ""
+  /// where there is none. Runs the head once more.
+  std::string explain_not_finite(const std::vector<at::Tensor>& feeds);
 
   const std::string& describe() const { return report_; }
 
@@ -60,6 +65,7 @@ class StepProgram {
   bool check_numbers_ = true;
   std::unique_ptr<Program> head_, tail_;
   std::vector<const Node*> random_;                ///< of the session's graph: the head draws their numbers
+  std::vector<at::Tensor> random_states_;          ///< before the last run
   std::unordered_map<Tensor, TensorView> values_;  ///< of the session's graph, that the head leaves
 
   struct None {};

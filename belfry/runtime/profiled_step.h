@@ -4,7 +4,7 @@
 
 namespace belfry {
 
-/// One instruction of a compiled graph and the time that it took.
+/// One instruction of a compiled graph or training step and the time that it took.
 struct ProfiledStep {
   std::string node;    ///< name of the node that it computes, after fusion: "conv0/output"
   std::string kernel;  ///< what did the work: "brgconv:avx512_core"
