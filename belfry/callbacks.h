@@ -3,6 +3,7 @@
 // What happens while training goes on: savers, evaluation, hyper-parameters, progress.
 
 #include "belfry/callbacks/data_parallel_inference_runner.h"
+#include "belfry/callbacks/graph_profiler.h"
 #include "belfry/callbacks/hyper_param.h"
 #include "belfry/callbacks/hyper_param_setter.h"
 #include "belfry/callbacks/inference_runner.h"

@@ -6,6 +6,7 @@
 #include "belfry/loop/monitor.h"
 #include "belfry/loop/periodic_trigger.h"
 #include "belfry/loop/proxy_callback.h"
+#include "belfry/loop/run_profile.h"
 #include "belfry/loop/step_runner.h"
 #include "belfry/loop/stop_on_signal.h"
 #include "belfry/loop/trainer.h"

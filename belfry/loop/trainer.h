@@ -6,12 +6,14 @@
 #include <stdexcept>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "belfry/graph/graph.h"
 #include "belfry/graph/tower.h"
 #include "belfry/loop/callback.h"
 #include "belfry/loop/monitor.h"
+#include "belfry/loop/run_profile.h"
 #include "belfry/loop/step_runner.h"
 #include "belfry/runtime/compile_options.h"
 #include "belfry/runtime/session.h"
@@ -150,6 +152,12 @@ class Trainer {
   /// initializers'.
   std::map<std::string, at::Tensor> random_states() const;
 
+  /// From now on, measures the runs of steps, or does not. A TowerTrainer can; one that cannot has no
+  /// profiles.
+  void profile_runs(bool wanted) { profiles_runs_ = wanted; }
+  /// Of the runs that were measured since the last call, in their order.
+  std::vector<RunProfile> take_run_profiles() { return std::exchange(run_profiles_, {}); }
+
   /// False in the processes of a distributed training that do not save and report.
   virtual bool is_chief() const { return true; }
 
@@ -173,7 +181,11 @@ class Trainer {
   std::vector<at::Tensor> run(const std::vector<Tensor>& fetches, const std::vector<at::Tensor>& batch = {});
   /// Prepares what runs a step: here the session's plan. Called once for each combination of feeds and
   /// fetches that is run, and again for one that was not run for long.
+  ///
+  /// What it returns may ask profiles_runs(), and then add one.
   virtual StepRunner::Run prepare_run(const std::vector<Tensor>& feeds, const std::vector<Tensor>& fetches);
+  bool profiles_runs() const { return profiles_runs_; }
+  void add_run_profile(RunProfile profile) { run_profiles_.push_back(std::move(profile)); }
   /// The placeholders that every batch has values for, in its order; the same from the first run on.
   virtual std::vector<Tensor> feed_tensors() const { return {}; }
 
@@ -193,6 +205,8 @@ class Trainer {
   Graph graph_;
   std::unique_ptr<Session> session_;
   StepRunner runner_;
+  bool profiles_runs_ = false;
+  std::vector<RunProfile> run_profiles_;
   Callbacks callbacks_;
   Monitors monitors_;
   std::string log_dir_;

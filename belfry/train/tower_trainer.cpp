@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <utility>
 
 #include "belfry/base/error.h"
@@ -88,8 +89,24 @@ std::vector<Tensor> TowerTrainer::feed_tensors() const {
 
 StepRunner::Run TowerTrainer::prepare_run(const std::vector<Tensor>& feeds,
                                           const std::vector<Tensor>& fetches) {
-  return compile_step(session(), {feeds.begin(), feeds.end()}, {fetches.begin(), fetches.end()},
-                      step_options_);
+  const CompiledStep step =
+      compile_step(session(), {feeds.begin(), feeds.end()}, {fetches.begin(), fetches.end()}, step_options_);
+  std::string name = fetches.empty() ? "nothing" : fetches[0].op_name();
+  return [this, step, name = std::move(name)](const std::vector<at::Tensor>& batch) {
+    return profiles_runs() ? measure(step, name, batch) : step(batch);
+  };
+}
+
+std::vector<at::Tensor> TowerTrainer::measure(const CompiledStep& step, const std::string& name,
+                                              const std::vector<at::Tensor>& batch) {
+  std::vector<at::Tensor> results;
+  const auto start = std::chrono::steady_clock::now();
+  RunProfile run{.name = name, .instructions = step.profile(batch, &results)};
+  run.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (run.instructions.empty())
+    run.why_none = step.is_compiled() ? "the plan did this run" : step.why_not_compiled();
+  add_run_profile(std::move(run));
+  return results;
 }
 
 std::optional<DataProgress> TowerTrainer::data_progress() const {

@@ -12,6 +12,8 @@
 
 namespace belfry {
 
+class CompiledStep;
+
 /// Base of the trainers whose model is a tower function: knowing the function, it can build the model again
 /// for prediction. To write one, with any number of costs and optimizers:
 ///
@@ -63,10 +65,12 @@ class TowerTrainer : public Trainer {
   std::vector<at::Tensor> next_batch();
   /// The input's; none before set_input.
   std::vector<Tensor> feed_tensors() const override;
-  /// Compiles the step.
+  /// Compiles the step, and measures it where that is asked for.
   StepRunner::Run prepare_run(const std::vector<Tensor>& feeds, const std::vector<Tensor>& fetches) override;
 
  private:
+  std::vector<at::Tensor> measure(const CompiledStep& step, const std::string& name,
+                                  const std::vector<at::Tensor>& batch);
   const TowerTensorHandle& prediction_tower(c10::Device device);
 
   StepOptions step_options_;
