@@ -24,8 +24,20 @@ void ProgramStep::run() const {
   }
 }
 
+void Program::place() {
+  void* start = block_->at_least(planned_bytes_);
+  if (!start) {
+    throw OutOfMemoryError(
+        fmt::format("[compile] expected {} bytes of memory, got none from the system", planned_bytes_));
+  }
+  if (start == placed_) return;
+  for (const Placed& value : values_) value.memory->data = static_cast<char*>(start) + value.offset;
+  placed_ = start;
+}
+
 template <typename RunStep>
 bool Program::run_steps(RunStep run_step) {
+  place();
   adapt_to_load();
   bool invalid = false;
   for (const ProgramStep& step : steps_) {

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "belfry/program/instruction.h"
+#include "belfry/program/memory_block.h"
 #include "belfry/program/not_finite.h"
 #include "belfry/program/tensor_view.h"
 
@@ -24,8 +24,9 @@ struct ProgramStep {
 };
 
 /// A list of instructions on planned memory: a run looks nothing up, infers nothing, and allocates nothing
-/// but what a kernel takes for itself. ProgramAssembler makes it. One thread at a time may run it; each
-/// further thread needs a program of its own. Programs share the weights.
+/// but what a kernel takes for itself. ProgramAssembler makes it. One thread at a time may run it, or another
+/// program on the same block of memory; each further thread needs a program of its own. Programs share the
+/// weights.
 class Program {
  public:
   // Types and sizes of what it takes and gives:
@@ -55,16 +56,22 @@ class Program {
 
  private:
   friend class ProgramAssembler;
-  struct Free {
-    void operator()(void* memory) const { std::free(memory); }
+  /// A value and its place in the block.
+  struct Placed {
+    std::shared_ptr<Memory> memory;
+    int64_t offset;
   };
 
   template <typename RunStep>
   bool run_steps(RunStep run_step);
+  /// Finds the values where the block is now.
+  void place();
 
   std::vector<ProgramStep> steps_;
   std::vector<TensorView> feeds_, results_;
-  std::unique_ptr<void, Free> block_;  ///< the planned memory
+  std::shared_ptr<MemoryBlock> block_;  ///< the planned memory
+  const void* placed_ = nullptr;        ///< where it was in the last run
+  std::vector<Placed> values_;
   int64_t planned_bytes_ = 0, total_bytes_ = 0;
 };
 

@@ -68,7 +68,7 @@ void ProgramAssembler::emit(std::string name, std::unique_ptr<Instruction> instr
 
 std::unique_ptr<Program> ProgramAssembler::finish(const Options& options) {
   if (options.watch_numbers) watch();
-  plan(options.share_memory);
+  plan(options);
   return std::move(program_);
 }
 
@@ -107,30 +107,28 @@ std::string ProgramAssembler::list_largest() const {
 }
 
 /// Where memory is not shared, all of it lives as long as the program.
-void ProgramAssembler::plan(bool share_memory) {
-  std::vector<Memory*> planned;
+void ProgramAssembler::plan(const Options& options) {
   std::vector<MemoryUse> uses;
   for (const Memory* made : made_) {
     const Life& life = lives_.at(made);
     if (life.external) continue;
-    planned.push_back(life.memory.get());
+    program_->values_.push_back({life.memory, 0});
     const int64_t bytes = life.memory->bytes;
     const int64_t last = life.kept ? now() : life.last;
-    uses.push_back(share_memory ? MemoryUse{.bytes = bytes, .first = life.first, .last = last}
-                                : MemoryUse{.bytes = bytes, .first = 0, .last = now()});
+    uses.push_back(options.share_memory ? MemoryUse{.bytes = bytes, .first = life.first, .last = last}
+                                        : MemoryUse{.bytes = bytes, .first = 0, .last = now()});
     program_->total_bytes_ += bytes;
   }
   const MemoryPlan plan = plan_memory(uses);
+  for (size_t i = 0; i < uses.size(); ++i) program_->values_[i].offset = plan.offsets[i];
   program_->planned_bytes_ = plan.bytes;
-  const int64_t whole = (plan.bytes / kMemoryAlignment + 1) * kMemoryAlignment;
-  program_->block_.reset(std::aligned_alloc(kMemoryAlignment, static_cast<size_t>(whole)));
-  if (!program_->block_) {
+  program_->block_ = options.block ? options.block : std::make_shared<MemoryBlock>();
+  if (!program_->block_->at_least(plan.bytes)) {
     throw OutOfMemoryError(
         fmt::format("[compile] expected {} bytes of memory, got none; the largest values are those of {}",
-                    whole, list_largest()));
+                    plan.bytes, list_largest()));
   }
-  for (size_t i = 0; i < planned.size(); ++i)
-    planned[i]->data = static_cast<char*>(program_->block_.get()) + plan.offsets[i];
+  program_->place();
 }
 
 }  // namespace belfry::internal

@@ -18,6 +18,8 @@ class ProgramAssembler {
   struct Options {
     bool share_memory = true;    ///< values lie in one place when they are not needed at the same time
     bool watch_numbers = false;  ///< Program::run looks for what may have hidden a NaN
+    /// What the values lie in; none: a block of its own.
+    std::shared_ptr<MemoryBlock> block = {};
   };
 
   /// A dense tensor of its own memory, not yet written.
@@ -55,7 +57,7 @@ class ProgramAssembler {
   };
 
   int64_t now() const { return static_cast<int64_t>(program_->steps_.size()); }
-  void plan(bool share_memory);
+  void plan(const Options& options);
   void watch();
   std::string list_largest() const;
 

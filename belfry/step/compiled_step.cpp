@@ -28,7 +28,15 @@ namespace belfry {
 
 using namespace internal;
 
+struct StepCompiler::Memory {
+  std::mutex mutex;  ///< who holds it has the block
+  std::shared_ptr<MemoryBlock> block = std::make_shared<MemoryBlock>();
+};
+
 struct CompiledStep::State {
+  using Memory = StepCompiler::Memory;
+  explicit State(std::shared_ptr<Memory> its_memory) : memory(std::move(its_memory)) {}
+
   StepOptions options;
   Callable plain;  ///< runs it uncompiled, and checks feeds
   std::shared_ptr<VariableStore> store;
@@ -38,8 +46,9 @@ struct CompiledStep::State {
     std::vector<Shape> shapes;
     std::unique_ptr<StepProgram> program;
   };
-  std::mutex mutex;
-  std::list<Shaped> programs;  ///< most recently used first
+  std::shared_ptr<Memory> memory;
+  std::mutex& mutex = memory->mutex;  ///< guards the rest, and the block
+  std::list<Shaped> programs;         ///< most recently used first
   int64_t runs = 0;
   bool told_of_plan = false, told_of_cost = false;
 
@@ -59,9 +68,9 @@ struct CompiledStep::State {
     for (const at::Tensor& feed : feeds) shapes.push_back(feed.sizes().vec());
     try {
       if (auto function = make_step_function(plain.feeds(), plain.fetches(), shapes, &why_not)) {
-        programs.push_front(
-            {std::move(shapes), std::make_unique<StepProgram>(std::move(*function), plain.feeds(),
-                                                              plain.fetches(), *store, options)});
+        programs.push_front({std::move(shapes),
+                             std::make_unique<StepProgram>(std::move(*function), plain.feeds(),
+                                                           plain.fetches(), *store, options, memory->block)});
         if (static_cast<int64_t>(programs.size()) > std::max<int64_t>(options.max_shapes, 1))
           programs.pop_back();
         return programs.front().program.get();
@@ -186,19 +195,22 @@ std::string CompiledStep::describe() const {
   return state_->programs.empty() ? "no program yet\n" : state_->programs.front().program->describe();
 }
 
-CompiledStep compile_step(Session& session, const std::vector<Fetch>& feeds,
-                          const std::vector<Fetch>& fetches, const StepOptions& options) {
+StepCompiler::StepCompiler(Session& session, const StepOptions& options)
+    : session_(session), options_(options), memory_(std::make_shared<Memory>()) {
   if (options.compute != kFloat32 && options.compute != kBFloat16) {
     throw UsageError(
         fmt::format("[step] expected .compute of float32 or bfloat16, got {}", to_string(options.compute)));
   }
-  auto state = std::make_shared<CompiledStep::State>();
-  state->options = options;
-  state->plain = session.make_callable(feeds, fetches);
+}
+
+CompiledStep StepCompiler::compile(const std::vector<Fetch>& feeds, const std::vector<Fetch>& fetches) const {
+  auto state = std::make_shared<CompiledStep::State>(memory_);
+  state->options = options_;
+  state->plain = session_.make_callable(feeds, fetches);
   state->store = store_of(state->plain);
   const auto nodes = find_needed(state->plain.fetches(), fed_tensors(state->plain.feeds()));
   const auto is = [](NodeKind kind) { return [kind](const Node* node) { return node->kind() == kind; }; };
-  if (!options.compile) {
+  if (!options_.compile) {
     state->why_not = "the options say so";
   } else if (std::ranges::none_of(nodes, is(NodeKind::kGradients))) {
     state->why_not = "it takes no gradients";
@@ -206,6 +218,11 @@ CompiledStep compile_step(Session& session, const std::vector<Fetch>& feeds,
     state->why_not = "it is not on the CPU";
   }
   return CompiledStep(std::move(state));
+}
+
+CompiledStep compile_step(Session& session, const std::vector<Fetch>& feeds,
+                          const std::vector<Fetch>& fetches, const StepOptions& options) {
+  return StepCompiler(session, options).compile(feeds, fetches);
 }
 
 }  // namespace belfry

@@ -37,15 +37,33 @@ class CompiledStep {
   std::string describe() const;
 
  private:
-  friend CompiledStep compile_step(Session&, const std::vector<Fetch>&, const std::vector<Fetch>&,
-                                   const StepOptions&);
+  friend class StepCompiler;
   struct State;
   std::vector<at::Tensor> run(const std::vector<at::Tensor>& feeds, std::vector<ProfiledStep>* profile) const;
   explicit CompiledStep(std::shared_ptr<State> state) : state_(std::move(state)) {}
   std::shared_ptr<State> state_;
 };
 
-/// Compiles a run. Errors as Session::make_callable.
+/// Compiles runs of one session, of which one at a time is under way: they take their memory from one block,
+/// as large as the largest of them needs, and calls wait for each other. Cheap to copy. The session must
+/// outlive it; the steps need it no more.
+class StepCompiler {
+ public:
+  /// Throws UsageError for a dtype to compute in that is neither float32 nor bfloat16.
+  explicit StepCompiler(Session& session, const StepOptions& options = {});
+
+  /// Errors as Session::make_callable.
+  CompiledStep compile(const std::vector<Fetch>& feeds, const std::vector<Fetch>& fetches) const;
+
+ private:
+  friend class CompiledStep;
+  struct Memory;
+  Session& session_;
+  StepOptions options_;
+  std::shared_ptr<Memory> memory_;
+};
+
+/// Compiles one run, with memory of its own.
 CompiledStep compile_step(Session& session, const std::vector<Fetch>& feeds,
                           const std::vector<Fetch>& fetches, const StepOptions& options = {});
 

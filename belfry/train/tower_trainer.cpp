@@ -10,7 +10,6 @@
 #include "belfry/graph/scope.h"
 #include "belfry/layers/describe_model.h"
 #include "belfry/predict/online_predictor.h"
-#include "belfry/step/compiled_step.h"
 
 namespace belfry {
 namespace {
@@ -89,8 +88,9 @@ std::vector<Tensor> TowerTrainer::feed_tensors() const {
 
 StepRunner::Run TowerTrainer::prepare_run(const std::vector<Tensor>& feeds,
                                           const std::vector<Tensor>& fetches) {
+  if (!compiler_) compiler_.emplace(session(), step_options_);
   const CompiledStep step =
-      compile_step(session(), {feeds.begin(), feeds.end()}, {fetches.begin(), fetches.end()}, step_options_);
+      compiler_->compile({feeds.begin(), feeds.end()}, {fetches.begin(), fetches.end()});
   std::string name = fetches.empty() ? "nothing" : fetches[0].op_name();
   return [this, step, name = std::move(name)](const std::vector<at::Tensor>& batch) {
     return profiles_runs() ? measure(step, name, batch) : step(batch);

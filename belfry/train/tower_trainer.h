@@ -8,6 +8,7 @@
 #include "belfry/graph/tower.h"
 #include "belfry/input/input_source.h"
 #include "belfry/loop/trainer.h"
+#include "belfry/step/compiled_step.h"
 #include "belfry/step/step_options.h"
 
 namespace belfry {
@@ -74,6 +75,7 @@ class TowerTrainer : public Trainer {
   const TowerTensorHandle& prediction_tower(c10::Device device);
 
   StepOptions step_options_;
+  std::optional<StepCompiler> compiler_;  ///< from the first run on
   std::optional<TowerFunc> tower_func_;
   Shared<InputSource> input_;
 };

@@ -29,8 +29,10 @@ std::unique_ptr<Program> ProgramBuilder::build() {
   return finish();
 }
 
-std::unique_ptr<Program> ProgramBuilder::finish() {
-  return assembler_.finish({.share_memory = options_.plan_memory, .watch_numbers = options_.check_numbers});
+std::unique_ptr<Program> ProgramBuilder::finish(std::shared_ptr<MemoryBlock> block) {
+  return assembler_.finish({.share_memory = options_.plan_memory,
+                            .watch_numbers = options_.check_numbers,
+                            .block = std::move(block)});
 }
 
 void ProgramBuilder::add_nodes(const std::vector<const Node*>& nodes) {

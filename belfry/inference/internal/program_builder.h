@@ -36,7 +36,8 @@ class ProgramBuilder {
   void give(const Tensor& tensor, TensorView value) { values_[tensor] = std::move(value); }
   /// What lies there stays until the next run.
   void keep(const TensorView& tensor) { assembler_.keep(tensor); }
-  std::unique_ptr<Program> finish();
+  /// Its values lie in `block`, or, where there is none, in one of its own.
+  std::unique_ptr<Program> finish(std::shared_ptr<MemoryBlock> block = {});
 
   /// Where nodes that draw numbers have their generators from; without it they are refused.
   using Generators = std::function<at::Generator(const Node& node)>;

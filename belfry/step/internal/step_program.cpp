@@ -43,12 +43,13 @@ bool run(Program& program, std::vector<ProfiledStep>* profile) {
 }  // namespace
 
 StepProgram::StepProgram(StepFunction function, const std::vector<Tensor>& feeds,
-                         const std::vector<Tensor>& fetches, VariableStore& store, const StepOptions& options)
+                         const std::vector<Tensor>& fetches, VariableStore& store, const StepOptions& options,
+                         std::shared_ptr<MemoryBlock> block)
     : function_(std::move(function)),
       fetches_(fetches),
       store_(store),
       check_numbers_(options.check_numbers) {
-  build_head(options);
+  build_head(options, std::move(block));
   build_tail(options);
   for (const Tensor& fetch : fetches_) {
     const auto feed = std::ranges::find(feeds, fetch);
@@ -68,7 +69,7 @@ TensorView StepProgram::variable(const Node& node) {
   return view_of(cell->memory);
 }
 
-void StepProgram::build_head(const StepOptions& options) {
+void StepProgram::build_head(const StepOptions& options, std::shared_ptr<MemoryBlock> block) {
   Function& head = function_.head;
   head = run_step_pipeline(std::move(head), options, report_);
   std::vector<TensorView> weights;
@@ -89,7 +90,7 @@ void StepProgram::build_head(const StepOptions& options) {
     builder.keep(value);
     values_[tensor] = value;
   }
-  head_ = builder.finish();
+  head_ = builder.finish(std::move(block));
   report_ += "head:\n" + head_->describe();
 }
 

@@ -24,8 +24,11 @@ class StepProgram {
  public:
   /// `function` is the run of a session whose variables are in `store`. Called below the dispatcher's
   /// autograd keys, as the runs are. Throws UsageError where a shape depends on values.
+  ///
+  /// The head's values lie in `block`, which other steps may use in turn: what they leave there is good until
+  /// the next step.
   StepProgram(StepFunction function, const std::vector<Tensor>& feeds, const std::vector<Tensor>& fetches,
-              VariableStore& store, const StepOptions& options);
+              VariableStore& store, const StepOptions& options, std::shared_ptr<MemoryBlock> block);
 
   /// Throws UsageError for a variable without a value.
   void check_variables() const;
@@ -47,7 +50,7 @@ class StepProgram {
   const std::string& describe() const { return report_; }
 
  private:
-  void build_head(const StepOptions& options);
+  void build_head(const StepOptions& options, std::shared_ptr<MemoryBlock> block);
   void build_tail(const StepOptions& options);
   void set_feeds(const std::vector<at::Tensor>& feeds);
   bool filters_are_ordinary() const;
