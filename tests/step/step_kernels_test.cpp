@@ -144,6 +144,19 @@ TEST_F(Kernels, OfLargeAttentionKeepNoWeights) {
   expect_has(kernels, "belfry::attention_backprop");
 }
 
+TEST_F(Kernels, OfProductsOfActivationsAreThoseOfAutograd) {
+  const auto product = [](const In& in) { return matmul(in[0], in[1]); };
+  expect_has(expect_same({at::randn({3, 13, 39}), at::randn({3, 39, 7})}, product), "onednn brg");
+  expect_same({at::randn({2, 3, 13, 39}), at::randn({3, 39, 7})}, product);
+  expect_same({at::randn({2, 1, 13, 5}), at::randn({1, 3, 5, 7})}, product);
+  expect_same({at::randn({13, 5}), at::randn({3, 5, 1})}, product);
+  const auto heads_apart = [](const In& in) {
+    const auto parts = unstack(transpose(reshape(in[0], {2, 13, 2, 3, 8}), {2, 0, 3, 1, 4}), 0);
+    return matmul(parts[0], parts[1], {.transpose_b = true});
+  };
+  expect_has(expect_same({at::randn({2, 13, 48})}, heads_apart), "onednn brg");
+}
+
 TEST_F(Kernels, OfSoftmaxTakeLargeNumbers) {
   const at::Tensor x = at::randn({7, 39}) * 60;
   expect_same({x}, [](const In& in) { return softmax(in[0]); });

@@ -12,6 +12,7 @@ const std::vector<Lowering>& lowerings_of(const std::string& op) {
     add_batch_norm_lowerings(all);
     add_group_norm_lowerings(all);
     add_layer_norm_lowerings(all);
+    add_matmul_lowerings(all);
     add_max_pool_lowerings(all);
     add_pad_lowerings(all);
     add_pooling_lowerings(all);

@@ -31,6 +31,7 @@ void add_backprop_lowerings(Lowerings& table);
 void add_batch_norm_lowerings(Lowerings& table);
 void add_group_norm_lowerings(Lowerings& table);
 void add_layer_norm_lowerings(Lowerings& table);
+void add_matmul_lowerings(Lowerings& table);
 void add_max_pool_lowerings(Lowerings& table);
 void add_pad_lowerings(Lowerings& table);
 void add_pooling_lowerings(Lowerings& table);
