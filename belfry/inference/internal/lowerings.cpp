@@ -7,6 +7,7 @@ const std::vector<Lowering>& lowerings_of(const std::string& op) {
     Lowerings all;
     add_activation_lowerings(all);
     add_arithmetic_lowerings(all);
+    add_array_lowerings(all);
     add_attention_lowerings(all);
     add_backprop_lowerings(all);
     add_batch_norm_lowerings(all);

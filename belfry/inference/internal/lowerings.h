@@ -26,6 +26,7 @@ void lower_gradients(ProgramBuilder& builder, const Node& node);
 // Each in its own file, lower_NAME.cpp.
 void add_activation_lowerings(Lowerings& table);
 void add_arithmetic_lowerings(Lowerings& table);
+void add_array_lowerings(Lowerings& table);
 void add_attention_lowerings(Lowerings& table);
 void add_backprop_lowerings(Lowerings& table);
 void add_batch_norm_lowerings(Lowerings& table);
