@@ -157,6 +157,25 @@ TEST_F(Kernels, OfProductsOfActivationsAreThoseOfAutograd) {
   expect_has(expect_same({at::randn({2, 13, 48})}, heads_apart), "onednn brg");
 }
 
+TEST_F(Kernels, OfElementsAreThoseOfAutograd) {
+  const at::Tensor x = at::randn({13, 39}) * 3, above = at::rand({13, 39}) + 0.1;
+  const auto of = [&](const at::Tensor& value, Tensor (*f)(const Tensor&, const std::string&)) {
+    return expect_same(
+        {value}, [f](const In& in) { return f(in[0], ""); }, 2e-5);
+  };
+  expect_has(of(x, gelu), "gelu backward");
+  expect_has(of(x, silu), "silu backward");
+  expect_has(of(x, sigmoid), "sigmoid backward");
+  expect_has(of(x, tanh), "tanh backward");
+  expect_has(of(x, relu), "relu backward");
+  expect_has(of(x, exp), "exp");
+  expect_has(of(x, square), "square");
+  expect_has(of(above, reciprocal), "reciprocal");
+  of(x, abs);
+  of(x * 30, gelu);
+  of(x * 30, silu);
+}
+
 TEST_F(Kernels, OfSoftmaxTakeLargeNumbers) {
   const at::Tensor x = at::randn({7, 39}) * 60;
   expect_same({x}, [](const In& in) { return softmax(in[0]); });
