@@ -35,8 +35,8 @@ class Rewriter {
 
   /// The new tensor for an old one whose node was visited; none for none.
   Tensor operator()(const Tensor& old);
-  /// Puts a new tensor in the place of an old one, of a node that a rule replaces and that has more outputs than
-  /// one.
+  /// Puts a new tensor in the place of an old one, of a node that a rule replaces and that has more outputs
+  /// than one.
   void define(const Tensor& old, const Tensor& replacement) { map_[old] = replacement; }
   /// How many inputs and outputs of the old function refer to a tensor.
   int64_t uses(const Tensor& old) const;
