@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "belfry/runtime/profiled_step.h"
 #include "belfry/runtime/compile_options.h"
+#include "belfry/runtime/profiled_step.h"
 #include "belfry/runtime/session.h"
 
 namespace belfry {

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "belfry/runtime/profiled_step.h"
 #include "belfry/program/program.h"
+#include "belfry/runtime/profiled_step.h"
 
 namespace belfry::internal {
 
