@@ -44,6 +44,12 @@ Json make_trace(const std::vector<RunProfile>& runs) {
   return {{"traceEvents", std::move(events)}, {"displayTimeUnit", "ms"}};
 }
 
+std::string describe(const std::vector<RunProfile>& runs) {
+  std::string text;
+  for (const RunProfile& run : runs) text += fmt::format("{}\n\n{}\n", run.name, run.description);
+  return text;
+}
+
 }  // namespace
 
 GraphProfiler::GraphProfiler(GraphProfilerOptions options) : options_(options) {
@@ -58,7 +64,7 @@ bool GraphProfiler::is_measured(int64_t step) const {
 }
 
 void GraphProfiler::before_train() {
-  if (options_.dump_tracing && trainer().log_dir().empty())
+  if ((options_.dump_tracing || options_.dump_description) && trainer().log_dir().empty())
     throw UsageError("[GraphProfiler] expected a log_dir of the trainer to write to, got none");
   trainer().profile_runs(is_measured(0));
 }
@@ -75,6 +81,8 @@ void GraphProfiler::after_train() {
 }
 
 void GraphProfiler::take(const std::vector<RunProfile>& runs) {
+  if (options_.dump_description && done_ == options_.skipped_steps && !runs.empty())
+    write(fmt::format("step-{}.txt", trainer().global_step()), describe(runs));
   bool any = false;
   std::string why_none = "this trainer does not measure its runs";
   for (const RunProfile& run : runs) {
@@ -95,15 +103,15 @@ void GraphProfiler::take(const std::vector<RunProfile>& runs) {
     return;
   }
   ++measured_;
-  if (options_.dump_tracing) write(runs);
+  if (options_.dump_tracing)
+    write(fmt::format("chrome-trace-{}.json", trainer().global_step()), make_trace(runs).dump());
 }
 
-void GraphProfiler::write(const std::vector<RunProfile>& runs) const {
+void GraphProfiler::write(const std::string& name, const std::string& content) const {
   FileSystem& files = FileSystem::posix();
   files.make_dirs(trainer().log_dir());
-  const auto path = std::filesystem::path(trainer().log_dir()) /
-                    fmt::format("chrome-trace-{}.json", trainer().global_step());
-  write_file_atomically(files, path.string(), as_byte_span(make_trace(runs).dump()));
+  const auto path = std::filesystem::path(trainer().log_dir()) / name;
+  write_file_atomically(files, path.string(), as_byte_span(content));
 }
 
 void GraphProfiler::log_slowest() const {

@@ -12,6 +12,9 @@ namespace belfry {
 struct GraphProfilerOptions {
   /// Write a file for each step into the trainer's log_dir, that chrome://tracing and Perfetto open.
   bool dump_tracing = true;
+  /// Write what was made of the runs of a step (CompiledStep::describe) into the trainer's log_dir, once, as
+  /// "step-STEP.txt"; for runs that are not compiled it has the reason, and the steps of the plan.
+  bool dump_description = true;
   /// How many of the instructions that took longest the log lists, of all measured steps together; 0: none.
   int64_t log_slowest = 10;
   /// The first steps make programs, and touch their memory for the first time.
@@ -39,7 +42,7 @@ class GraphProfiler : public Callback {
  private:
   bool is_measured(int64_t step) const;
   void take(const std::vector<RunProfile>& runs);
-  void write(const std::vector<RunProfile>& runs) const;
+  void write(const std::string& name, const std::string& content) const;
   void log_slowest() const;
 
   GraphProfilerOptions options_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <dnnl.hpp>
 #include <new>
@@ -76,9 +77,11 @@ std::optional<Program::Origin> Program::find_origin_of_not_finite() {
 }
 
 std::string Program::describe() const {
+  size_t width = 40;
+  for (const ProgramStep& step : steps_) width = std::max(width, step.name.size());
   std::string text;
   for (const ProgramStep& step : steps_)
-    text += fmt::format("  {:40} {}\n", step.name, step.instruction->describe());
+    text += fmt::format("  {:{}} {}\n", step.name, width, step.instruction->describe());
   return text + fmt::format("  memory: {} bytes for {} bytes of values\n", planned_bytes_, total_bytes_);
 }
 

@@ -105,6 +105,7 @@ std::vector<at::Tensor> TowerTrainer::measure(const CompiledStep& step, const st
   run.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (run.instructions.empty())
     run.why_none = step.is_compiled() ? "the plan did this run" : step.why_not_compiled();
+  run.description = step.describe();
   add_run_profile(std::move(run));
   return results;
 }

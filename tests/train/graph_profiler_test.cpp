@@ -25,9 +25,12 @@ class GraphProfilerTest : public test::LaunchTest {
     launch_train_with_config(wanted, with);
   }
 
+  std::string read(const std::string& name) const {
+    return read_file(FileSystem::posix(), folder / ("log/" + name), /*max_size=*/1 << 24);
+  }
+
   nlohmann::json trace_of(int64_t step) const {
-    const std::string path = folder / fmt::format("log/chrome-trace-{}.json", step);
-    return nlohmann::json::parse(read_file(FileSystem::posix(), path, /*max_size=*/1 << 24));
+    return nlohmann::json::parse(read(fmt::format("chrome-trace-{}.json", step)));
   }
 
   bool has_trace(int64_t step) const {
@@ -58,10 +61,21 @@ TEST_F(GraphProfilerTest, WritesATraceOfEachMeasuredStep) {
   EXPECT_THAT(log, HasSubstr("ms a step, of which\n"));
 }
 
+TEST_F(GraphProfilerTest, DescribesTheRunsOnce) {
+  train(trainer, {.dump_tracing = false, .skipped_steps = 1});
+  EXPECT_FALSE(has_trace(2));
+  const std::string text = read("step-2.txt");
+  EXPECT_THAT(text, testing::StartsWith("train_op\n\nbefore "));
+  for (const char* part : {"\nhead:\n", "\ntail:\n", "belfry::apply_gradient_descent", "memory: "})
+    EXPECT_THAT(text, HasSubstr(part));
+  EXPECT_FALSE(std::filesystem::exists(folder / "log/step-3.txt"));
+}
+
 TEST_F(GraphProfilerTest, SaysWhyThereIsNothingToShow) {
   SimpleTrainer uncompiled({.compile = false});
   train(uncompiled, {.skipped_steps = 0});
   EXPECT_FALSE(has_trace(1));
+  EXPECT_THAT(read("step-1.txt"), testing::StartsWith("train_op\n\nnot compiled: the options say so\n"));
   EXPECT_THAT(log,
               HasSubstr("[GraphProfiler] there is nothing to show of a step: 'train_op' is not compiled: "
                         "the options say so"));
@@ -81,7 +95,8 @@ TEST_F(GraphProfilerTest, TheLogAloneNeedsNoFolder) {
   EXPECT_THAT(test::message_of<UsageError>(
                   [&] { tiny.train({.callbacks = callbacks(GraphProfiler()), .loop = loop}); }),
               HasSubstr("expected a log_dir"));
-  other.train({.callbacks = callbacks(GraphProfiler({.dump_tracing = false})), .loop = loop});
+  other.train({.callbacks = callbacks(GraphProfiler({.dump_tracing = false, .dump_description = false})),
+               .loop = loop});
   EXPECT_THROW(GraphProfiler({.steps = -1}), UsageError);
 }
 
