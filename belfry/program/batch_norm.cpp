@@ -91,10 +91,21 @@ BELFRY_INLINE void add_statistics(const T* x, int64_t channels, int64_t first, i
   }
 }
 
+/// The mean and the sum of squares about it of channel `c`, whose squares float32 cannot hold.
+template <typename T>
+void take_statistics_again(const BatchNorm& norm, const T* x, int64_t c, double& mean, double& squares) {
+  const auto at = [&](int64_t row) {
+    return static_cast<double>(static_cast<float>(x[row * norm.channels + c]));
+  };
+  mean = squares = 0;
+  for (int64_t row = 0; row < norm.rows; ++row) mean += at(row) / static_cast<double>(norm.rows);
+  for (int64_t row = 0; row < norm.rows; ++row) squares += (at(row) - mean) * (at(row) - mean);
+}
+
 template <typename T>
 struct Affine {
   const T* x;
-  const float *multiplier, *addend;
+  const float *mean, *multiplier, *offset;
   T* y;
   int64_t channels;
   bool relu;
@@ -109,19 +120,21 @@ BELFRY_INLINE void apply_rows(const Affine<T>& a, int64_t begin, int64_t end) {
     const int64_t last = std::min(end, first + step);
     int64_t c = 0;
     for (; c + kLanes <= a.channels; c += kLanes) {
-      Lanes multiplier, addend, v;
+      Lanes mean, multiplier, offset, v;
+      load(a.mean + c, mean);
       load(a.multiplier + c, multiplier);
-      load(a.addend + c, addend);
+      load(a.offset + c, offset);
       for (int64_t row = first; row < last; ++row) {
         load(a.x + row * a.channels + c, v);
-        v = v * multiplier + addend;
+        v = (v - mean) * multiplier + offset;
         v = v < lowest ? lowest : v;
         store(v, a.y + row * a.channels + c);
       }
     }
     for (; c < a.channels; ++c) {
       for (int64_t row = first; row < last; ++row) {
-        const float v = static_cast<float>(a.x[row * a.channels + c]) * a.multiplier[c] + a.addend[c];
+        const float x = static_cast<float>(a.x[row * a.channels + c]);
+        const float v = (x - a.mean[c]) * a.multiplier[c] + a.offset[c];
         a.y[row * a.channels + c] = static_cast<T>(v < low ? low : v);
       }
     }
@@ -132,7 +145,7 @@ template <typename T>
 struct Backward {
   const T *dy, *x;
   const float* mean;
-  const float *multiplier, *addend;  ///< of the forward pass, for the sign of y
+  const float *multiplier, *offset;  ///< of the forward pass, for the sign of y
   T* dx;
   int64_t channels;
   bool relu;
@@ -144,15 +157,15 @@ BELFRY_INLINE void add_gradient_sums(const Backward<T>& b, int64_t first, int64_
                                      double* products) {
   int64_t c = 0;
   for (; c + kLanes <= b.channels; c += kLanes) {
-    Lanes mean, multiplier, addend, sum = {}, product = {};
+    Lanes mean, multiplier, offset, sum = {}, product = {};
     load(b.mean + c, mean);
     load(b.multiplier + c, multiplier);
-    load(b.addend + c, addend);
+    load(b.offset + c, offset);
     for (int64_t row = first; row < last; ++row) {
       Lanes x, dy;
       load(b.x + row * b.channels + c, x);
       load(b.dy + row * b.channels + c, dy);
-      if (b.relu) dy = x * multiplier + addend <= 0 ? Lanes{} : dy;
+      if (b.relu) dy = (x - mean) * multiplier + offset <= 0 ? Lanes{} : dy;
       sum += dy;
       product += dy * (x - mean);
     }
@@ -164,7 +177,7 @@ BELFRY_INLINE void add_gradient_sums(const Backward<T>& b, int64_t first, int64_
   for (; c < b.channels; ++c) {
     for (int64_t row = first; row < last; ++row) {
       const float x = static_cast<float>(b.x[row * b.channels + c]);
-      if (b.relu && x * b.multiplier[c] + b.addend[c] <= 0) continue;
+      if (b.relu && (x - b.mean[c]) * b.multiplier[c] + b.offset[c] <= 0) continue;
       const double dy = static_cast<float>(b.dy[row * b.channels + c]);
       sums[c] += dy;
       products[c] += dy * (static_cast<double>(x) - b.mean[c]);
@@ -181,17 +194,17 @@ BELFRY_INLINE void gradient_rows(const Backward<T>& b, const float* slope, const
     const int64_t last = std::min(end, first + step);
     int64_t c = 0;
     for (; c + kLanes <= b.channels; c += kLanes) {
-      Lanes mean, multiplier, addend, a, s;
+      Lanes mean, multiplier, offset, a, s;
       load(b.mean + c, mean);
       load(b.multiplier + c, multiplier);
-      load(b.addend + c, addend);
+      load(b.offset + c, offset);
       load(slope + c, a);
       load(shift + c, s);
       for (int64_t row = first; row < last; ++row) {
         Lanes x, dy;
         load(b.x + row * b.channels + c, x);
         load(b.dy + row * b.channels + c, dy);
-        if (b.relu) dy = x * multiplier + addend <= 0 ? Lanes{} : dy;
+        if (b.relu) dy = (x - mean) * multiplier + offset <= 0 ? Lanes{} : dy;
         dy = dy * multiplier + ((x - mean) * a + s);
         store(dy, b.dx + row * b.channels + c);
       }
@@ -200,7 +213,7 @@ BELFRY_INLINE void gradient_rows(const Backward<T>& b, const float* slope, const
       for (int64_t row = first; row < last; ++row) {
         const float x = static_cast<float>(b.x[row * b.channels + c]);
         float dy = static_cast<float>(b.dy[row * b.channels + c]);
-        if (b.relu && x * b.multiplier[c] + b.addend[c] <= 0) dy = 0;
+        if (b.relu && (x - b.mean[c]) * b.multiplier[c] + b.offset[c] <= 0) dy = 0;
         b.dx[row * b.channels + c] =
             static_cast<T>(dy * b.multiplier[c] + ((x - b.mean[c]) * slope[c] + shift[c]));
       }
@@ -217,18 +230,17 @@ void on_rows(int64_t rows, int64_t channels, Body body) {
 
 /// What y is made of x with, by channel.
 struct Factors {
-  std::vector<float> multiplier, addend;
+  std::vector<float> multiplier, offset;
 };
 
-Factors factors_of(const BatchNorm& norm, const float* scale, const float* offset, const float* mean,
-                   const double* variance) {
+Factors factors_of(const BatchNorm& norm, const float* scale, const float* offset, const double* variance) {
   Factors f{std::vector<float>(static_cast<size_t>(norm.channels)),
             std::vector<float>(static_cast<size_t>(norm.channels))};
   for (int64_t c = 0; c < norm.channels; ++c) {
     const size_t i = static_cast<size_t>(c);
     const double factor = (scale ? scale[c] : 1.0) / std::sqrt(variance[c] + norm.epsilon);
     f.multiplier[i] = static_cast<float>(factor);
-    f.addend[i] = static_cast<float>((offset ? offset[c] : 0.0) - mean[c] * factor);
+    f.offset[i] = offset ? offset[c] : 0;
   }
   return f;
 }
@@ -258,6 +270,9 @@ void run_batch_norm(const BatchNorm& norm, ChannelSums& sums, const T* x, const 
       all[channels + c] += its[channels + c] + delta * delta * before * share;
     }
   }
+  for (int64_t c = 0; c < channels; ++c) {
+    if (!std::isfinite(all[channels + c])) take_statistics_again(norm, x, c, all[c], all[channels + c]);
+  }
   const double count = static_cast<double>(norm.rows);
   const double correction = norm.unbiased_variance && norm.rows > 1 ? count / (count - 1) : 1;
   for (int64_t c = 0; c < channels; ++c) {
@@ -265,8 +280,8 @@ void run_batch_norm(const BatchNorm& norm, ChannelSums& sums, const T* x, const 
     all[channels + c] /= count;
     variance[c] = static_cast<float>(all[channels + c] * correction);
   }
-  const Factors f = factors_of(norm, scale, offset, mean, all + channels);
-  const Affine<T> affine{x, f.multiplier.data(), f.addend.data(), y, channels, norm.relu};
+  const Factors f = factors_of(norm, scale, offset, all + channels);
+  const Affine<T> affine{x, mean, f.multiplier.data(), f.offset.data(), y, channels, norm.relu};
   on_rows(norm.rows, channels, [&](int64_t first, int64_t last) {
     run_widest([affine, first, last] { apply_rows(affine, first, last); });
   });
@@ -281,8 +296,8 @@ void run_batch_norm_backward(const BatchNorm& norm, ChannelSums& sums, const T* 
   const double bias = norm.unbiased_variance && norm.rows > 1 ? (count - 1) / count : 1;
   std::vector<double> biased(static_cast<size_t>(channels));
   for (int64_t c = 0; c < channels; ++c) biased[static_cast<size_t>(c)] = variance[c] * bias;
-  const Factors f = factors_of(norm, scale, offset, mean, biased.data());
-  const Backward<T> b{dy, x, mean, f.multiplier.data(), f.addend.data(), dx, channels, norm.relu};
+  const Factors f = factors_of(norm, scale, offset, biased.data());
+  const Backward<T> b{dy, x, mean, f.multiplier.data(), f.offset.data(), dx, channels, norm.relu};
   in_parallel(sums.parts(), [&](int64_t part) {
     double* its = sums.of_part(part);
     std::fill(its, its + 2 * channels, 0.0);

@@ -17,6 +17,7 @@ const std::unordered_map<std::string_view, Numbers>& needs() {
       {"belfry::fused_conv2d", Numbers::kOrdinary},  // infinities times the zeros of its padding
       {"aten::scaled_dot_product_attention", Numbers::kNoNaN},
       {"belfry::max_pool2d", Numbers::kOrdinary},
+      {"belfry::batch_norm_training", Numbers::kOrdinary},
   };
   return table;
 }
