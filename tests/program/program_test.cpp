@@ -221,7 +221,7 @@ TEST_F(ProgramTest, WhereThereIsNoMemoryTheErrorSaysForWhat) {
     FAIL();
   } catch (const OutOfMemoryError& e) {
     EXPECT_THAT(e.what(),
-                HasSubstr("expected 4503599627370624 bytes of memory, got none; the largest values "
+                HasSubstr("expected 4503599627370560 bytes of memory, got none; the largest values "
                           "are those of 'conv0/output' (4503599627370496 bytes), 'small' (64 bytes)"));
   }
 }
