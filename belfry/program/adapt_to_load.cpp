@@ -16,8 +16,9 @@
 
 // GNU's OpenMP spins for a shorter time while it manages more threads than there are processors (libgomp's
 // gomp_throttled_spin_count). It is made to by a second team of threads, which sleeps. That the processors
-// are wanted shows in the kernel's count of involuntary switches away from threads of this process: a few in
-// a second on a quiet machine, one in each slice of time, some milliseconds, on a busy one.
+// are wanted shows in the kernel's count of involuntary switches away from threads of this process. Measured
+// with two threads on two processors, in a second and for each thread: 21 to 34 where nothing else runs, 85
+// to 93 where others do.
 
 namespace belfry::internal {
 
@@ -29,7 +30,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kLookEvery = 50ms;
 constexpr auto kCalmAfter = 2s;
-constexpr double kBusy = 40, kQuiet = 10;  // switches in a second
+constexpr double kBusy = 60, kQuiet = 45;  // switches in a second, for each thread
 
 /// A thread with a team of OpenMP's threads, all asleep. Never destroyed: at the end of the process the
 /// threads are simply gone.
@@ -76,6 +77,7 @@ struct Governor {
   std::mutex mutex;                   ///< guards the rest
   Clock::time_point last_look = {}, last_busy = {};
   long last_switches = 0;
+  double smooth_rate = 0;  ///< over some looks, as switches come in bursts
   SleepingTeam team;
 
   void look(Clock::time_point now) {
@@ -84,16 +86,18 @@ struct Governor {
     rusage usage = {};
     getrusage(RUSAGE_SELF, &usage);
     const double seconds = std::chrono::duration<double>(now - last_look).count();
-    const double rate = static_cast<double>(usage.ru_nivcsw - last_switches) / seconds;
-    const bool first = last_look == Clock::time_point();
+    const double rate =
+        static_cast<double>(usage.ru_nivcsw - last_switches) / seconds / omp_get_max_threads();
+    const bool has_paused = seconds > 1;  // what was counted is of other work, or there was no look before
     last_look = now;
     last_switches = usage.ru_nivcsw;
     next_look = (now + kLookEvery).time_since_epoch().count();
-    if (first) return;
-    if (rate > kBusy) {
+    if (has_paused) return;
+    smooth_rate += (rate - smooth_rate) / 4;
+    if (smooth_rate > kBusy) {
       last_busy = now;
       team.start();
-    } else if (rate > kQuiet) {
+    } else if (smooth_rate > kQuiet) {
       last_busy = now;
     } else if (now - last_busy > kCalmAfter) {
       team.stop();
