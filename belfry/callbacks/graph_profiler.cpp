@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
-#include <ranges>
 #include <utility>
 
 #include "belfry/base/atomic_file.h"
@@ -121,7 +120,8 @@ void GraphProfiler::log_slowest() const {
   double total = 0;
   for (const ProfiledStep& sum : sums) total += sum.seconds;
   std::string text = fmt::format("[GraphProfiler] {:.3g} ms a step, of which", total / measured_ * 1e3);
-  for (const ProfiledStep& sum : sums | std::views::take(options_.log_slowest)) {
+  sums.resize(std::min(sums.size(), static_cast<size_t>(options_.log_slowest)));
+  for (const ProfiledStep& sum : sums) {
     text += fmt::format("\n  {:8.3g} ms {:5.1f}% {} ({})", sum.seconds / measured_ * 1e3,
                         sum.seconds / total * 100, sum.node, sum.kernel);
   }

@@ -54,7 +54,7 @@ BELFRY_INLINE float apply(float a, float b) {
 template <ElementFunction f>
 void apply_widest(const float* a, const float* b, float* y, int64_t count) {
   run_widest([=] {
-#pragma GCC ivdep
+    BELFRY_INDEPENDENT
     for (int64_t i = 0; i < count; ++i) y[i] = apply<f>(a[i], b[i]);
   });
 }

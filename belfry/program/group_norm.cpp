@@ -158,7 +158,7 @@ BELFRY_INLINE void differentiate(const GroupNorm& n, const Backward& b, Scratch&
   for (int64_t p = 0; p < n.pixels; ++p) {
     const float *dy = b.dy + p * channels, *x = b.x + p * channels;
     float* dx = b.dx + p * channels;
-#pragma GCC ivdep
+    BELFRY_INDEPENDENT
     for (int64_t c = 0; c < channels; ++c)
       dx[c] = dy[c] * multiplier[c] + ((x[c] - centre[c]) * slope[c] + addend[c]);
   }

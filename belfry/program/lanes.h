@@ -10,6 +10,12 @@
 // would tie it to one of them.
 
 #define BELFRY_INLINE __attribute__((always_inline)) inline
+/// Before a loop of which no turn needs what another one wrote.
+#ifdef __clang__
+#define BELFRY_INDEPENDENT
+#else
+#define BELFRY_INDEPENDENT _Pragma("GCC ivdep")
+#endif
 
 namespace belfry::internal {
 

@@ -45,7 +45,7 @@ BELFRY_INLINE double sum_of(const float* a, const float* b, int64_t count) {
 BELFRY_INLINE float largest_of(float* values, int64_t count) {
   while (count > 1) {
     const int64_t half = count / 2, rest = count - half;
-#pragma GCC ivdep
+    BELFRY_INDEPENDENT
     for (int64_t i = 0; i < half; ++i)
       values[i] = values[i] > values[rest + i] ? values[i] : values[rest + i];
     count = rest;
@@ -64,7 +64,7 @@ struct Row {
 
 BELFRY_INLINE void softmax_row(const Softmax& s, const Row& row, float* __restrict scratch) {
   float* y = row.y;
-#pragma GCC ivdep
+  BELFRY_INDEPENDENT
   for (int64_t i = 0; i < row.used; ++i) y[i] = row.x[i] * s.scale;
   if (row.added) {
     for (int64_t i = 0; i < row.used; ++i) y[i] += row.added[i];
@@ -86,7 +86,7 @@ BELFRY_INLINE void softmax_row(const Softmax& s, const Row& row, float* __restri
 
 BELFRY_INLINE void differentiate_row(float scale, const float* dy, const float* y, float* dx, int64_t count) {
   const float along = static_cast<float>(sum_of(dy, y, count));
-#pragma GCC ivdep
+  BELFRY_INDEPENDENT
   for (int64_t i = 0; i < count; ++i) dx[i] = (dy[i] - along) * y[i] * scale;
 }
 
