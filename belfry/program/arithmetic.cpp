@@ -53,32 +53,6 @@ void calculate_widest(const Operands& o, int64_t begin, int64_t end) {
   run_widest([o, begin, end] { calculate_range<op>(o, begin, end); });
 }
 
-/// On a few numbers a twentieth of the time of an ATen operator, which is all overhead there.
-class ArithmeticInstruction : public Instruction {
- public:
-  ArithmeticInstruction(Calculate calculate, TensorView a, TensorView b, TensorView y)
-      : calculate_(calculate), a_(std::move(a)), b_(std::move(b)), y_(std::move(y)) {}
-
-  void run() override {
-    const int64_t size = y_.numel();
-    const Operands o{a_.data_as<const float>(), b_.data_as<const float>(), y_.data_as<float>(),
-                     a_.numel() == size, b_.numel() == size};
-    if (size <= kStep) {
-      calculate_(o, 0, size);
-    } else {
-      in_parallel((size + kStep - 1) / kStep,
-                  [&](int64_t i) { calculate_(o, i * kStep, std::min(size, (i + 1) * kStep)); });
-    }
-  }
-  std::string describe() const override { return "arithmetic"; }
-
- private:
-  static constexpr int64_t kStep = 65536;
-
-  Calculate calculate_;
-  TensorView a_, b_, y_;
-};
-
 Calculate kernel_of(Arithmetic op) {
   switch (op) {
     case Arithmetic::kAdd:
@@ -94,8 +68,20 @@ Calculate kernel_of(Arithmetic op) {
 
 }  // namespace
 
+// On a few numbers a twentieth of the time of an ATen operator, which is all overhead there.
 std::unique_ptr<Instruction> make_arithmetic(Arithmetic op, TensorView a, TensorView b, TensorView y) {
-  return std::make_unique<ArithmeticInstruction>(kernel_of(op), std::move(a), std::move(b), std::move(y));
+  constexpr int64_t kStep = 65536;
+  return make_instruction("arithmetic", [=, calculate = kernel_of(op)] {
+    const int64_t size = y.numel();
+    const Operands o{a.data_as<const float>(), b.data_as<const float>(), y.data_as<float>(),
+                     a.numel() == size, b.numel() == size};
+    if (size <= kStep) {
+      calculate(o, 0, size);
+    } else {
+      in_parallel((size + kStep - 1) / kStep,
+                  [&](int64_t i) { calculate(o, i * kStep, std::min(size, (i + 1) * kStep)); });
+    }
+  });
 }
 
 }  // namespace belfry::internal

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "belfry/program/in_parallel.h"
@@ -38,8 +36,20 @@ class ChannelSums {
   int64_t last_row(int64_t part) const { return std::min(rows_, (part + 1) * rows_of_part_); }
   /// Two sums for each channel.
   double* of_part(int64_t part) { return sums_.data() + part * 2 * channels_; }
-  /// Rows that are read twice while they are in the first cache.
-  int64_t rows_at_once() const { return rows_at_once_; }
+  /// Of each part, from zeros: calls add(first row, last row, rows before, sums) on rows that can be read
+  /// twice while they are in the first cache. `add` is compiled for the widest instructions.
+  template <typename Add>
+  void take(Add add) {
+    in_parallel(parts_, [&](int64_t part) {
+      double* its = of_part(part);
+      std::fill(its, its + 2 * channels_, 0.0);
+      const int64_t first = first_row(part), last = last_row(part), step = rows_at_once_;
+      run_widest([=] {
+        for (int64_t row = first; row < last; row += step)
+          add(row, std::min(last, row + step), row - first, its);
+      });
+    });
+  }
 
  private:
   int64_t rows_, channels_, rows_at_once_, parts_, rows_of_part_ = 0;
@@ -249,15 +259,8 @@ template <typename T>
 void run_batch_norm(const BatchNorm& norm, ChannelSums& sums, const T* x, const float* scale,
                     const float* offset, T* y, float* mean, float* variance) {
   const int64_t channels = norm.channels;
-  in_parallel(sums.parts(), [&](int64_t part) {
-    double* its = sums.of_part(part);
-    std::fill(its, its + 2 * channels, 0.0);
-    const int64_t first = sums.first_row(part), last = sums.last_row(part), step = sums.rows_at_once();
-    run_widest([=] {
-      for (int64_t row = first; row < last; row += step)
-        add_statistics(x, channels, row, std::min(last, row + step), static_cast<double>(row - first), its,
-                       its + channels);
-    });
+  sums.take([=](int64_t first, int64_t last, int64_t before, double* its) __attribute__((always_inline)) {
+    add_statistics(x, channels, first, last, static_cast<double>(before), its, its + channels);
   });
   double* all = sums.of_part(0);
   for (int64_t part = 1; part < sums.parts(); ++part) {
@@ -298,15 +301,8 @@ void run_batch_norm_backward(const BatchNorm& norm, ChannelSums& sums, const T* 
   for (int64_t c = 0; c < channels; ++c) biased[static_cast<size_t>(c)] = variance[c] * bias;
   const Factors f = factors_of(norm, scale, offset, biased.data());
   const Backward<T> b{dy, x, mean, f.multiplier.data(), f.offset.data(), dx, channels, norm.relu};
-  in_parallel(sums.parts(), [&](int64_t part) {
-    double* its = sums.of_part(part);
-    std::fill(its, its + 2 * channels, 0.0);
-    const int64_t first = sums.first_row(part), last = sums.last_row(part), step = sums.rows_at_once();
-    run_widest([=] {
-      for (int64_t row = first; row < last; row += step)
-        add_gradient_sums(b, row, std::min(last, row + step), its, its + channels);
-    });
-  });
+  sums.take([=](int64_t first, int64_t last, int64_t, double* its)
+                __attribute__((always_inline)) { add_gradient_sums(b, first, last, its, its + channels); });
   std::vector<float> slope(static_cast<size_t>(channels)), shift(static_cast<size_t>(channels));
   for (int64_t c = 0; c < channels; ++c) {
     const size_t i = static_cast<size_t>(c);
@@ -327,60 +323,32 @@ void run_batch_norm_backward(const BatchNorm& norm, ChannelSums& sums, const T* 
   });
 }
 
-const float* floats(const TensorView& tensor) {
-  return tensor.defined() ? tensor.data_as<const float>() : nullptr;
-}
-
-template <typename T>
-class BatchNormInstruction : public Instruction {
- public:
-  BatchNormInstruction(const BatchNorm& norm, BatchNormTensors tensors)
-      : norm_(norm), sums_(norm.rows, norm.channels), t_(std::move(tensors)) {}
-  void run() override {
-    run_batch_norm<T>(norm_, sums_, t_.x.data_as<T>(), floats(t_.scale), floats(t_.offset), t_.y.data_as<T>(),
-                      t_.mean.data_as<float>(), t_.variance.data_as<float>());
-  }
-  std::string describe() const override { return norm_.relu ? "batch_norm + relu" : "batch_norm"; }
-
- private:
-  BatchNorm norm_;
-  ChannelSums sums_;
-  BatchNormTensors t_;
-};
-
-template <typename T>
-class BatchNormBackward : public Instruction {
- public:
-  BatchNormBackward(const BatchNorm& norm, BatchNormGradients tensors)
-      : norm_(norm), sums_(norm.rows, norm.channels), t_(std::move(tensors)) {}
-  void run() override {
-    run_batch_norm_backward<T>(norm_, sums_, t_.dy.data_as<T>(), t_.x.data_as<T>(), floats(t_.scale),
-                               floats(t_.offset), floats(t_.mean), floats(t_.variance), t_.dx.data_as<T>(),
-                               t_.dscale.data_as<float>(), t_.doffset.data_as<float>());
-  }
-  std::string describe() const override {
-    return norm_.relu ? "batch_norm + relu backward" : "batch_norm backward";
-  }
-
- private:
-  BatchNorm norm_;
-  ChannelSums sums_;
-  BatchNormGradients t_;
-};
-
 }  // namespace
 
 std::unique_ptr<Instruction> make_batch_norm(const BatchNorm& norm, const BatchNormTensors& tensors) {
-  if (tensors.x.type() == ElementType::kBFloat16)
-    return std::make_unique<BatchNormInstruction<BFloat16>>(norm, tensors);
-  return std::make_unique<BatchNormInstruction<float>>(norm, tensors);
+  return with_type_of(tensors.x, [&]<typename T>(T) {
+    return make_instruction(norm.relu ? "batch_norm + relu" : "batch_norm",
+                            [norm, t = tensors, sums = ChannelSums(norm.rows, norm.channels)]() mutable {
+                              run_batch_norm(norm, sums, t.x.data_as<const T>(),
+                                             t.scale.data_or_null<const float>(),
+                                             t.offset.data_or_null<const float>(), t.y.data_as<T>(),
+                                             t.mean.data_as<float>(), t.variance.data_as<float>());
+                            });
+  });
 }
 
 std::unique_ptr<Instruction> make_batch_norm_backward(const BatchNorm& norm,
                                                       const BatchNormGradients& tensors) {
-  if (tensors.x.type() == ElementType::kBFloat16)
-    return std::make_unique<BatchNormBackward<BFloat16>>(norm, tensors);
-  return std::make_unique<BatchNormBackward<float>>(norm, tensors);
+  return with_type_of(tensors.x, [&]<typename T>(T) {
+    return make_instruction(norm.relu ? "batch_norm + relu backward" : "batch_norm backward",
+                            [norm, t = tensors, sums = ChannelSums(norm.rows, norm.channels)]() mutable {
+                              run_batch_norm_backward(
+                                  norm, sums, t.dy.data_as<const T>(), t.x.data_as<const T>(),
+                                  t.scale.data_or_null<const float>(), t.offset.data_or_null<const float>(),
+                                  t.mean.data_as<const float>(), t.variance.data_as<const float>(),
+                                  t.dx.data_as<T>(), t.dscale.data_as<float>(), t.doffset.data_as<float>());
+                            });
+  });
 }
 
 }  // namespace belfry::internal

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string>
-#include <utility>
 
 #include "belfry/program/exponential.h"
 #include "belfry/program/in_parallel.h"
@@ -95,32 +93,21 @@ Kernel kernel_of(ElementFunction function) {
   }
 }
 
-class FunctionInstruction : public Instruction {
- public:
-  FunctionInstruction(Kernel kernel, TensorView a, TensorView b, TensorView y)
-      : kernel_(kernel), a_(std::move(a)), b_(std::move(b)), y_(std::move(y)) {}
-
-  void run() override {
-    const float *a = a_.data_as<const float>(), *b = b_.defined() ? b_.data_as<const float>() : a;
-    float* y = y_.data_as<float>();
-    const int64_t count = y_.numel();
-    in_parallel((count + kElementsOfTask - 1) / kElementsOfTask, [&](int64_t i) {
-      const int64_t first = i * kElementsOfTask;
-      kernel_.run(a + first, b + first, y + first, std::min(count - first, kElementsOfTask));
-    });
-  }
-  std::string describe() const override { return kernel_.name; }
-
- private:
-  Kernel kernel_;
-  TensorView a_, b_, y_;
-};
-
 }  // namespace
 
 std::unique_ptr<Instruction> make_element_function(ElementFunction function, const TensorView& a,
                                                    const TensorView& b, const TensorView& y) {
-  return std::make_unique<FunctionInstruction>(kernel_of(function), std::move(a), std::move(b), std::move(y));
+  const Kernel kernel = kernel_of(function);
+  return make_instruction(kernel.name, [=] {
+    const auto* from = a.data_as<const float>();
+    const auto* other = b.defined() ? b.data_as<const float>() : from;
+    auto* to = y.data_as<float>();
+    const int64_t count = y.numel();
+    in_parallel((count + kElementsOfTask - 1) / kElementsOfTask, [&](int64_t i) {
+      const int64_t first = i * kElementsOfTask;
+      kernel.run(from + first, other + first, to + first, std::min(count - first, kElementsOfTask));
+    });
+  });
 }
 
 }  // namespace belfry::internal

@@ -164,10 +164,6 @@ BELFRY_INLINE void differentiate(const GroupNorm& n, const Backward& b, Scratch&
   }
 }
 
-const float* floats(const TensorView& tensor) {
-  return tensor.defined() ? tensor.data_as<const float>() : nullptr;
-}
-
 /// Samples in parts that are worth a thread.
 class Parts {
  public:
@@ -199,8 +195,12 @@ class GroupNormInstruction : public Instruction {
   void run() override {
     const GroupNorm n = norm_;
     const int64_t size = n.pixels * n.channels;
-    const Forward all{floats(t_.x),          floats(t_.scale),          floats(t_.offset),
-                      t_.y.data_as<float>(), t_.mean.data_as<double>(), t_.inverse.data_as<double>()};
+    const Forward all{t_.x.data_or_null<const float>(),
+                      t_.scale.data_or_null<const float>(),
+                      t_.offset.data_or_null<const float>(),
+                      t_.y.data_as<float>(),
+                      t_.mean.data_as<double>(),
+                      t_.inverse.data_as<double>()};
     parts_.run([&](int64_t first, int64_t last, Scratch& scratch) {
       run_widest([n, all, first, last, size, &scratch] {
         for (int64_t i = first; i < last; ++i) {
@@ -228,12 +228,9 @@ class GroupNormBackward : public Instruction {
   void run() override {
     const GroupNorm n = norm_;
     const int64_t size = n.pixels * n.channels;
-    const Backward all{floats(t_.dy),
-                       floats(t_.x),
-                       floats(t_.scale),
-                       t_.mean.data_as<const double>(),
-                       t_.inverse.data_as<const double>(),
-                       t_.dx.data_as<float>()};
+    const Backward all{t_.dy.data_or_null<const float>(),    t_.x.data_or_null<const float>(),
+                       t_.scale.data_or_null<const float>(), t_.mean.data_as<const double>(),
+                       t_.inverse.data_as<const double>(),   t_.dx.data_as<float>()};
     parts_.run([&](int64_t first, int64_t last, Scratch& scratch) {
       std::ranges::fill(scratch.dscale, 0.0);
       std::ranges::fill(scratch.doffset, 0.0);

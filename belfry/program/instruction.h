@@ -1,6 +1,8 @@
 #pragma once
 
+#include <memory>
 #include <string>
+#include <utility>
 
 namespace belfry::internal {
 
@@ -18,5 +20,22 @@ class Instruction {
   /// What does the work: "brgconv:avx512_core".
   virtual std::string describe() const = 0;
 };
+
+/// An instruction that does what `run()` does, a kernel of our own that NaN comes out of as it should.
+template <typename Run>
+std::unique_ptr<Instruction> make_instruction(std::string description, Run run) {
+  class Kernel : public Instruction {
+   public:
+    Kernel(std::string its_description, Run its_run)
+        : description_(std::move(its_description)), run_(std::move(its_run)) {}
+    void run() override { run_(); }
+    std::string describe() const override { return description_; }
+
+   private:
+    std::string description_;
+    Run run_;
+  };
+  return std::make_unique<Kernel>(std::move(description), std::move(run));
+}
 
 }  // namespace belfry::internal

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <string>
-#include <utility>
 
 #include "belfry/program/in_parallel.h"
 #include "belfry/program/lanes.h"
@@ -149,51 +147,24 @@ void run_max_pool_backward(const PoolWindows& windows, const T* dy, const uint8_
   });
 }
 
-template <typename T>
-class MaxPool : public Instruction {
- public:
-  MaxPool(const PoolWindows& windows, TensorView x, TensorView y, TensorView places)
-      : windows_(windows), x_(std::move(x)), y_(std::move(y)), places_(std::move(places)) {}
-  void run() override {
-    run_max_pool<T>(windows_, x_.data_as<T>(), y_.data_as<T>(), places_.data_as<uint8_t>());
-  }
-  std::string describe() const override { return "max_pool"; }
-
- private:
-  PoolWindows windows_;
-  TensorView x_, y_, places_;
-};
-
-template <typename T>
-class MaxPoolBackward : public Instruction {
- public:
-  MaxPoolBackward(const PoolWindows& windows, TensorView dy, TensorView places, TensorView dx)
-      : windows_(windows), dy_(std::move(dy)), places_(std::move(places)), dx_(std::move(dx)) {}
-  void run() override {
-    run_max_pool_backward<T>(windows_, dy_.data_as<T>(), places_.data_as<uint8_t>(), dx_.data_as<T>());
-  }
-  std::string describe() const override { return "max_pool backward"; }
-
- private:
-  PoolWindows windows_;
-  TensorView dy_, places_, dx_;
-};
-
 }  // namespace
 
 std::unique_ptr<Instruction> make_max_pool(const PoolWindows& windows, TensorView x, TensorView y,
                                            TensorView places) {
-  if (x.type() == ElementType::kBFloat16)
-    return std::make_unique<MaxPool<BFloat16>>(windows, std::move(x), std::move(y), std::move(places));
-  return std::make_unique<MaxPool<float>>(windows, std::move(x), std::move(y), std::move(places));
+  return with_type_of(x, [&]<typename T>(T) {
+    return make_instruction("max_pool", [=] {
+      run_max_pool(windows, x.data_as<T>(), y.data_as<T>(), places.data_as<uint8_t>());
+    });
+  });
 }
 
 std::unique_ptr<Instruction> make_max_pool_backward(const PoolWindows& windows, TensorView dy,
                                                     TensorView places, TensorView dx) {
-  if (dy.type() == ElementType::kBFloat16)
-    return std::make_unique<MaxPoolBackward<BFloat16>>(windows, std::move(dy), std::move(places),
-                                                       std::move(dx));
-  return std::make_unique<MaxPoolBackward<float>>(windows, std::move(dy), std::move(places), std::move(dx));
+  return with_type_of(dy, [&]<typename T>(T) {
+    return make_instruction("max_pool backward", [=] {
+      run_max_pool_backward(windows, dy.data_as<T>(), places.data_as<uint8_t>(), dx.data_as<T>());
+    });
+  });
 }
 
 }  // namespace belfry::internal

@@ -139,29 +139,6 @@ class SoftmaxInstruction : public Instruction {
   TensorView x_, mask_, y_;
 };
 
-class SoftmaxBackward : public Instruction {
- public:
-  SoftmaxBackward(float scale, TensorView dy, TensorView y, TensorView dx)
-      : scale_(scale), dy_(std::move(dy)), y_(std::move(y)), dx_(std::move(dx)) {}
-
-  void run() override {
-    const int64_t count = y_.size(-1);
-    const float *dy = dy_.data_as<const float>(), *y = y_.data_as<const float>();
-    float* dx = dx_.data_as<float>();
-    on_rows(y_.numel() / count, count, [&](int64_t first, int64_t last) {
-      run_widest([=, scale = scale_] {
-        for (int64_t r = first; r < last; ++r)
-          differentiate_row(scale, dy + r * count, y + r * count, dx + r * count, count);
-      });
-    });
-  }
-  std::string describe() const override { return "softmax backward"; }
-
- private:
-  float scale_;
-  TensorView dy_, y_, dx_;
-};
-
 }  // namespace
 
 std::unique_ptr<Instruction> make_softmax(const Softmax& softmax, TensorView x, TensorView mask,
@@ -170,7 +147,17 @@ std::unique_ptr<Instruction> make_softmax(const Softmax& softmax, TensorView x, 
 }
 
 std::unique_ptr<Instruction> make_softmax_backward(float scale, TensorView dy, TensorView y, TensorView dx) {
-  return std::make_unique<SoftmaxBackward>(scale, std::move(dy), std::move(y), std::move(dx));
+  return make_instruction("softmax backward", [=] {
+    const int64_t count = y.size(-1);
+    const auto *by_y = dy.data_as<const float>(), *values = y.data_as<const float>();
+    auto* by_x = dx.data_as<float>();
+    on_rows(y.numel() / count, count, [&](int64_t first, int64_t last) {
+      run_widest([=] {
+        for (int64_t r = first; r < last; ++r)
+          differentiate_row(scale, by_y + r * count, values + r * count, by_x + r * count, count);
+      });
+    });
+  });
 }
 
 }  // namespace belfry::internal

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "belfry/program/bfloat16.h"
 #include "belfry/program/element_type.h"
 
 namespace belfry::internal {
@@ -50,6 +51,12 @@ class TensorView {
     return static_cast<T*>(data());
   }
 
+  /// Null where there is no tensor.
+  template <typename T>
+  T* data_or_null() const {
+    return defined() ? data_as<T>() : nullptr;
+  }
+
   // The same memory seen in another way:
 
   TensorView as_strided(Sizes sizes, Sizes strides, int64_t offset) const;
@@ -69,6 +76,12 @@ class TensorView {
   int64_t byte_offset_ = 0, numel_ = 0;
   Sizes sizes_, strides_;
 };
+
+/// `body(T())` with the type of the tensor's elements, float32 or bfloat16.
+template <typename Body>
+auto with_type_of(const TensorView& tensor, Body body) {
+  return tensor.type() == ElementType::kBFloat16 ? body(BFloat16()) : body(float());
+}
 
 /// A contiguous tensor with the last dimension against all others.
 TensorView as_matrix(const TensorView& x);
