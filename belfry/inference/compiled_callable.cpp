@@ -208,13 +208,6 @@ struct CompiledCallable::State {
 
 namespace {
 
-std::vector<at::Tensor> dense(const std::vector<at::Tensor>& feeds) {
-  std::vector<at::Tensor> result;
-  result.reserve(feeds.size());
-  for (const at::Tensor& feed : feeds) result.push_back(feed.to(c10::kCPU).contiguous());
-  return result;
-}
-
 bool is_on_cpu(const Callable& call) {
   return std::ranges::all_of(needed_nodes(call.fetches(), call.feeds()),
                              [](const Node* node) { return node->device().is_cpu(); });

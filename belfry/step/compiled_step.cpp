@@ -13,6 +13,7 @@
 #include "belfry/base/error_context.h"
 #include "belfry/base/log.h"
 #include "belfry/graph/below_autograd.h"
+#include "belfry/inference/internal/run_program.h"
 #include "belfry/runtime/internal/order.h"
 #include "belfry/runtime/internal/plan.h"
 #include "belfry/runtime/internal/reuse_memory.h"
@@ -128,17 +129,6 @@ struct CompiledStep::State {
     return origin.empty() ? "all that it computes compiled is finite" : origin;
   }
 };
-
-namespace {
-
-std::vector<at::Tensor> dense(const std::vector<at::Tensor>& feeds) {
-  std::vector<at::Tensor> result;
-  result.reserve(feeds.size());
-  for (const at::Tensor& feed : feeds) result.push_back(feed.to(c10::kCPU).contiguous());
-  return result;
-}
-
-}  // namespace
 
 std::vector<at::Tensor> CompiledStep::operator()(const std::vector<at::Tensor>& feeds) const {
   return run(feeds, nullptr);

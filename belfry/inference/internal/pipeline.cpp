@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "belfry/inference/internal/pass_list.h"
 #include "belfry/inference/internal/passes.h"
 
 // The list of passes, in their order: first all operators take the forms that the others look for, then
@@ -12,15 +13,9 @@
 namespace belfry::internal {
 namespace {
 
-struct Pass {
-  const char* name;
-  bool (*enabled)(const CompileOptions&);
-  Function (*run)(const Function&);
-};
-
 using Options = CompileOptions;
 
-constexpr Pass kPasses[] = {
+constexpr Pass<Options> kPasses[] = {
     {"canonicalize", [](const Options& o) { return o.canonicalize; }, canonicalize},
     {"cancel_transposes", [](const Options& o) { return o.cancel_transposes; }, cancel_transposes},
     {"fold_padding", [](const Options& o) { return o.fold_padding; }, fold_padding},
@@ -30,26 +25,12 @@ constexpr Pass kPasses[] = {
     {"cast_to_bfloat16", [](const Options& o) { return o.compute == kBFloat16; }, cast_to_bfloat16},
 };
 
-std::string list_nodes(const Function& function) {
-  std::string text;
-  for (const Node* node : function.calls()) text += fmt::format("  {} = {}\n", node->name(), describe(*node));
-  return text;
-}
-
 }  // namespace
 
 CompiledFunction run_pipeline(Function function, const CompileOptions& options) {
   CompiledFunction result;
   std::string& report = result.report;
-  report = fmt::format("before ({} nodes):\n{}", function.calls().size(), list_nodes(function));
-  for (const Pass& pass : kPasses) {
-    if (!pass.enabled(options)) {
-      report += fmt::format("{}: off\n", pass.name);
-      continue;
-    }
-    function = pass.run(function);
-    report += fmt::format("{}: {} nodes\n", pass.name, function.calls().size());
-  }
+  function = run_passes<Options>(kPasses, std::move(function), options, report);
   if (options.fold_constants) {
     SplitFunction parts = split_off_constants(function);
     report += fmt::format("fold_constants: {} nodes, {} computed once\n", parts.rest.calls().size(),

@@ -28,14 +28,26 @@ bool run(Program& program, const std::vector<at::Tensor>& feeds, const std::vect
 std::vector<ProfiledStep> profile(Program& program, const std::vector<at::Tensor>& feeds,
                                   const std::vector<at::Tensor>& results) {
   set_memory(program, feeds, results, 0);
-  std::vector<double> seconds;
-  program.profile(seconds);
   std::vector<ProfiledStep> steps;
+  profile(program, steps);
+  return steps;
+}
+
+bool profile(Program& program, std::vector<ProfiledStep>& steps) {
+  std::vector<double> seconds;
+  const bool done = program.profile(seconds);
   for (size_t i = 0; i < seconds.size(); ++i) {
     const ProgramStep& step = program.steps()[i];
     steps.push_back({step.name, step.instruction->describe(), seconds[i]});
   }
-  return steps;
+  return done;
+}
+
+std::vector<at::Tensor> dense(const std::vector<at::Tensor>& feeds) {
+  std::vector<at::Tensor> result;
+  result.reserve(feeds.size());
+  for (const at::Tensor& feed : feeds) result.push_back(feed.to(c10::kCPU).contiguous());
+  return result;
 }
 
 }  // namespace belfry::internal

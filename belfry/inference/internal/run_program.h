@@ -19,4 +19,10 @@ bool run(Program& program, const std::vector<at::Tensor>& feeds, const std::vect
 std::vector<ProfiledStep> profile(Program& program, const std::vector<at::Tensor>& feeds,
                                   const std::vector<at::Tensor>& results);
 
+/// Program::profile, of which it appends a line for each instruction.
+bool profile(Program& program, std::vector<ProfiledStep>& steps);
+
+/// `feeds` on the CPU and dense, as programs read them: the same tensors where they are.
+std::vector<at::Tensor> dense(const std::vector<at::Tensor>& feeds);
+
 }  // namespace belfry::internal

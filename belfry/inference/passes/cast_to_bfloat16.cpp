@@ -3,7 +3,7 @@
 
 #include "belfry/inference/internal/fused_op.h"
 #include "belfry/inference/internal/passes.h"
-#include "belfry/ops/math.h"
+#include "belfry/inference/internal/value_caster.h"
 
 namespace belfry::internal {
 namespace {
@@ -42,52 +42,17 @@ bool keeps_scale(const Node& node) {
   return node.op_name() == "aten::layer_norm" || node.op_name() == "belfry::fused_scale_shift";
 }
 
-class Caster {
- public:
-  explicit Caster(const Function& source) : source_(source), rewriter_(source) {}
-
-  Function run() {
-    Function result = rewriter_.run([this](const Node& node) { return rule(node); });
-    GraphScope scope(*result.graph);
-    for (size_t i = 0; i < result.outputs.size(); ++i)
-      result.outputs[i] = as(result.outputs[i], source_.outputs[i].dtype());
-    return result;
-  }
-
- private:
-  Tensor rule(const Node& node) {
-    if (node.kind() != NodeKind::kCall || node.outputs().size() != 1 || node.inputs().empty()) return {};
-    const bool heavy = is_heavy(node) && node.outputs()[0].dtype == kFloat32;
-    bool low = heavy;
-    if (!heavy && is_light(node)) {
-      for (const Tensor& input : node.inputs()) low |= rewriter_(input).dtype() == kBFloat16;
-    }
-    std::vector<Tensor> inputs;
-    for (const Tensor& old : node.inputs()) {
-      const bool stays = !inputs.empty() && keeps_scale(node);
-      const bool cast = low && !stays && old.dtype() == kFloat32;
-      inputs.push_back(as(rewriter_(old), cast ? kBFloat16 : old.dtype()));
-    }
-    return rewriter_.copy(node, std::move(inputs)).output();
-  }
-
-  /// `tensor` in that dtype; converted once, and not there and back.
-  Tensor as(const Tensor& tensor, DType dtype) {
-    if (tensor.dtype() == dtype) return tensor;
-    Tensor& known = casts_[tensor];
-    if (!known.defined()) known = cast(tensor, dtype);
-    return known;
-  }
-
-  const Function& source_;
-  Rewriter rewriter_;
-  std::unordered_map<Tensor, Tensor> casts_;
-};
-
 }  // namespace
 
 Function cast_to_bfloat16(const Function& graph) {
-  return Caster(graph).run();
+  ValueCaster caster(graph);
+  return caster.run([&](const Node& node) -> Tensor {
+    if (node.kind() != NodeKind::kCall || node.outputs().size() != 1 || node.inputs().empty()) return {};
+    const bool heavy = is_heavy(node) && node.outputs()[0].dtype == kFloat32;
+    const bool low = heavy || (is_light(node) && caster.takes_bfloat16(node));
+    auto inputs = caster.inputs(node, [&](size_t i) { return low && (i == 0 || !keeps_scale(node)); });
+    return caster.rewriter().copy(node, std::move(inputs)).output();
+  });
 }
 
 }  // namespace belfry::internal

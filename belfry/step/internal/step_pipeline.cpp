@@ -1,8 +1,8 @@
 #include "belfry/step/internal/step_pipeline.h"
 
-#include <fmt/format.h>
+#include <utility>
 
-#include "belfry/graph/node.h"
+#include "belfry/inference/internal/pass_list.h"
 #include "belfry/inference/internal/passes.h"
 #include "belfry/step/internal/step_passes.h"
 
@@ -13,13 +13,7 @@
 namespace belfry::internal {
 namespace {
 
-struct Pass {
-  const char* name;
-  bool (*enabled)(const StepOptions&);
-  Function (*run)(const Function&);
-};
-
-constexpr Pass kPasses[] = {
+constexpr Pass<StepOptions> kPasses[] = {
     {"sink_relu_gradients", [](const StepOptions& o) { return o.sink_relu_gradients; }, sink_relu_gradients},
     {"fuse_batch_norm_relu", [](const StepOptions& o) { return o.fuse_batch_norm_relu; },
      fuse_batch_norm_relu},
@@ -31,25 +25,11 @@ constexpr Pass kPasses[] = {
     {"cast_to_bfloat16", [](const StepOptions& o) { return o.compute == kBFloat16; }, cast_step_to_bfloat16},
 };
 
-std::string list_nodes(const Function& function) {
-  std::string text;
-  for (const Node* node : function.calls()) text += fmt::format("  {} = {}\n", node->name(), describe(*node));
-  return text;
-}
-
 }  // namespace
 
 Function run_step_pipeline(Function function, const StepOptions& options, std::string& report) {
-  report += fmt::format("before ({} nodes):\n{}", function.calls().size(), list_nodes(function));
-  for (const Pass& pass : kPasses) {
-    if (!pass.enabled(options)) {
-      report += fmt::format("{}: off\n", pass.name);
-      continue;
-    }
-    function = pass.run(function);
-    report += fmt::format("{}: {} nodes\n", pass.name, function.calls().size());
-  }
-  report += fmt::format("after:\n{}", list_nodes(function));
+  function = run_passes<StepOptions>(kPasses, std::move(function), options, report);
+  report += "after:\n" + list_nodes(function);
   return function;
 }
 

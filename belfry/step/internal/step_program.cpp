@@ -9,6 +9,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/inference/internal/program_builder.h"
+#include "belfry/inference/internal/run_program.h"
 #include "belfry/program/numbers.h"
 #include "belfry/step/internal/schedule.h"
 #include "belfry/step/internal/step_pipeline.h"
@@ -30,14 +31,7 @@ CompileOptions compile_options(const StepOptions& options) {
 
 /// As Program::run, and appends what its instructions took where that is wanted.
 bool run(Program& program, std::vector<ProfiledStep>* profile) {
-  if (!profile) return program.run();
-  std::vector<double> seconds;
-  const bool done = program.profile(seconds);
-  for (size_t i = 0; i < seconds.size(); ++i) {
-    const ProgramStep& step = program.steps()[i];
-    profile->push_back({step.name, step.instruction->describe(), seconds[i]});
-  }
-  return done;
+  return profile ? internal::profile(program, *profile) : program.run();
 }
 
 }  // namespace

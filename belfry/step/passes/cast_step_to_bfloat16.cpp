@@ -1,13 +1,11 @@
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <utility>
+#include <vector>
 
-#include "belfry/graph/graph.h"
-#include "belfry/graph/rewriter.h"
 #include "belfry/inference/internal/fused_op.h"
+#include "belfry/inference/internal/value_caster.h"
 #include "belfry/ops/call.h"
-#include "belfry/ops/math.h"
 #include "belfry/step/internal/step_passes.h"
 
 // Mixed precision as in Kalamkar et al., "A study of bfloat16 for deep learning training" (2019): products
@@ -77,65 +75,31 @@ bool is_light(const Node& node) {
   return names.contains(node.op_name()) || is_norm(node.op_name()) || activation_of(node);
 }
 
-class Caster {
- public:
-  explicit Caster(const Function& source) : source_(source), rewriter_(source) {}
-
-  Function run() {
-    Function result = rewriter_.run([this](const Node& node) { return rule(node); });
-    GraphScope scope(*result.graph);
-    for (size_t i = 0; i < result.outputs.size(); ++i)
-      result.outputs[i] = as(result.outputs[i], source_.outputs[i].dtype());
-    return result;
-  }
-
- private:
-  Tensor rule(const Node& node) {
-    if (node.inputs().empty()) return {};
-    const std::string op = node.op_name();
-    bool low = is_heavy(op) && node.outputs()[0].dtype == kFloat32;
-    if (node.kind() == NodeKind::kCall && is_light(node)) {
-      for (const Tensor& input : node.inputs()) low |= rewriter_(input).dtype() == kBFloat16;
-    }
-    std::vector<Tensor> inputs;
-    for (const Tensor& old : node.inputs()) {
-      const bool cast = low && old.dtype() == kFloat32 && !(is_norm(op) && old.rank() == 1);
-      inputs.push_back(as(rewriter_(old), cast ? kBFloat16 : old.dtype()));
-    }
-    if (low && gives_weights(op)) {
-      OpParts parts(node);
-      parts.set("dtype", kFloat32);
-      return define(node, call_multi(op, inputs, parts.attributes, node.name()));
-    }
-    const Node& copy = rewriter_.copy(node, std::move(inputs));
-    std::vector<Tensor> outputs;
-    for (int i = 0; i < static_cast<int>(copy.outputs().size()); ++i) outputs.push_back(copy.output(i));
-    return define(node, outputs);
-  }
-
-  Tensor define(const Node& node, const std::vector<Tensor>& outputs) {
-    for (size_t i = 0; i < outputs.size(); ++i)
-      rewriter_.define(node.output(static_cast<int>(i)), outputs[i]);
-    return outputs[0];
-  }
-
-  /// `tensor` in that dtype; converted once, and not there and back.
-  Tensor as(const Tensor& tensor, DType dtype) {
-    if (!tensor.defined() || tensor.dtype() == dtype) return tensor;
-    Tensor& known = casts_[tensor];
-    if (!known.defined()) known = cast(tensor, dtype);
-    return known;
-  }
-
-  const Function& source_;
-  Rewriter rewriter_;
-  std::unordered_map<Tensor, Tensor> casts_;
-};
-
 }  // namespace
 
 Function cast_step_to_bfloat16(const Function& graph) {
-  return Caster(graph).run();
+  ValueCaster caster(graph);
+  return caster.run([&](const Node& node) -> Tensor {
+    if (node.inputs().empty()) return {};
+    const std::string op = node.op_name();
+    const bool heavy = is_heavy(op) && node.outputs()[0].dtype == kFloat32;
+    const bool low =
+        heavy || (node.kind() == NodeKind::kCall && is_light(node) && caster.takes_bfloat16(node));
+    auto inputs =
+        caster.inputs(node, [&](size_t i) { return low && !(is_norm(op) && node.inputs()[i].rank() == 1); });
+    std::vector<Tensor> outputs;
+    if (low && gives_weights(op)) {
+      OpParts parts(node);
+      parts.set("dtype", kFloat32);
+      outputs = call_multi(op, inputs, parts.attributes, node.name());
+    } else {
+      const Node& copy = caster.rewriter().copy(node, std::move(inputs));
+      for (int i = 0; i < static_cast<int>(copy.outputs().size()); ++i) outputs.push_back(copy.output(i));
+    }
+    for (size_t i = 0; i < outputs.size(); ++i)
+      caster.rewriter().define(node.output(static_cast<int>(i)), outputs[i]);
+    return outputs[0];
+  });
 }
 
 }  // namespace belfry::internal
