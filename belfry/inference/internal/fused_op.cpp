@@ -44,6 +44,10 @@ Tensor OpParts::build(const std::string& name) const {
   return call(op, inputs, attributes, name + "/");  // the slash: not under the current scope
 }
 
+bool is_call(const Node& node, std::string_view op) {
+  return node.kind() == NodeKind::kCall && node.op_name() == op;
+}
+
 Tensor input_named(const Node& node, std::string_view argument) {
   const ArgumentsOf arguments(node);
   return arguments.takes(argument) ? arguments.tensor(argument) : Tensor();

@@ -39,6 +39,9 @@ struct OpParts {
   Attribute& find(std::string_view name) { return const_cast<Attribute&>(std::as_const(*this).find(name)); }
 };
 
+/// Whether `node` calls the operator of that name.
+bool is_call(const Node& node, std::string_view op);
+
 /// The parts of `node`, a fused operator; nullopt for another node.
 std::optional<OpParts> fused_op(const Node& node);
 

@@ -2,7 +2,6 @@
 // wants, anew when the variables have changed; their gradients come out packed too, and are unpacked to the
 // order in which layers keep their filters.
 
-#include <algorithm>
 #include <utility>
 
 #include "belfry/inference/internal/fused_op.h"
@@ -15,11 +14,7 @@ namespace {
 using dnnl::memory;
 using Dims = memory::dims;
 
-/// Packed as the primitive likes it. Where images are bfloat16, so are the weights that are packed for them;
-/// gradients of weights stay float32.
-memory::desc any_layout(const memory::desc& desc, memory::data_type type) {
-  return {desc.dims(), type, memory::format_tag::any};
-}
+/// Where images are bfloat16, so are the weights that are packed for them; gradients of weights stay float32.
 memory::desc any_weights(const memory::desc& desc, const TensorView& images) {
   return any_layout(desc, *data_type(images.type()));
 }
@@ -29,12 +24,6 @@ memory::desc any_gradients(const memory::desc& desc) {
 
 bool is_float(const Tensor& tensor) {
   return tensor.dtype() == kFloat32 || tensor.dtype() == kBFloat16;
-}
-
-/// A filter [height, width, in / groups, out] as [out, in, height, width], or with the groups in front.
-memory::desc filter_desc(const TensorView& filter, int64_t groups) {
-  return groups == 1 ? desc_of(filter, {3, 2, 0, 1})
-                     : desc_of(filter.unflatten(3, {groups, filter.size(3) / groups}), {3, 4, 2, 0, 1});
 }
 
 /// A convolution in oneDNN's words, of an NHWC image.
@@ -48,12 +37,9 @@ struct Convolution {
     strides = op.get<std::vector<int64_t>>("strides");
     for (size_t i = 0; i < 2; ++i) {
       const int64_t extent = (filter[i] - 1) * dilation[i] + 1;
-      const int64_t total =
-          op.get<std::string>("padding") == "SAME"
-              ? std::max<int64_t>((result[i + 1] - 1) * strides[i] + extent - image[i + 1], 0)
-              : 0;
-      before.push_back(total / 2);
-      after.push_back(total - total / 2);
+      const Padding padding = padding_of(op, image[i + 1], extent, strides[i], result[i + 1]);
+      before.push_back(padding.before);
+      after.push_back(padding.after);
       dilations.push_back(dilation[i] - 1);
     }
   }

@@ -28,31 +28,19 @@ std::optional<BatchNorm> norm_of(ProgramBuilder& builder, const Node& node, cons
                    .relu = relu};
 }
 
-TensorView optional_value(ProgramBuilder& builder, const Node& node, const char* name) {
-  const Tensor tensor = input_named(node, name);
-  return tensor.defined() ? builder.value(tensor) : TensorView();
-}
-
-std::vector<TensorView> defined(std::vector<TensorView> tensors) {
-  std::erase_if(tensors, [](const TensorView& tensor) { return !tensor.defined(); });
-  return tensors;
-}
-
 template <bool relu>
 bool lower_forward(ProgramBuilder& builder, const Node& node) {
   const Tensor input = input_named(node, "input");
   const auto norm = norm_of(builder, node, input, relu);
   if (!norm) return false;
   const BatchNormTensors t{.x = builder.dense(input),
-                           .scale = optional_value(builder, node, "scale"),
-                           .offset = optional_value(builder, node, "offset"),
+                           .scale = builder.argument(node, "scale"),
+                           .offset = builder.argument(node, "offset"),
                            .y = builder.make_output(node.output(0)),
                            .mean = builder.make_output(node.output(1)),
                            .variance = builder.make_output(node.output(2))};
-  builder.emit(node, make_batch_norm(*norm, t), defined({t.x, t.scale, t.offset}), {t.y, t.mean, t.variance});
-  builder.define(node.output(0), t.y);
-  builder.define(node.output(1), t.mean);
-  builder.define(node.output(2), t.variance);
+  builder.emit(node, make_batch_norm(*norm, t), {t.x, t.scale, t.offset}, {t.y, t.mean, t.variance});
+  builder.define(node, {t.y, t.mean, t.variance});
   return true;
 }
 
@@ -64,18 +52,16 @@ bool lower_backward(ProgramBuilder& builder, const Node& node) {
   BatchNormGradients t;
   t.dy = builder.dense(gradient);
   t.x = builder.dense(input);
-  t.scale = optional_value(builder, node, "scale");
-  if (relu) t.offset = optional_value(builder, node, "offset");
-  t.mean = builder.value(input_named(node, "mean"));
-  t.variance = builder.value(input_named(node, "variance"));
+  t.scale = builder.argument(node, "scale");
+  if (relu) t.offset = builder.argument(node, "offset");
+  t.mean = builder.argument(node, "mean");
+  t.variance = builder.argument(node, "variance");
   t.dx = builder.make_output_in_place_of(node, gradient, node.output(0));
   t.dscale = builder.make_output(node.output(1));
   t.doffset = builder.make_output(node.output(2));
-  builder.emit(node, make_batch_norm_backward(*norm, t),
-               defined({t.dy, t.x, t.scale, t.offset, t.mean, t.variance}), {t.dx, t.dscale, t.doffset});
-  builder.define(node.output(0), t.dx);
-  builder.define(node.output(1), t.dscale);
-  builder.define(node.output(2), t.doffset);
+  builder.emit(node, make_batch_norm_backward(*norm, t), {t.dy, t.x, t.scale, t.offset, t.mean, t.variance},
+               {t.dx, t.dscale, t.doffset});
+  builder.define(node, {t.dx, t.dscale, t.doffset});
   return true;
 }
 

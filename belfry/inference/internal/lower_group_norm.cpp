@@ -26,31 +26,19 @@ std::optional<GroupNorm> norm_of(ProgramBuilder& builder, const Node& node, cons
                    .epsilon = 0};
 }
 
-TensorView optional_value(ProgramBuilder& builder, const Node& node, const char* name) {
-  const Tensor tensor = input_named(node, name);
-  return tensor.defined() ? builder.value(tensor) : TensorView();
-}
-
-std::vector<TensorView> defined(std::vector<TensorView> tensors) {
-  std::erase_if(tensors, [](const TensorView& tensor) { return !tensor.defined(); });
-  return tensors;
-}
-
 bool lower_forward(ProgramBuilder& builder, const Node& node) {
   const Tensor input = input_named(node, "input");
   auto norm = norm_of(builder, node, input);
   if (!norm) return false;
   norm->epsilon = node.attribute("epsilon").toDouble();
   const GroupNormTensors t{.x = builder.dense(input),
-                           .scale = optional_value(builder, node, "scale"),
-                           .offset = optional_value(builder, node, "offset"),
+                           .scale = builder.argument(node, "scale"),
+                           .offset = builder.argument(node, "offset"),
                            .y = builder.make_output(node.output(0)),
                            .mean = builder.make_output(node.output(1)),
                            .inverse = builder.make_output(node.output(2))};
-  builder.emit(node, make_group_norm(*norm, t), defined({t.x, t.scale, t.offset}), {t.y, t.mean, t.inverse});
-  builder.define(node.output(0), t.y);
-  builder.define(node.output(1), t.mean);
-  builder.define(node.output(2), t.inverse);
+  builder.emit(node, make_group_norm(*norm, t), {t.x, t.scale, t.offset}, {t.y, t.mean, t.inverse});
+  builder.define(node, {t.y, t.mean, t.inverse});
   return true;
 }
 
@@ -61,17 +49,15 @@ bool lower_backward(ProgramBuilder& builder, const Node& node) {
   GroupNormGradients t;
   t.dy = builder.dense(gradient);
   t.x = builder.dense(input);
-  t.scale = optional_value(builder, node, "scale");
-  t.mean = builder.value(input_named(node, "mean"));
-  t.inverse = builder.value(input_named(node, "inverse"));
+  t.scale = builder.argument(node, "scale");
+  t.mean = builder.argument(node, "mean");
+  t.inverse = builder.argument(node, "inverse");
   t.dx = builder.make_output_in_place_of(node, gradient, node.output(0));
   t.dscale = builder.make_output(node.output(1));
   t.doffset = builder.make_output(node.output(2));
-  builder.emit(node, make_group_norm_backward(*norm, t), defined({t.dy, t.x, t.scale, t.mean, t.inverse}),
+  builder.emit(node, make_group_norm_backward(*norm, t), {t.dy, t.x, t.scale, t.mean, t.inverse},
                {t.dx, t.dscale, t.doffset});
-  builder.define(node.output(0), t.dx);
-  builder.define(node.output(1), t.dscale);
-  builder.define(node.output(2), t.doffset);
+  builder.define(node, {t.dx, t.dscale, t.doffset});
   return true;
 }
 

@@ -1,8 +1,6 @@
-#include <algorithm>
-
 #include "belfry/inference/internal/fused_op.h"
+#include "belfry/inference/internal/lower_to_primitive.h"
 #include "belfry/inference/internal/lowerings.h"
-#include "belfry/inference/internal/program_builder.h"
 #include "belfry/program/max_pool.h"
 
 // Max pooling of training by kernels of our own. The places of the largest values are bytes here and not the
@@ -20,8 +18,7 @@ std::optional<PoolWindows> windows_of(const Node& node, const Shape& image, cons
       kernel[0] * kernel[1] > 256 || c10::multiply_integers(result) == 0)
     return std::nullopt;
   const auto before = [&](size_t i) {
-    const int64_t needed = (result[i + 1] - 1) * strides[i] + kernel[i] - image[i + 1];
-    return op.get<std::string>("padding") == "SAME" ? std::max<int64_t>(needed, 0) / 2 : 0;
+    return padding_of(op, image[i + 1], kernel[i], strides[i], result[i + 1]).before;
   };
   return PoolWindows{.batch = image[0],
                      .height = image[1],
@@ -44,8 +41,7 @@ bool lower_max_pool(ProgramBuilder& builder, const Node& node) {
   const TensorView x = builder.dense(image), y = builder.make_output(node.output(0));
   const TensorView places = builder.make(node.outputs()[0].shape, kUInt8);
   builder.emit(node, make_max_pool(*windows, x, y, places), {x}, {y, places});
-  builder.define(node.output(0), y);
-  builder.define(node.output(1), places);
+  builder.define(node, {y, places});
   return true;
 }
 

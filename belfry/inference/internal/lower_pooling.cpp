@@ -45,10 +45,9 @@ Windows windows_of(const OpParts& op, const Shape& in, const Shape& out) {
   Windows windows{.kernel = op.get<std::vector<int64_t>>("kernel"),
                   .strides = op.get<std::vector<int64_t>>("strides")};
   for (size_t i = 0; i < 2; ++i) {
-    const int64_t needed = (out[i + 1] - 1) * windows.strides[i] + windows.kernel[i] - in[i + 1];
-    const int64_t total = op.get<std::string>("padding") == "SAME" ? std::max<int64_t>(needed, 0) : 0;
-    windows.before.push_back(total / 2);
-    windows.after.push_back(total - total / 2);
+    const Padding padding = padding_of(op, in[i + 1], windows.kernel[i], windows.strides[i], out[i + 1]);
+    windows.before.push_back(padding.before);
+    windows.after.push_back(padding.after);
   }
   return windows;
 }

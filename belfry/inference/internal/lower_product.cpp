@@ -16,8 +16,8 @@ using Dims = memory::dims;
 constexpr auto kInference = dnnl::prop_kind::forward_inference;
 
 /// Packed as the primitive likes it, for inputs of that type.
-memory::desc any_layout(const memory::desc& desc, const TensorView& input) {
-  return {desc.dims(), *data_type(input.type()), memory::format_tag::any};
+memory::desc packed_for(const TensorView& input, const memory::desc& weights) {
+  return any_layout(weights, *data_type(input.type()));
 }
 
 /// Convolutions and linear operators add to what their output's memory holds. Where that is not the residual
@@ -72,27 +72,20 @@ bool lower_conv2d(ProgramBuilder& builder, const Node& node) {
   const auto strides = op.get<std::vector<int64_t>>("strides"),
              dilations = op.get<std::vector<int64_t>>("dilations"),
              pads = op.get<std::vector<int64_t>>("pads");
-  // [H, W, I, O] seen as [O, I, H, W], or [G, O/G, I, H, W].
-  const TensorView grouped = groups == 1 ? filter : filter.unflatten(3, {groups, filter.size(3) / groups});
-  const memory::desc filter_desc =
-      groups == 1 ? desc_of(grouped, {3, 2, 0, 1}) : desc_of(grouped, {3, 4, 2, 0, 1});
-  const Shape& out = node.outputs()[0].shape;
+  const memory::desc weights_desc = filter_desc(filter, groups);
   Dims before, after, dilation;
   for (size_t i = 0; i < 2; ++i) {
     const int64_t axis = static_cast<int64_t>(i), extent = (filter.size(axis) - 1) * dilations[i] + 1;
-    int64_t total = 0;
-    if (op.get<std::string>("padding") == "SAME") {
-      const int64_t size = input.size(axis + 1) + pads[2 * i] + pads[2 * i + 1];
-      total = std::max<int64_t>((out[i + 1] - 1) * strides[i] + extent - size, 0);
-    }
-    before.push_back(pads[2 * i] + total / 2);
-    after.push_back(pads[2 * i + 1] + total - total / 2);
+    const int64_t size = input.size(axis + 1) + pads[2 * i] + pads[2 * i + 1];
+    const Padding padding = padding_of(op, size, extent, strides[i], node.outputs()[0].shape[i + 1]);
+    before.push_back(pads[2 * i] + padding.before);
+    after.push_back(pads[2 * i + 1] + padding.after);
     dilation.push_back(dilations[i] - 1);
   }
 
   const memory::desc bias_desc = bias.defined() ? desc_of(bias) : memory::desc();
   const dnnl::convolution_forward::desc desc(
-      kInference, dnnl::algorithm::convolution_direct, image_desc(input), any_layout(filter_desc, input),
+      kInference, dnnl::algorithm::convolution_direct, image_desc(input), packed_for(input, weights_desc),
       bias_desc, image_desc(node.outputs()[0]), {strides[0], strides[1]}, dilation, before, after);
   dnnl::convolution_forward::primitive_desc description(desc, attributes(sum_and_activation(op)),
                                                         cpu_engine());
@@ -103,7 +96,7 @@ bool lower_conv2d(ProgramBuilder& builder, const Node& node) {
   const TensorView output = make_output(builder, node, op.inputs[3]);
   primitive->add(DNNL_ARG_SRC, description.src_desc(), input);
   primitive->add(DNNL_ARG_WEIGHTS,
-                 builder.prepared().packed(filter, filter_desc, description.weights_desc()));
+                 builder.prepared().packed(filter, weights_desc, description.weights_desc()));
   if (bias.defined()) primitive->add(DNNL_ARG_BIAS, bias_desc, bias);
   primitive->add(DNNL_ARG_DST, description.dst_desc(), output);
   return emit_output(builder, node, std::move(primitive), output);
@@ -118,7 +111,7 @@ bool lower_linear(ProgramBuilder& builder, const Node& node) {
                      bias_desc = bias.defined() ? desc_of(bias) : memory::desc(),
                      output_desc({input.size(0), weight.size(1)},
                                  *data_type(element_type(node.outputs()[0].dtype)), memory::format_tag::ab);
-  const dnnl::inner_product_forward::desc desc(kInference, desc_of(input), any_layout(weight_desc, input),
+  const dnnl::inner_product_forward::desc desc(kInference, desc_of(input), packed_for(input, weight_desc),
                                                bias_desc, output_desc);
   const dnnl::inner_product_forward::primitive_desc description(desc, attributes(sum_and_activation(op)),
                                                                 cpu_engine());

@@ -1,5 +1,6 @@
 #include "belfry/inference/internal/lower_to_primitive.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,21 @@ bool emit_output(ProgramBuilder& builder, const Node& node, std::unique_ptr<Prim
   emit(builder, node, std::move(primitive), {output});
   builder.define(node.output(), output);
   return true;
+}
+
+Padding padding_of(const OpParts& op, int64_t size, int64_t extent, int64_t stride, int64_t outputs) {
+  if (op.get<std::string>("padding") != "SAME") return {};
+  const int64_t total = std::max<int64_t>((outputs - 1) * stride + extent - size, 0);
+  return {total / 2, total - total / 2};
+}
+
+dnnl::memory::desc any_layout(const dnnl::memory::desc& desc, dnnl::memory::data_type type) {
+  return {desc.dims(), type, dnnl::memory::format_tag::any};
+}
+
+dnnl::memory::desc filter_desc(const TensorView& filter, int64_t groups) {
+  return groups == 1 ? desc_of(filter, {3, 2, 0, 1})
+                     : desc_of(filter.unflatten(3, {groups, filter.size(3) / groups}), {3, 4, 2, 0, 1});
 }
 
 dnnl::memory::desc image_desc(const NodeOutput& output) {

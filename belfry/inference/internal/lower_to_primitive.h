@@ -18,6 +18,17 @@ void emit(ProgramBuilder& builder, const Node& node, std::unique_ptr<Primitive> 
 bool emit_output(ProgramBuilder& builder, const Node& node, std::unique_ptr<Primitive> primitive,
                  const TensorView& output);
 
+/// Zeros before and after an image, along one axis.
+struct Padding {
+  int64_t before = 0, after = 0;
+};
+/// For `outputs` windows of that extent and stride over `size` places, by the node's "SAME" or "VALID".
+Padding padding_of(const OpParts& op, int64_t size, int64_t extent, int64_t stride, int64_t outputs);
+
+/// Of values of that type, in the layout that the primitive likes best.
+dnnl::memory::desc any_layout(const dnnl::memory::desc& desc, dnnl::memory::data_type type);
+/// A filter [height, width, in / groups, out] as [out, in, height, width], or with the groups in front.
+dnnl::memory::desc filter_desc(const TensorView& filter, int64_t groups);
 /// An NHWC image, in oneDNN's logical order.
 dnnl::memory::desc image_desc(const NodeOutput& output);
 /// Appends the activation that a fused operator ends in.

@@ -84,6 +84,15 @@ TensorView ProgramBuilder::value(const Tensor& tensor) {
   return values_.at(tensor);
 }
 
+TensorView ProgramBuilder::argument(const Node& node, std::string_view name) {
+  const Tensor tensor = input_named(node, name);
+  return tensor.defined() ? value(tensor) : TensorView();
+}
+
+void ProgramBuilder::define(const Node& node, const std::vector<TensorView>& values) {
+  for (size_t i = 0; i < values.size(); ++i) define(node.output(static_cast<int>(i)), values[i]);
+}
+
 TensorView ProgramBuilder::weight_of(const Tensor& tensor) {
   const auto conversion = conversions_.find(tensor);
   const TensorView found = value(conversion == conversions_.end() ? tensor : conversion->second->inputs()[0]);

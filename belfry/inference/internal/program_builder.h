@@ -65,9 +65,13 @@ class ProgramBuilder {
   /// A dense tensor of its own memory, not yet written.
   TensorView make(Sizes sizes, DType dtype) { return assembler_.make(std::move(sizes), element_type(dtype)); }
   TensorView make_output(const Tensor& output) { return make(output.shape(), output.dtype()); }
+  /// What `node` is given for the schema's argument of that name; undefined where it is given nothing.
+  TensorView argument(const Node& node, std::string_view name);
   /// Takes `value` for `output`.
   void define(const Tensor& output, TensorView value);
-  /// Appends an instruction, with what it reads, writes, and uses up.
+  /// The same for all outputs of a node.
+  void define(const Node& node, const std::vector<TensorView>& values);
+  /// Appends an instruction, with what it reads, writes, and uses up. Undefined tensors do not count.
   void emit(const Node& node, std::unique_ptr<Instruction> instruction, const std::vector<TensorView>& reads,
             const std::vector<TensorView>& writes);
   /// Like make_output; where an input of the same size is read for the last time by `node`, in its place.

@@ -17,7 +17,7 @@ struct Transposed {
 };
 std::optional<Transposed> as_transposed(const Tensor& tensor) {
   const Node& node = tensor.node();
-  if (node.kind() != NodeKind::kCall || node.op_name() != "aten::permute") return std::nullopt;
+  if (!is_call(node, "aten::permute")) return std::nullopt;
   Transposed result{node.inputs()[0], node.attribute("dims").toIntVector()};
   for (int64_t& axis : result.order) axis += axis < 0 ? tensor.rank() : 0;
   return result;
@@ -49,7 +49,7 @@ Function cancel_transposes(const Function& graph) {
     }
     if (node.op_name() == "aten::reshape") {
       const Node& before = rewriter(node.inputs()[0]).node();
-      if (before.kind() != NodeKind::kCall || before.op_name() != "aten::reshape") return {};
+      if (!is_call(before, "aten::reshape")) return {};
       return reshape(before.inputs()[0], node.attribute("shape").toIntVector(), node.name() + "/");
     }
     if (!is_element_wise(node)) return {};

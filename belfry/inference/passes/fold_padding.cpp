@@ -7,7 +7,7 @@ namespace {
 /// Rows added at the top and bottom, columns at the left and right; nullopt when `node` is anything else than
 /// zeros around NHWC images.
 std::optional<std::vector<int64_t>> zeros_around(const Node& node) {
-  if (node.kind() != NodeKind::kCall || node.op_name() != "belfry::pad") return std::nullopt;
+  if (!is_call(node, "belfry::pad")) return std::nullopt;
   const auto pads = node.attribute("paddings").toIntVector();
   const bool around = pads.size() == 8 && !pads[0] && !pads[1] && !pads[6] && !pads[7];
   if (!around || node.attribute("mode").toStringRef() != "constant" ||

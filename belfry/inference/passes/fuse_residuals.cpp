@@ -6,7 +6,7 @@ namespace belfry::internal {
 Function fuse_residuals(const Function& graph) {
   Rewriter rewriter(graph);
   return rewriter.run([&](const Node& node) -> Tensor {
-    if (node.kind() != NodeKind::kCall || node.op_name() != "aten::add.Tensor") return {};
+    if (!is_call(node, "aten::add.Tensor")) return {};
     const Tensor &x = node.inputs()[0], &y = node.inputs()[1];
     if (x.shape() != y.shape() || x.dtype() != y.dtype() ||
         node.attribute("alpha").toScalar().toDouble() != 1)

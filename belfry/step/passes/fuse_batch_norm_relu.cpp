@@ -8,17 +8,9 @@
 namespace belfry::internal {
 namespace {
 
-bool is(const Node& node, const char* op) {
-  return node.kind() == NodeKind::kCall && node.op_name() == op;
-}
-
 /// The operator of that name with the node's attributes, on other inputs, in the node's place.
 void replace(Rewriter& rewriter, const Node& node, const char* op, const std::vector<Tensor>& inputs) {
-  const auto outputs = call_multi(op, inputs,
-                                  {{"epsilon", node.attribute("epsilon").toDouble()},
-                                   {"unbiased_variance", node.attribute("unbiased_variance").toBool()},
-                                   {"data_format", node.attribute("data_format").toStringRef()}},
-                                  node.name() + "_relu");
+  const auto outputs = call_multi(op, inputs, OpParts(node).attributes, node.name() + "_relu");
   for (size_t i = 0; i < outputs.size(); ++i) rewriter.define(node.output(static_cast<int>(i)), outputs[i]);
 }
 
@@ -29,19 +21,19 @@ Function fuse_batch_norm_relu(const Function& graph) {
   const auto input = [&](const Node& node, const char* name) { return rewriter(input_named(node, name)); };
   std::unordered_set<Tensor> fused;  // outputs of relus
   return rewriter.run([&](const Node& node) -> Tensor {
-    if (is(node, "aten::relu")) {
+    if (is_call(node, "aten::relu")) {
       const Tensor y = node.inputs()[0];
       const Node& norm = y.node();
-      if (!is(norm, "belfry::batch_norm_training") || y.index() != 0 || rewriter.uses(y) > 1) return {};
+      if (!is_call(norm, "belfry::batch_norm_training") || y.index() != 0 || rewriter.uses(y) > 1) return {};
       replace(rewriter, norm, "belfry::batch_norm_relu_training",
               {input(norm, "input"), input(norm, "scale"), input(norm, "offset")});
       fused.insert(node.output());
       return rewriter(y);
     }
-    if (is(node, "belfry::batch_norm_training_backprop")) {
+    if (is_call(node, "belfry::batch_norm_training_backprop")) {
       const Tensor gradient = input_named(node, "gradient"), mean = input_named(node, "mean");
       const Node& relu = gradient.node();
-      if (!is(relu, "aten::threshold_backward") || rewriter.uses(gradient) > 1) return {};
+      if (!is_call(relu, "aten::threshold_backward") || rewriter.uses(gradient) > 1) return {};
       const Tensor y = input_named(relu, "self");
       const Node& norm = mean.node();
       if (!fused.contains(y) || y.node().inputs()[0] != norm.output(0)) return {};

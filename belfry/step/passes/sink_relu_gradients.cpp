@@ -4,24 +4,16 @@
 #include "belfry/step/internal/step_passes.h"
 
 namespace belfry::internal {
-namespace {
-
-bool is(const Node& node, const char* op) {
-  return node.kind() == NodeKind::kCall && node.op_name() == op;
-}
-
-}  // namespace
-
 Function sink_relu_gradients(const Function& graph) {
   Rewriter rewriter(graph);
   return rewriter.run([&](const Node& node) -> Tensor {
-    if (!is(node, "aten::threshold_backward") || node.attribute("threshold").toScalar().toDouble() != 0)
+    if (!is_call(node, "aten::threshold_backward") || node.attribute("threshold").toScalar().toDouble() != 0)
       return {};
     const Tensor gradient = input_named(node, "grad_output"), y = input_named(node, "self");
     const Node& unpool = gradient.node();
-    if (!is(unpool, "belfry::max_pool2d_backprop") || rewriter.uses(gradient) > 1) return {};
+    if (!is_call(unpool, "belfry::max_pool2d_backprop") || rewriter.uses(gradient) > 1) return {};
     const Node& pool = input_named(unpool, "indices").node();
-    if (!is(pool, "belfry::max_pool2d_with_indices") || pool.inputs()[0] != y) return {};
+    if (!is_call(pool, "belfry::max_pool2d_with_indices") || pool.inputs()[0] != y) return {};
     const Tensor sunk =
         call("aten::threshold_backward", {rewriter(unpool.inputs()[0]), rewriter(pool.output(0))},
              {{"threshold", 0}}, node.name());
