@@ -54,9 +54,8 @@ bool log_softmax(Backprop& b) {
   return true;
 }
 
-}  // namespace
-
-std::vector<Tensor> attention_for_derivative(const Node& node, const std::vector<Tensor>& inputs) {
+/// Of query, key, value, and the mask or none.
+std::vector<Tensor> attention_form(const Node& node, const std::vector<Tensor>& inputs) {
   const Tensor &query = inputs[0], &key = inputs[1], &value = inputs[2], &mask = inputs[3];
   const bool is_causal = node.attribute("is_causal").toBool();
   if (node.attribute("dropout_p").toDouble() != 0 || node.attribute("enable_gqa").toBool() ||
@@ -79,7 +78,10 @@ std::vector<Tensor> attention_for_derivative(const Node& node, const std::vector
   return {matmul(weights, value, node.name())};
 }
 
+}  // namespace
+
 void add_attention_derivatives(DerivativeRules& rules) {
+  rules["aten::scaled_dot_product_attention"].form = attention_form;
   rules["belfry::attention_weights"] = attention_weights;
   rules["belfry::attention_with_sums"] = attention_with_sums;
   rules["aten::softmax.int"] = softmax;

@@ -1,3 +1,4 @@
+#include "belfry/inference/internal/fused_op.h"
 #include "belfry/ops/array.h"
 #include "belfry/ops/call.h"
 #include "belfry/ops/math.h"
@@ -12,19 +13,8 @@ namespace belfry::internal {
 namespace {
 
 /// The arguments that say how windows lie.
-Attributes copied(const Backprop& b, const std::vector<const char*>& names) {
-  Attributes attributes;
-  for (const char* name : names) {
-    const c10::IValue& value = b.attribute(name);
-    if (value.isIntList()) {
-      attributes.emplace_back(name, value.toIntVector());
-    } else if (value.isInt()) {
-      attributes.emplace_back(name, value.toInt());
-    } else {
-      attributes.emplace_back(name, value.toStringRef());
-    }
-  }
-  return attributes;
+Attributes windows_of(const Node& node) {
+  return OpParts(node).attributes;
 }
 
 Attributes plus(Attributes attributes, const char* name, Attribute value) {
@@ -43,7 +33,7 @@ Tensor sum_by_channel(const Tensor& g, const std::string& data_format) {
 
 bool conv2d(Backprop& b) {
   const Tensor x = b.input("input"), filter = b.input("filter"), g = b.gradient();
-  const Attributes attributes = copied(b, {"strides", "padding", "dilations", "groups", "data_format"});
+  const Attributes attributes = windows_of(b.node());
   if (b.wants("input")) {
     b.give("input",
            call("belfry::conv2d_backprop_input", {g, filter}, plus(attributes, "input_size", x.shape())));
@@ -58,8 +48,7 @@ bool conv2d(Backprop& b) {
 bool depthwise_conv2d(Backprop& b) {
   const Tensor x = b.input("input"), filter = b.input("filter"), g = b.gradient();
   const Shape grouped = {filter.dim(0), filter.dim(1), 1, filter.dim(2) * filter.dim(3)};
-  const Attributes attributes =
-      plus(copied(b, {"strides", "padding", "dilations", "data_format"}), "groups", filter.dim(2));
+  const Attributes attributes = plus(windows_of(b.node()), "groups", filter.dim(2));
   if (b.wants("input")) {
     b.give("input", call("belfry::conv2d_backprop_input", {g, reshape(filter, grouped)},
                          plus(attributes, "input_size", x.shape())));
@@ -74,7 +63,7 @@ bool depthwise_conv2d(Backprop& b) {
 /// convolution, and the one by the filter with image and gradient exchanged.
 bool conv2d_transpose(Backprop& b) {
   const Tensor x = b.input("input"), filter = b.input("filter"), g = b.gradient();
-  const Attributes attributes = copied(b, {"strides", "padding", "data_format"});
+  const Attributes attributes = windows_of(b.node());
   b.give("input", call("belfry::conv2d", {g, filter}, attributes));
   b.give("filter", call_multi("belfry::conv2d_backprop_filter", {x, g},
                               plus(attributes, "filter_size", filter.shape()))[0]);
@@ -88,19 +77,21 @@ bool bias_add(Backprop& b) {
   return true;
 }
 
-const std::vector<const char*> kWindows = {"kernel", "strides", "padding", "data_format"};
+std::vector<Tensor> max_pool2d_form(const Node& node, const std::vector<Tensor>& inputs) {
+  return {call_multi("belfry::max_pool2d_with_indices", inputs, windows_of(node), node.name())[0]};
+}
 
 bool max_pool2d(Backprop& b) {
   const Tensor x = b.input("input");
   b.give("input", call("belfry::max_pool2d_backprop", {b.gradient(), b.output(1)},
-                       plus(copied(b, kWindows), "input_size", x.shape())));
+                       plus(windows_of(b.node()), "input_size", x.shape())));
   return true;
 }
 
 bool avg_pool2d(Backprop& b) {
   const Tensor x = b.input("input");
   b.give("input", call("belfry::avg_pool2d_backprop", {b.gradient()},
-                       plus(copied(b, kWindows), "input_size", x.shape())));
+                       plus(windows_of(b.node()), "input_size", x.shape())));
   return true;
 }
 
@@ -132,6 +123,7 @@ void add_image_derivatives(DerivativeRules& rules) {
   rules["belfry::depthwise_conv2d"] = depthwise_conv2d;
   rules["belfry::conv2d_transpose"] = conv2d_transpose;
   rules["belfry::bias_add"] = bias_add;
+  rules["belfry::max_pool2d"].form = max_pool2d_form;
   rules["belfry::max_pool2d_with_indices"] = max_pool2d;
   rules["belfry::avg_pool2d"] = avg_pool2d;
   rules["belfry::resize"] = resize;

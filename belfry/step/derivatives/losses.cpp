@@ -86,6 +86,13 @@ bool sigmoid_cross_entropy(Backprop& b) {
   return true;
 }
 
+std::vector<Tensor> dropout_form(const Node& node, const std::vector<Tensor>& inputs) {
+  return {call_multi("belfry::dropout_with_mask", inputs,
+                     {{"rate", node.attribute("rate").toDouble()},
+                      {"noise_shape", node.attribute("noise_shape").toIntVector()}},
+                     node.name())[0]};
+}
+
 bool dropout(Backprop& b) {
   b.give("x", b.gradient() * b.output(1));
   return true;
@@ -101,6 +108,7 @@ void add_loss_derivatives(DerivativeRules& rules) {
   rules["aten::l1_loss"] = absolute_difference;
   rules["aten::huber_loss"] = huber;
   rules["aten::binary_cross_entropy_with_logits"] = sigmoid_cross_entropy;
+  rules["belfry::dropout"].form = dropout_form;
   rules["belfry::dropout_with_mask"] = dropout;
 }
 

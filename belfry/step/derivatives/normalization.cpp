@@ -1,3 +1,4 @@
+#include "belfry/inference/internal/fused_op.h"
 #include "belfry/ops/array.h"
 #include "belfry/ops/call.h"
 #include "belfry/ops/math.h"
@@ -20,9 +21,7 @@ bool batch_norm_training(Backprop& b) {
   const auto gradients =
       call_multi("belfry::batch_norm_training_backprop",
                  {b.gradient(), b.input("input"), b.input("scale"), b.output(1), b.output(2)},
-                 {{"epsilon", b.attribute("epsilon").toDouble()},
-                  {"unbiased_variance", b.attribute("unbiased_variance").toBool()},
-                  {"data_format", data_format(b)}});
+                 OpParts(b.node()).attributes);
   b.give("input", gradients[0]);
   b.give("scale", gradients[1]);
   b.give("offset", gradients[2]);
@@ -107,20 +106,16 @@ bool global_norm(Backprop& b) {
   return true;
 }
 
-}  // namespace
+std::vector<Tensor> group_norm_form(const Node& node, const std::vector<Tensor>& inputs) {
+  if (c10::multiply_integers(inputs[0].shape()) == 0) return {};
+  return {call_multi("belfry::group_norm_with_statistics", inputs, OpParts(node).attributes, node.name())[0]};
+}
 
-std::vector<Tensor> norm_for_derivative(const Node& node, const std::vector<Tensor>& inputs) {
+/// That of one group of one pixel.
+std::vector<Tensor> layer_norm_form(const Node& node, const std::vector<Tensor>& inputs) {
   const Tensor& x = inputs[0];
   const int64_t elements = c10::multiply_integers(x.shape());
   if (elements == 0) return {};
-  if (node.op_name() == "belfry::group_norm") {
-    return {call_multi("belfry::group_norm_with_statistics", inputs,
-                       {{"groups", node.attribute("groups").toInt()},
-                        {"epsilon", node.attribute("epsilon").toDouble()},
-                        {"data_format", node.attribute("data_format").toStringRef()}},
-                       node.name())[0]};
-  }
-  // Layer normalisation is that of one group of one pixel.
   const int64_t features = c10::multiply_integers(node.attribute("normalized_shape").toIntVector());
   const auto parameter = [&](const Tensor& tensor) {
     return tensor.defined() && tensor.rank() != 1 ? reshape(tensor, {features}) : tensor;
@@ -133,10 +128,14 @@ std::vector<Tensor> norm_for_derivative(const Node& node, const std::vector<Tens
   return {x.shape() == rows ? y : reshape(y, x.shape())};
 }
 
+}  // namespace
+
 void add_normalization_derivatives(DerivativeRules& rules) {
   rules["belfry::batch_norm_training"] = batch_norm_training;
   rules["belfry::batch_norm"] = batch_norm;
+  rules["belfry::group_norm"].form = group_norm_form;
   rules["belfry::group_norm_with_statistics"] = group_norm;
+  rules["aten::layer_norm"].form = layer_norm_form;
   rules["belfry::local_response_normalization"] = local_response_normalization;
   rules["belfry::l2_normalize"] = l2_normalize;
   rules["belfry::clip_by_norm"] = clip_by_norm;

@@ -60,24 +60,28 @@ class Backprop {
 
 /// Adds the nodes of a derivative; false where it has none for such a node, before it has added any.
 using DerivativeRule = bool (*)(Backprop& backprop);
-/// By the name of the operator.
-using DerivativeRules = std::unordered_map<std::string_view, DerivativeRule>;
+/// Builds `node` in a form that has rules, or whose rules need more outputs, with these inputs, one for each
+/// tensor of the schema, none where it is not given. Returns what replaces the node's outputs; empty where it
+/// is wanted as it is.
+using DerivativeForm = std::vector<Tensor> (*)(const Node& node, const std::vector<Tensor>& inputs);
+/// What is known of an operator's derivative; each may be null.
+struct Derivative {
+  DerivativeRule rule = nullptr;
+  DerivativeForm form = nullptr;
 
-/// Null where the operator has none.
-DerivativeRule derivative_rule(const Node& node);
+  Derivative() = default;
+  Derivative(DerivativeRule its_rule) : rule(its_rule) {}
+};
+/// By the name of the operator.
+using DerivativeRules = std::unordered_map<std::string_view, Derivative>;
+
+/// Of nothing where the operator has no row.
+Derivative derivative_of(const Node& node);
 
 /// `x` summed over what broadcasting from `shape` repeated.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 /// `axes` of a tensor of that rank, counted from the front, in order; all of them where there are none.
 std::vector<int64_t> positive_axes(std::vector<int64_t> axes, int64_t rank);
-
-/// scaled_dot_product_attention in a form that has rules; empty where there is none. `inputs`: query, key,
-/// value, and the mask or none.
-std::vector<Tensor> attention_for_derivative(const Node& node, const std::vector<Tensor>& inputs);
-
-/// layer_norm or group_norm in the form that gives the statistics too; empty for tensors without elements.
-/// `inputs`: x, scale and offset, or none.
-std::vector<Tensor> norm_for_derivative(const Node& node, const std::vector<Tensor>& inputs);
 
 // Each in its own file, belfry/step/derivatives/NAME.cpp.
 void add_activation_derivatives(DerivativeRules& rules);

@@ -125,16 +125,16 @@ void check_static(const Node& node) {
 
 }  // namespace
 
-DerivativeRule derivative_rule(const Node& node) {
+Derivative derivative_of(const Node& node) {
   if (node.kind() == NodeKind::kIdentity) {
-    return [](Backprop& b) {
+    return Derivative([](Backprop& b) {
       b.give(size_t{0}, b.gradient());
       return true;
-    };
+    });
   }
-  if (node.kind() != NodeKind::kCall) return nullptr;
+  if (node.kind() != NodeKind::kCall) return {};
   const auto found = rules().find(node.op_name());
-  return found == rules().end() ? nullptr : found->second;
+  return found == rules().end() ? Derivative() : found->second;
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
@@ -208,7 +208,7 @@ std::vector<Tensor> differentiate(const Tensor& loss, const std::vector<Tensor>&
     std::vector<bool> wanted;
     for (const Tensor& input : node.inputs()) wanted.push_back(between.carries(input));
     Backprop backprop(node, std::move(by_outputs), std::move(wanted));
-    const DerivativeRule rule = derivative_rule(node);
+    const DerivativeRule rule = derivative_of(node).rule;
     if (!rule || !rule(backprop)) differentiate_under_autograd(backprop);
     for (size_t i = 0; i < node.inputs().size(); ++i) {
       if (!backprop.results()[i].defined()) continue;
@@ -241,26 +241,8 @@ std::vector<Tensor> inputs_by_argument(const Node& node, const std::vector<Tenso
 }  // namespace
 
 std::vector<Tensor> build_for_derivative(const Node& node, const std::vector<Tensor>& inputs) {
-  if (node.kind() != NodeKind::kCall) return {};
-  if (node.op_name() == "belfry::max_pool2d") {
-    return {call_multi("belfry::max_pool2d_with_indices", inputs,
-                       {{"kernel", node.attribute("kernel").toIntVector()},
-                        {"strides", node.attribute("strides").toIntVector()},
-                        {"padding", node.attribute("padding").toStringRef()},
-                        {"data_format", node.attribute("data_format").toStringRef()}},
-                       node.name())[0]};
-  }
-  if (node.op_name() == "belfry::dropout") {
-    return {call_multi("belfry::dropout_with_mask", inputs,
-                       {{"rate", node.attribute("rate").toDouble()},
-                        {"noise_shape", node.attribute("noise_shape").toIntVector()}},
-                       node.name())[0]};
-  }
-  if (node.op_name() == "aten::scaled_dot_product_attention")
-    return attention_for_derivative(node, inputs_by_argument(node, inputs));
-  if (node.op_name() == "aten::layer_norm" || node.op_name() == "belfry::group_norm")
-    return norm_for_derivative(node, inputs_by_argument(node, inputs));
-  return {};
+  const DerivativeForm form = derivative_of(node).form;
+  return form ? form(node, inputs_by_argument(node, inputs)) : std::vector<Tensor>();
 }
 
 }  // namespace belfry::internal
