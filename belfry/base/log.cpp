@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "belfry/base/error.h"
+#include "belfry/base/log_prefix.h"
 #include "belfry/base/printable.h"
 
 namespace belfry {
@@ -21,6 +22,7 @@ struct Log {
   std::function<void(LogLevel, std::string_view)> sink;
   LogOverlay overlay;
   LogLevel level = LogLevel::kInfo;
+  std::string prefix;
 
   static std::shared_ptr<spdlog::logger> make(const std::string& name, spdlog::sink_ptr sink) {
     auto logger = std::make_shared<spdlog::logger>(name, std::move(sink));
@@ -74,6 +76,8 @@ void log_message(LogLevel level, std::string_view message) {
   const struct Done {
     ~Done() { is_logging = false; }
   } done;
+  std::string prefixed;
+  if (!log.prefix.empty()) message = prefixed = log.prefix + std::string(message);
   if (log.file) {
     log.file->log(to_spdlog(level), as_lines(message));
     log.file->flush();
@@ -91,6 +95,12 @@ void set_log_level(LogLevel level) {
   Log& log = Log::get();
   std::lock_guard lock(log.mutex);
   log.level = level;
+}
+
+void set_log_prefix(std::string prefix) {
+  Log& log = Log::get();
+  std::lock_guard lock(log.mutex);
+  log.prefix = std::move(prefix);
 }
 
 void log_to_file(const std::string& path) {
