@@ -9,6 +9,7 @@
 #include "belfry/callbacks.h"
 #include "belfry/checkpoint.h"
 #include "belfry/dataflow.h"
+#include "belfry/distributed.h"
 #include "belfry/graph.h"
 #include "belfry/inference.h"
 #include "belfry/input.h"
