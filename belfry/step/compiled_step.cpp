@@ -39,7 +39,8 @@ struct CompiledStep::State {
   explicit State(std::shared_ptr<Memory> its_memory) : memory(std::move(its_memory)) {}
 
   StepOptions options;
-  Callable plain;  ///< runs it uncompiled, and checks feeds
+  std::function<bool(bool)> all;  ///< none where no other process takes part
+  Callable plain;                 ///< runs it uncompiled, and checks feeds
   std::shared_ptr<VariableStore> store;
   std::string why_not;  ///< why it is not compiled; "" where it is
 
@@ -125,6 +126,15 @@ struct CompiledStep::State {
     }
   }
 
+  void tell_of_others() {
+    if (std::exchange(told_of_plan, true)) return;
+    log_warning(
+        "[step] a process met NaN, or numbers that give NaN, and the plan did this run in all of them, as it "
+        "does "
+        "all such runs (StepOptions::check_numbers); in one process alone the log says where they come "
+        "from.");
+  }
+
   static std::string or_nothing(const std::string& origin) {
     return origin.empty() ? "all that it computes compiled is finite" : origin;
   }
@@ -152,10 +162,16 @@ std::vector<at::Tensor> CompiledStep::run(const std::vector<at::Tensor>& feeds,
   std::string failure;
   const bool done = state.run_compiled(given, [&](StepProgram& program) {
     try {
-      const bool is_right = program.run_head(given, profile);
-      state.tell_of_numbers(program, given, is_right);
+      bool is_right = program.run_head(given, profile);
+      if (state.all && program.has_collectives()) {
+        if (state.options.check_numbers && !state.all(is_right)) program.rewind(), is_right = false;
+        if (!is_right) state.tell_of_others();
+      } else {
+        state.tell_of_numbers(program, given, is_right);
+      }
       if (!is_right) return false;
     } catch (const std::exception& e) {
+      if (program.has_collectives()) throw;
       failure = e.what();
       return false;
     }
@@ -196,6 +212,7 @@ StepCompiler::StepCompiler(Session& session, const StepOptions& options)
 CompiledStep StepCompiler::compile(const std::vector<Fetch>& feeds, const std::vector<Fetch>& fetches) const {
   auto state = std::make_shared<CompiledStep::State>(memory_);
   state->options = options_;
+  state->all = all_;
   state->plain = session_.make_callable(feeds, fetches);
   state->store = store_of(state->plain);
   const auto nodes = find_needed(state->plain.fetches(), fed_tensors(state->plain.feeds()));

@@ -2,8 +2,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "belfry/runtime/profiled_step.h"
@@ -52,6 +54,10 @@ class StepCompiler {
   /// Throws UsageError for a dtype to compute in that is neither float32 nor bfloat16.
   explicit StepCompiler(Session& session, const StepOptions& options = {});
 
+  /// For runs that other processes take part in: `all` says whether something is so in all of them. All then
+  /// do such a run compiled, or none, and an error of one is not tried again by the plan.
+  void set_agreement(std::function<bool(bool here)> all) { all_ = std::move(all); }
+
   /// Errors as Session::make_callable.
   CompiledStep compile(const std::vector<Fetch>& feeds, const std::vector<Fetch>& fetches) const;
 
@@ -60,6 +66,7 @@ class StepCompiler {
   struct Memory;
   Session& session_;
   StepOptions options_;
+  std::function<bool(bool)> all_;
   std::shared_ptr<Memory> memory_;
 };
 

@@ -11,6 +11,7 @@ const std::vector<Lowering>& lowerings_of(const std::string& op) {
     add_attention_lowerings(all);
     add_backprop_lowerings(all);
     add_batch_norm_lowerings(all);
+    add_collective_lowerings(all);
     add_elementwise_lowerings(all);
     add_group_norm_lowerings(all);
     add_layer_norm_lowerings(all);

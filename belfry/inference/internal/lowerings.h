@@ -30,6 +30,7 @@ void add_array_lowerings(Lowerings& table);
 void add_attention_lowerings(Lowerings& table);
 void add_backprop_lowerings(Lowerings& table);
 void add_batch_norm_lowerings(Lowerings& table);
+void add_collective_lowerings(Lowerings& table);
 void add_elementwise_lowerings(Lowerings& table);
 void add_group_norm_lowerings(Lowerings& table);
 void add_layer_norm_lowerings(Lowerings& table);

@@ -167,7 +167,8 @@ void ProgramBuilder::add(const Node& node) {
     conversions_[node.output()] = &node;
     return;
   }
-  if (options_.primitives) {
+  const bool is_collective = node.op_name().starts_with("belfry::all_reduce_");  // has no other way
+  if (options_.primitives || is_collective) {
     for (const Lowering lower : lowerings_of(node.op_name())) {
       if (lower(*this, node)) return;
     }

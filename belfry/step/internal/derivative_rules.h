@@ -88,6 +88,7 @@ void add_activation_derivatives(DerivativeRules& rules);
 void add_arithmetic_derivatives(DerivativeRules& rules);
 void add_array_derivatives(DerivativeRules& rules);
 void add_attention_derivatives(DerivativeRules& rules);
+void add_collective_derivatives(DerivativeRules& rules);
 void add_contraction_derivatives(DerivativeRules& rules);
 void add_image_derivatives(DerivativeRules& rules);
 void add_limit_derivatives(DerivativeRules& rules);

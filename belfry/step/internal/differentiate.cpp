@@ -71,6 +71,7 @@ const DerivativeRules& rules() {
     add_arithmetic_derivatives(rules);
     add_array_derivatives(rules);
     add_attention_derivatives(rules);
+    add_collective_derivatives(rules);
     add_contraction_derivatives(rules);
     add_image_derivatives(rules);
     add_limit_derivatives(rules);

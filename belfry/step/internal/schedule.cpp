@@ -4,12 +4,16 @@
 #include <cstdint>
 #include <limits>
 #include <set>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "belfry/graph/node.h"
 
-// A greedy list scheduling. Values that look at the memory of others (views) count as these.
+// A greedy list scheduling. Values that look at the memory of others (views) count as these. What all
+// processes do together (collectives) they must begin in the same order, whatever the sizes of their batches:
+// in that of the graph. A reduction begins as soon as it can, and is waited for when nothing else is left to
+// do.
 
 namespace belfry::internal {
 namespace {
@@ -26,6 +30,13 @@ class Scheduler {
         readers_[&input.node()].push_back(node);
       }
       for (const Tensor& root : roots_read_by(*node)) ++uses_[root];
+      if (is_collective(*node)) {
+        if (last_collective_) {
+          ++missing_[node];
+          readers_[last_collective_].push_back(node);
+        }
+        last_collective_ = node;
+      }
     }
     for (const Tensor& output : function.outputs) ++uses_[root_of(output)];  // never let go of
   }
@@ -86,7 +97,9 @@ class Scheduler {
   /// How much more memory is in use after the node: its outputs less what nobody reads after it. A view of
   /// memory costs nothing, and is worth to be had at once.
   int64_t growth(const Node& node) const {
-    if (is_view(node)) return std::numeric_limits<int64_t>::min();
+    if (is_view(node) || node.op_name() == "belfry::all_reduce_start")
+      return std::numeric_limits<int64_t>::min();
+    if (node.op_name() == "belfry::all_reduce_wait") return std::numeric_limits<int64_t>::max();
     int64_t growth = 0;
     for (int i = 0; i < static_cast<int>(node.outputs().size()); ++i) {
       if (node.outputs()[static_cast<size_t>(i)].dtype != DType::Undefined) growth += bytes(node.output(i));
@@ -103,9 +116,17 @@ class Scheduler {
   std::unordered_map<const Node*, std::vector<const Node*>> readers_;
   std::unordered_map<Tensor, int64_t> uses_;  ///< of memory, that are still to come
   std::set<const Node*, ById> ready_;
+  const Node* last_collective_ = nullptr;  ///< of those before the node at hand
 };
 
 }  // namespace
+
+bool is_collective(const Node& node) {
+  static const std::unordered_set<std::string_view> names = {"belfry::all_reduce", "belfry::all_gather",
+                                                             "belfry::broadcast", "belfry::reduce_scatter",
+                                                             "belfry::all_reduce_start"};
+  return names.contains(node.op_name());
+}
 
 std::vector<const Node*> schedule(const Function& function) {
   return Scheduler(function).run();

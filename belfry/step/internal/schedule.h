@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "belfry/graph/function.h"
+#include "belfry/graph/node.h"
 
 namespace belfry::internal {
 
@@ -10,6 +11,11 @@ namespace belfry::internal {
 /// there, the one after which the least memory is in use. The gradient by a weight so comes right after that
 /// by its layer's output, while this is in the cache, and lets go of the activation; in the order of the
 /// graph it would come last, and all of them would wait for it.
+///
+/// Collectives keep their order; a reduction that is waited for later begins at once.
 std::vector<const Node*> schedule(const Function& function);
+
+/// Whether processes compute the node together.
+bool is_collective(const Node& node);
 
 }  // namespace belfry::internal

@@ -78,6 +78,7 @@ void StepProgram::build_head(const StepOptions& options, std::shared_ptr<MemoryB
     random_.push_back(found->second);
     return store_.generator(*found->second);
   });
+  has_collectives_ = std::ranges::any_of(head.calls(), [](const Node* node) { return is_collective(*node); });
   builder.add_nodes(options.schedule ? schedule(head) : head.calls());
   for (const auto& [tensor, index] : function_.from_head) {
     const TensorView value = builder.value(head.outputs[index]);

@@ -37,6 +37,10 @@ class StepProgram {
   ///
   /// `profile`, where there is one, gets the instructions and their times, here and in run_tail.
   bool run_head(const std::vector<at::Tensor>& feeds, std::vector<ProfiledStep>* profile = nullptr);
+  /// Undoes what a run of the head has done beside its values: random numbers stand where they did.
+  void rewind() { set_random_states(random_states_); }
+  /// Whether the head waits for other processes.
+  bool has_collectives() const { return has_collectives_; }
   /// Writes. Called after run_head.
   void run_tail(std::vector<ProfiledStep>* profile = nullptr);
   /// Copies of the fetches, after both.
@@ -65,7 +69,7 @@ class StepProgram {
   std::vector<VariableStore::Cell*> cells_, written_;
   std::unique_ptr<Prepared> prepared_;
   uint64_t packed_version_ = 0;
-  bool check_numbers_ = true;
+  bool check_numbers_ = true, has_collectives_ = false;
   std::unique_ptr<Program> head_, tail_;
   std::vector<const Node*> random_;                ///< of the session's graph: the head draws their numbers
   std::vector<at::Tensor> random_states_;          ///< before the last run
