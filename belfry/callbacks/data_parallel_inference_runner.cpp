@@ -29,8 +29,14 @@ std::vector<internal::EvaluationConfig::Tower> towers_on(const std::vector<c10::
 DataParallelInferenceRunner::DataParallelInferenceRunner(AnyDataFlow dataflow, Inferencers inferencers,
                                                          const std::vector<c10::Device>& devices,
                                                          const DataParallelInferenceRunnerOptions& options)
-    : DataParallelInferenceRunner(one_pass(std::move(dataflow), options.prefetch), std::move(inferencers),
-                                  devices, options) {}
+    : InferenceRunner(internal::EvaluationConfig{.who = "DataParallelInferenceRunner",
+                                                 .dataflow = std::move(dataflow),
+                                                 .prefetch = options.prefetch,
+                                                 .inferencers = std::move(inferencers),
+                                                 .towers = towers_on(devices, options.tower_name),
+                                                 .tower_func = options.tower_func,
+                                                 .batch_input = options.batch_input,
+                                                 .compile = options.compile}) {}
 
 DataParallelInferenceRunner::DataParallelInferenceRunner(Shared<InputSource> input, Inferencers inferencers,
                                                          const std::vector<c10::Device>& devices,

@@ -49,6 +49,10 @@ struct InferenceRunnerOptions {
 /// disagree (pictures of any size and their boxes), each batch counts as one sample, and a warning says so;
 /// if they disagree only later, it is an error.
 ///
+/// In a distributed training each process runs its share of the batches, and the inferencers of all see the
+/// values of every batch, in the order of the data, so that all get the same results. Every process must have
+/// the same data.
+///
 /// A request to stop training ends the evaluation between two batches; nothing is reported then.
 class InferenceRunner : public Triggerable {
  public:
@@ -59,6 +63,7 @@ class InferenceRunner : public Triggerable {
                   const InferenceRunnerOptions& options = {});
 
   std::string name() const override { return "InferenceRunner"; }
+  bool chief_only() const override { return false; }
 
   /// Throws UsageError when there is no tower function, another runner has a tower of the same name, the
   /// tower lacks a tensor that an inferencer wants, the input neither ends nor has a size, or batch_input is
@@ -71,8 +76,6 @@ class InferenceRunner : public Triggerable {
 
  protected:
   explicit InferenceRunner(internal::EvaluationConfig config);
-  /// Passes over `dataflow` once, producing up to `prefetch` batches ahead; 0: none.
-  static Shared<InputSource> one_pass(AnyDataFlow dataflow, size_t prefetch);
 
  private:
   std::shared_ptr<internal::Evaluation> evaluation_;

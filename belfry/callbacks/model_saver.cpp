@@ -43,8 +43,9 @@ void ModelSaver::trigger() {
 }
 
 void ModelSaver::after_train() {
-  if (trainer().failed()) return;
-  if (trainer().stop_requested() && trainer().global_step() != last_saved_step_) trigger();
+  const EndReason reason = trainer().end().reason;
+  if (reason == EndReason::kFailed || reason == EndReason::kMaxEpoch) return;
+  if (trainer().global_step() != last_saved_step_) trigger();
 }
 
 TrainingState ModelSaver::training_state() const {
@@ -56,7 +57,8 @@ TrainingState ModelSaver::training_state() const {
                       .data = {},
                       .random = trainer().random_states()};
   if (const auto data = trainer().data_progress())
-    state.data = {.source = data->source, .pass = data->pass, .index = data->index};
+    state.data = {
+        .source = data->source, .pass = data->pass, .index = data->index, .num_shard = data->num_shard};
   return state;
 }
 

@@ -23,8 +23,8 @@ struct ModelSaverOptions {
 };
 
 /// Saves the model as the checkpoint "model-<global_step>" at the end of each epoch (or when triggered), and
-/// once more after a training that was asked to stop, unless it has failed: then the last step may be half
-/// done.
+/// once more after a training that ended before its last epoch, unless it has failed: then the last step may
+/// be half done.
 ///
 /// Beside each lies `model-<global_step>.training`: where the epoch, the data and the random numbers stand,
 /// with which AutoResumeTrainConfig goes on as if there had been no interruption. It is kept and removed with

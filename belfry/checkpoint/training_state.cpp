@@ -28,6 +28,7 @@ std::string header_of(const TrainingState& state) {
   if (state.data) {
     header["data"] = {
         {"source", state.data->source}, {"pass", state.data->pass}, {"index", state.data->index}};
+    if (state.data->num_shard != 1) header["data"]["num_shard"] = state.data->num_shard;
   }
   Json random = Json::array();
   for (const auto& [name, numbers] : state.random) random.push_back(name);
@@ -49,8 +50,9 @@ TrainingState parse_header(const Json& header, std::vector<std::string>& random)
   if (const auto data = header.find("data"); data != header.end()) {
     state.data = {.source = data->at("source").get<std::string>(),
                   .pass = data->at("pass").get<int64_t>(),
-                  .index = data->at("index").get<int64_t>()};
-    numbers.insert(numbers.end(), {state.data->pass, state.data->index});
+                  .index = data->at("index").get<int64_t>(),
+                  .num_shard = data->value("num_shard", int64_t{1})};
+    numbers.insert(numbers.end(), {state.data->pass, state.data->index, state.data->num_shard - 1});
   }
   if (std::any_of(numbers.begin(), numbers.end(), [](int64_t n) { return n < 0; }))
     throw UsageError("expected numbers >= 0, got a negative one");

@@ -137,8 +137,8 @@ void Trainer::for_each_callback(const char* hook, Call call) {
   for (size_t i = 0; i < callbacks_.size(); ++i) {
     try {
       call(*callbacks_[i], i);
-    } catch (const StopTraining&) {
-      throw;
+    } catch (const StopTraining& stop) {
+      if (!holds_back(stop)) throw;
     } catch (...) {
       rethrow_of_callback(callbacks_[i]->name(), hook);
     }
@@ -184,17 +184,18 @@ void Trainer::initialize(const AnySessionInit& init) {
   if (init && is_chief()) {
     init->init(*session_);
   } else if (init) {
-    log_warning("This process is not the chief, its session_init is ignored.");
+    log_info("This process is not the chief, whose variables it gets: its session_init is ignored.");
   }
   graph_.finalize();
   read_global_step();
 }
 
 TrainingEnd Trainer::main_loop(const LoopOptions& options) {
-  check(options);
   loop_ = options;
-  epoch_num_ = options.starting_epoch - 1;
-  steps_done_ = options.starting_step;
+  agree_on(loop_);
+  check(loop_);
+  epoch_num_ = loop_.starting_epoch - 1;
+  steps_done_ = loop_.starting_step;
   GraphScope as_default(graph_);
   try {
     run_epochs();
@@ -253,12 +254,12 @@ void Trainer::run_epochs() {
 bool Trainer::run_epoch() {
   const int64_t first = epoch_num_ == loop_.starting_epoch ? loop_.starting_step : 0;
   steps_done_ = first;
-  if (stop_requested()) return false;
+  if (must_stop()) return false;
   log_info("Start Epoch {} ...", epoch_num_);
   for_each_callback("before_epoch", [](Callback& callback, size_t) { callback.before_epoch(); });
   const auto start = Clock::now();
   for (int64_t step = first; step < loop_.steps_per_epoch; ++step) {
-    if (stop_requested()) return false;
+    if (must_stop()) return false;
     local_step_ = step;
     run_step();
     steps_done_ = step + 1;

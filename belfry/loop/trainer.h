@@ -61,6 +61,7 @@ class StopTraining : public std::exception {
 struct DataProgress {
   std::string source;
   int64_t pass = 0, index = 0;
+  int64_t num_shard = 1;  ///< of so many processes, each with every num_shard-th datapoint, this is the first
 };
 
 /// How often, and from where, the loop runs.
@@ -102,7 +103,7 @@ class Trainer {
   /// part of the graph, each under a name scope of its own name (monitors: under none).
   void setup_callbacks(const TrainOptions& options);
   /// Gives the variables their initial values, then applies `init`; the graph is final from here on.
-  void initialize(const AnySessionInit& init);
+  virtual void initialize(const AnySessionInit& init);
   /// Runs the loop. Returns after the last epoch, or when StopTraining was thrown or request_stop called; any
   /// other exception ends training too (after_train runs) and is thrown again. What one callback throws in
   /// after_train is logged, and the others' after_train still runs. Throws UsageError for options that make
@@ -158,6 +159,8 @@ class Trainer {
   /// Of the runs that were measured since the last call, in their order.
   std::vector<RunProfile> take_run_profiles() { return std::exchange(run_profiles_, {}); }
 
+  /// Whether the processes of process_group() train together, and all take the same steps.
+  virtual bool is_distributed() const { return false; }
   /// False in the processes of a distributed training that do not save and report.
   virtual bool is_chief() const { return true; }
 
@@ -186,6 +189,17 @@ class Trainer {
   virtual StepRunner::Run prepare_run(const std::vector<Tensor>& feeds, const std::vector<Tensor>& fetches);
   bool profiles_runs() const { return profiles_runs_; }
   void add_run_profile(RunProfile profile) { run_profiles_.push_back(std::move(profile)); }
+  /// Whether the loop ends before the next step.
+  virtual bool must_stop() { return stop_requested(); }
+  /// What a callback has thrown to end training. True: the loop goes on for now, as others have to end with
+  /// it.
+  virtual bool holds_back(const StopTraining& stop) {
+    (void)stop;
+    return false;
+  }
+  /// Before the loop: lets it be the same in all processes.
+  virtual void agree_on(LoopOptions& options) { (void)options; }
+  void read_global_step();
   /// The placeholders that every batch has values for, in its order; the same from the first run on.
   virtual std::vector<Tensor> feed_tensors() const { return {}; }
 
@@ -200,7 +214,6 @@ class Trainer {
   bool run_epoch();
   void end_with(EndReason reason, std::string message);
   void after_train();
-  void read_global_step();
 
   Graph graph_;
   std::unique_ptr<Session> session_;

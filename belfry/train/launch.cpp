@@ -16,12 +16,12 @@
 namespace belfry {
 namespace {
 
-Shared<InputSource> input_of(const TrainConfig& config) {
+Shared<InputSource> input_of(const TrainConfig& config, const SingleCostTrainer& trainer) {
   if (config.data && config.dataflow)
     throw UsageError("[TrainConfig] expected either .data or .dataflow, got both");
   if (config.data) return config.data;
   if (!config.dataflow) throw UsageError("[TrainConfig] expected .data or .dataflow, got neither");
-  return QueueInput(*config.dataflow);
+  return QueueInput(trainer.share_of(*config.dataflow));
 }
 
 int64_t steps_per_epoch_of(const TrainConfig& config, const InputSource& input) {
@@ -49,7 +49,7 @@ void warn_of_unused_regularization(const Graph& graph) {
 
 TrainingEnd launch_train_with_config(const TrainConfig& config, SingleCostTrainer& trainer) {
   if (!config.model) throw UsageError("[TrainConfig] expected .model, got none");
-  const Shared<InputSource> input = input_of(config);
+  const Shared<InputSource> input = input_of(config, trainer);
   const int64_t steps_per_epoch = steps_per_epoch_of(config, *input);
   const std::shared_ptr<ModelDesc> model = config.model;
 
@@ -76,8 +76,10 @@ TrainingEnd launch_train_with_config(const TrainConfig& config, SingleCostTraine
 
   if (config.epoch_from_global_step) {
     const int64_t global_step = trainer.global_step();
-    const auto state = internal::find_training_state(config.log_dir, global_step);
-    if (steps_per_epoch > 0) {
+    std::optional<TrainingState> state;
+    if (trainer.is_chief()) state = internal::find_training_state(config.log_dir, global_step);
+    if (trainer.is_distributed()) internal::broadcast_data_progress(state);
+    if (trainer.is_chief() && steps_per_epoch > 0) {
       const auto history = internal::find_history(config.log_dir, global_step);
       const internal::Place place = internal::place_of(global_step, steps_per_epoch, state, history);
       options.loop.starting_epoch = place.epoch;
@@ -85,7 +87,7 @@ TrainingEnd launch_train_with_config(const TrainConfig& config, SingleCostTraine
     }
     if (state) {
       internal::resume_data(trainer, *state);
-      random_states->set(state->random);
+      random_states->set(state->random);  // of the chief; those of the others start anew
     }
   }
   return trainer.main_loop(options.loop);

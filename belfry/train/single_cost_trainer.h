@@ -21,6 +21,9 @@ class SingleCostTrainer : public TowerTrainer {
   /// when called twice.
   void setup_graph(TowerFunc get_cost, Shared<InputSource> input, const OptimizerFunc& get_optimizer);
 
+  /// What this process trains with of a config's dataflow: all of it, or its share.
+  virtual AnyDataFlow share_of(AnyDataFlow dataflow) const { return dataflow; }
+
  protected:
   /// How the towers are placed and their gradients combined. Calls `get_optimizer` once, after the cost is
   /// built. Returns the operation that does one step. Called with the trainer's graph as the default graph.

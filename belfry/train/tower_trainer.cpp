@@ -7,9 +7,11 @@
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
+#include "belfry/distributed/process_group.h"
 #include "belfry/graph/scope.h"
 #include "belfry/layers/describe_model.h"
 #include "belfry/predict/online_predictor.h"
+#include "belfry/train/internal/lockstep.h"
 
 namespace belfry {
 namespace {
@@ -51,6 +53,60 @@ class Reopened {
 
 }  // namespace
 
+/// Lets the processes have the same graph before training, and the same variables in it.
+class TowerTrainer::KeepTogether : public Callback {
+ public:
+  explicit KeepTogether(TowerTrainer& owner) : owner_(owner) {}
+  std::string name() const override { return "KeepTogether"; }
+  bool chief_only() const override { return false; }
+  void setup_graph() override { owner_.lockstep_->compare(trainer().graph()); }
+  void trigger() override {
+    if (owner_.distributed_.broadcast_every_epoch) owner_.lockstep_->broadcast_variables(trainer().session());
+  }
+  void after_train() override {
+    if (!trainer().failed()) owner_.lockstep_->finish();
+  }
+
+ private:
+  TowerTrainer& owner_;
+};
+
+TowerTrainer::TowerTrainer(const StepOptions& step) : step_options_(step) {}
+TowerTrainer::~TowerTrainer() = default;
+
+void TowerTrainer::train_in_all_processes(const DistributedTraining& options) {
+  if (tower_func_) throw UsageError("[TowerTrainer] expected train_in_all_processes before set_tower_func");
+  if (world_size() == 1) return;
+  distributed_ = options;
+  lockstep_ = std::make_unique<internal::Lockstep>();
+  register_callback(std::make_shared<KeepTogether>(*this));
+}
+
+bool TowerTrainer::is_chief() const {
+  return !lockstep_ || rank() == 0;
+}
+
+void TowerTrainer::initialize(const AnySessionInit& init) {
+  Trainer::initialize(init);
+  if (!lockstep_) return;
+  lockstep_->broadcast_variables(session());
+  GraphScope as_default(graph());
+  read_global_step();
+}
+
+bool TowerTrainer::must_stop() {
+  return !lockstep_ && stop_requested();  // next_batch() ends the others too
+}
+
+bool TowerTrainer::holds_back(const StopTraining& stop) {
+  if (lockstep_) lockstep_->hold_back(stop);
+  return lockstep_ != nullptr;
+}
+
+void TowerTrainer::agree_on(LoopOptions& options) {
+  if (lockstep_) lockstep_->agree_on(options);
+}
+
 void TowerTrainer::set_tower_func(TowerFunc tower_func) {
   if (tower_func_) throw UsageError("[TowerTrainer] expected one tower function, got a second one");
   tower_func_.emplace(std::move(tower_func));
@@ -77,6 +133,12 @@ Tensor TowerTrainer::build_training_tower() {
 
 std::vector<at::Tensor> TowerTrainer::next_batch() {
   if (!input_) throw UsageError("[TowerTrainer] expected set_input before next_batch");
+  if (!lockstep_) return take_batch();
+  return lockstep_->next([this] { return take_batch(); }, [this] { return input_progress(); },
+                         stop_requested());
+}
+
+std::vector<at::Tensor> TowerTrainer::take_batch() {
   if (std::optional<Datapoint> batch = input_->next(stop_token())) return std::move(*batch);
   if (stop_requested()) throw StopTraining("it was asked to stop", EndReason::kStopRequested);
   throw StopTraining(fmt::format("the data of {} is at its end", input_->name()), EndReason::kEndOfData);
@@ -88,7 +150,10 @@ std::vector<Tensor> TowerTrainer::feed_tensors() const {
 
 StepRunner::Run TowerTrainer::prepare_run(const std::vector<Tensor>& feeds,
                                           const std::vector<Tensor>& fetches) {
-  if (!compiler_) compiler_.emplace(session(), step_options_);
+  if (!compiler_) {
+    compiler_.emplace(session(), step_options_);
+    if (lockstep_) compiler_->set_agreement([this](bool here) { return lockstep_->all(here); });
+  }
   const CompiledStep step =
       compiler_->compile({feeds.begin(), feeds.end()}, {fetches.begin(), fetches.end()});
   std::string name = fetches.empty() ? "nothing" : fetches[0].op_name();
@@ -111,13 +176,30 @@ std::vector<at::Tensor> TowerTrainer::measure(const CompiledStep& step, const st
 }
 
 std::optional<DataProgress> TowerTrainer::data_progress() const {
+  return lockstep_ ? lockstep_->data_progress() : input_progress();
+}
+
+std::optional<DataProgress> TowerTrainer::input_progress() const {
   const std::optional<DataPosition> position = input_ ? input_->position() : std::nullopt;
   if (!position) return std::nullopt;
-  return DataProgress{.source = input_->name(), .pass = position->pass, .index = position->index};
+  return DataProgress{.source = input_->name(),
+                      .pass = position->pass,
+                      .index = position->index,
+                      .num_shard = distributed_.shared_data ? world_size() : 1};
 }
 
 bool TowerTrainer::resume_data(const DataProgress& progress) {
-  return input_ && input_->resume_at({.pass = progress.pass, .index = progress.index});
+  if (!input_) return false;
+  DataPosition position{.pass = progress.pass, .index = progress.index};
+  const int64_t num_shard = distributed_.shared_data ? world_size() : 1;
+  // With another number of processes a pass goes on at about the same datapoint. Shares that are smaller than
+  // process 0's end one sooner, and are in the next pass already.
+  if (num_shard != progress.num_shard) position.index = position.index * progress.num_shard / num_shard;
+  if (const auto size = input_->size(); lockstep_ && size && *size > 0 && position.index > *size) {
+    position.pass += position.index / *size;
+    position.index %= *size;
+  }
+  return input_->resume_at(position);
 }
 
 std::shared_ptr<Predictor> TowerTrainer::get_predictor(const std::vector<std::string>& inputs,

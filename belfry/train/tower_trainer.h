@@ -14,6 +14,9 @@
 namespace belfry {
 
 class CompiledStep;
+namespace internal {
+class Lockstep;
+}
 
 /// Base of the trainers whose model is a tower function: knowing the function, it can build the model again
 /// for prediction. To write one, with any number of costs and optimizers:
@@ -32,7 +35,13 @@ class CompiledStep;
 class TowerTrainer : public Trainer {
  public:
   /// `step`: how steps are compiled.
-  explicit TowerTrainer(const StepOptions& step = {}) : step_options_(step) {}
+  explicit TowerTrainer(const StepOptions& step = {});
+  ~TowerTrainer() override;
+
+  /// Also gives the variables the values of process 0, in a distributed training.
+  void initialize(const AnySessionInit& init) override;
+  bool is_distributed() const override { return lockstep_ != nullptr; }
+  bool is_chief() const override;
 
   TowerFunc* tower_func() override { return tower_func_ ? &*tower_func_ : nullptr; }
 
@@ -64,6 +73,21 @@ class TowerTrainer : public Trainer {
   /// The values of one step, for run_hooked and run. Throws StopTraining at the end of the data, or when
   /// training was asked to stop while waiting for them.
   std::vector<at::Tensor> next_batch();
+
+  struct DistributedTraining {
+    bool broadcast_every_epoch = true;  ///< the variables of process 0, the moving averages for instance
+    bool shared_data = false;           ///< the input of each process has its share of the same data
+  };
+  /// This training goes on in all processes of process_group(), each with a trainer like this one; with one
+  /// process nothing changes. To be called first of all. The optimizer must be a distributed_optimizer().
+  /// From then on process 0 is the chief, whose values of variables all begin with; each step asks for one
+  /// next_batch() and runs the same in all; a request to stop, StopTraining or the end of the data in one
+  /// process ends all after the same step, or the one after it.
+  void train_in_all_processes(const DistributedTraining& options);
+  void train_in_all_processes() { train_in_all_processes(DistributedTraining()); }
+  bool must_stop() override;
+  bool holds_back(const StopTraining& stop) override;
+  void agree_on(LoopOptions& options) override;
   /// The input's; none before set_input.
   std::vector<Tensor> feed_tensors() const override;
   /// Compiles the step, and measures it where that is asked for.
@@ -73,11 +97,16 @@ class TowerTrainer : public Trainer {
   std::vector<at::Tensor> measure(const CompiledStep& step, const std::string& name,
                                   const std::vector<at::Tensor>& batch);
   const TowerTensorHandle& prediction_tower(c10::Device device);
+  std::vector<at::Tensor> take_batch();
+  std::optional<DataProgress> input_progress() const;
 
+  class KeepTogether;
   StepOptions step_options_;
   std::optional<StepCompiler> compiler_;  ///< from the first run on
   std::optional<TowerFunc> tower_func_;
   Shared<InputSource> input_;
+  DistributedTraining distributed_;
+  std::unique_ptr<internal::Lockstep> lockstep_;  ///< null: this process is alone
 };
 
 }  // namespace belfry

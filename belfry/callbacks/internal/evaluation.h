@@ -12,6 +12,7 @@
 #include "belfry/base/shared.h"
 #include "belfry/callbacks/inferencer.h"
 #include "belfry/callbacks/internal/sample_counter.h"
+#include "belfry/dataflow/dataflow.h"
 #include "belfry/graph/tower.h"
 #include "belfry/inference/compiled_callable.h"
 #include "belfry/input/input_source.h"
@@ -28,7 +29,11 @@ struct EvaluationConfig {
   };
 
   std::string who;  ///< the callback, which begins messages
-  Shared<InputSource> input;
+  /// The data: an input, or a dataflow of which `prefetch` batches are produced ahead, and which processes
+  /// share.
+  Shared<InputSource> input = {};
+  std::optional<AnyDataFlow> dataflow = {};
+  size_t prefetch = 0;
   Inferencers inferencers;
   /// One batch at a time runs on each; those of one name share a tower.
   std::vector<Tower> towers;
@@ -38,7 +43,8 @@ struct EvaluationConfig {
 };
 
 /// Inference towers, passes over an input, the values of every batch to the inferencers in the order of the
-/// data, and the inferencers' scalars to the monitors.
+/// data, and the inferencers' scalars to the monitors. In a distributed training each process runs its share
+/// of the batches, and the inferencers of each see the values of all.
 class Evaluation {
  public:
   /// Throws UsageError when the input is null.
@@ -53,6 +59,9 @@ class Evaluation {
   void stop() { config_.input->stop(); }
 
  private:
+  void make_input(const Trainer& trainer);
+  bool exchange(std::vector<std::vector<at::Tensor>>& own, bool is_end, bool stop, int64_t& batches,
+                bool& stopped);
   void build_tower(const EvaluationConfig::Tower& tower, TowerFunc& function);
   std::vector<Tensor> fetches_of(const TowerTensorHandle& tower) const;
   std::optional<Datapoint> next_batch(const std::stop_token& stop);
@@ -65,6 +74,9 @@ class Evaluation {
   std::vector<std::vector<Tensor>> fetches_;
   std::vector<CompiledCallable> callables_;
   int64_t taken_ = 0;  ///< batches of this pass
+  /// In a distributed training: of every num_shard_ batches of the input this process uses that number.
+  int64_t shard_ = 0, num_shard_ = 1;
+  bool is_distributed_ = false;
 };
 
 }  // namespace belfry::internal

@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <map>
+#include <sstream>
 #include <utility>
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
 #include "belfry/checkpoint/checkpoint_files.h"
+#include "belfry/distributed/process_group.h"
 
 // Where a training goes on: the state beside the checkpoint says so, else the history of its statistics,
 // else the step alone. The checkpoint's step always counts; whatever contradicts it is told in a warning and
@@ -148,11 +150,27 @@ void RestoreRandomStates::before_train() {
       fmt::join(left, ", "));
 }
 
+void broadcast_data_progress(std::optional<TrainingState>& state) {
+  std::string text;
+  if (state && state->data) {
+    const auto& data = *state->data;
+    text = fmt::format("{} {} {} {}", data.pass, data.index, data.num_shard, data.source);
+  }
+  std::istringstream stream(process_group().broadcast(text));
+  TrainingState::Data data;
+  if (!(stream >> data.pass >> data.index >> data.num_shard)) return;
+  std::getline(stream >> std::ws, data.source);
+  if (!state) state.emplace();
+  state->data = std::move(data);
+}
+
 void resume_data(Trainer& trainer, const TrainingState& state) {
   if (!state.data) {
     log_warning("[resume] the data starts anew: its source could not say where it was.");
-  } else if (trainer.resume_data(
-                 {.source = state.data->source, .pass = state.data->pass, .index = state.data->index})) {
+  } else if (trainer.resume_data({.source = state.data->source,
+                                  .pass = state.data->pass,
+                                  .index = state.data->index,
+                                  .num_shard = state.data->num_shard})) {
     log_info("[resume] the data goes on with pass {}, after {} datapoints.", state.data->pass,
              state.data->index);
   } else {

@@ -50,6 +50,9 @@ class RestoreRandomStates : public Callback {
   std::map<std::string, at::Tensor> states_;
 };
 
+/// All processes get what process 0 knows of the data.
+void broadcast_data_progress(std::optional<TrainingState>& state);
+
 /// Lets the data of `trainer` begin where `state` says. The log tells whether it does.
 void resume_data(Trainer& trainer, const TrainingState& state);
 

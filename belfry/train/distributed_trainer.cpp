@@ -1,0 +1,34 @@
+#include "belfry/train/distributed_trainer.h"
+
+#include "belfry/base/error.h"
+#include "belfry/base/log.h"
+#include "belfry/dataflow/shard_data.h"
+#include "belfry/distributed/process_group.h"
+#include "belfry/graph/graph.h"
+#include "belfry/graph/scope.h"
+#include "belfry/optim/gradient_processor.h"
+
+namespace belfry {
+
+DistributedTrainer::DistributedTrainer(const DistributedTrainerOptions& options)
+    : SingleCostTrainer(options.step), options_(options) {
+  log_info("[DistributedTrainer] rank {} of {}, local rank {}", rank(), world_size(), local_rank());
+  train_in_all_processes(
+      {.broadcast_every_epoch = options.broadcast_every_epoch, .shared_data = options.share_data});
+}
+
+AnyDataFlow DistributedTrainer::share_of(AnyDataFlow dataflow) const {
+  if (!options_.share_data || world_size() == 1) return dataflow;
+  return ShardData(std::move(dataflow), {.shard = rank(), .num_shard = world_size()});
+}
+
+Tensor DistributedTrainer::build_train_op(const OptimizerFunc& get_optimizer) {
+  const Tensor cost = build_cost();
+  const std::unique_ptr<Optimizer> optimizer = get_optimizer();
+  if (!optimizer) throw UsageError("[DistributedTrainer] expected an optimizer from the model, got null");
+  const GradientsAndVariables gradients =
+      FilterNoneGrad().process(compute_reduced_gradients(*optimizer, cost, {}, options_.reduction));
+  return optimizer->apply_gradients(gradients, {.global_step = {}, .name = "train_op"});
+}
+
+}  // namespace belfry

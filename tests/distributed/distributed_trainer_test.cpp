@@ -1,0 +1,336 @@
+#include "belfry/train/distributed_trainer.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/sin.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <fstream>
+#include <map>
+#include <memory>
+
+#include "belfry/callbacks/inference_runner.h"
+#include "belfry/callbacks/model_saver.h"
+#include "belfry/dataflow/batch_data.h"
+#include "belfry/dataflow/data_from_tensors.h"
+#include "belfry/distributed/process_group.h"
+#include "belfry/graph/graph.h"
+#include "belfry/input/feed_input.h"
+#include "belfry/layers/conv2d.h"
+#include "belfry/layers/fully_connected.h"
+#include "belfry/loop/stop_on_signal.h"
+#include "belfry/ops/ops.h"
+#include "belfry/optim/adam.h"
+#include "belfry/optim/gradient_descent.h"
+#include "belfry/optim/momentum.h"
+#include "belfry/train/launch.h"
+#include "tests/support/close.h"
+#include "tests/support/message_of.h"
+#include "tests/support/ranks.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/tiny_trainer.h"
+
+namespace belfry {
+namespace {
+
+using test::close;
+using test::in_ranks;
+using test::message_of;
+using test::run_ranks;
+using test::TempDir;
+using testing::HasSubstr;
+
+using MakeOptimizer = std::function<std::unique_ptr<Optimizer>()>;
+
+/// A small convolution net on images of 6 x 6 and labels of 3 classes.
+class Net : public ModelDesc {
+ public:
+  explicit Net(MakeOptimizer optimizer) : optimizer_(std::move(optimizer)) {}
+  std::vector<TensorSpec> inputs() const override {
+    return {{"image", {kDynamic, 6, 6, 2}, kFloat32}, {"label", {kDynamic}, kInt64}};
+  }
+  Tensor build_graph(const TowerInputs& in) override {
+    auto [image, label] = in.get<2>();
+    const Tensor logits = image | Conv2D("conv", {.filters = 8, .kernel = 3, .activation = relu}) |
+                          FullyConnected("fc0", {.units = units_, .activation = relu}) |
+                          FullyConnected("fc1", {.units = 3});
+    not_in_top_k(logits, label, 1, "wrong");
+    return mean(sparse_softmax_cross_entropy(logits, label), "cost");
+  }
+  std::unique_ptr<Optimizer> optimizer() override { return optimizer_(); }
+  int64_t units_ = 40;
+
+ private:
+  MakeOptimizer optimizer_;
+};
+
+std::unique_ptr<Optimizer> sgd() {
+  return std::make_unique<GradientDescent>(GradientDescentOptions{.learning_rate = 0.1});
+}
+
+DataFromTensors images(int64_t count) {
+  const at::Tensor image = at::sin(at::arange(count * 72, at::kFloat) * 0.37).view({count, 6, 6, 2});
+  return DataFromTensors({image, at::arange(count) % 3});
+}
+
+using Values = std::map<std::string, at::Tensor>;
+
+Values trained(SingleCostTrainer& trainer) {
+  Values values;
+  for (const auto& node : trainer.graph().nodes()) {
+    if (node->kind() == NodeKind::kVariable)
+      values[node->name()] = trainer.session().value(as_variable(node->output()));
+  }
+  return values;
+}
+
+/// What training gives after some steps on 80 images, `batch` at a time.
+Values train(SingleCostTrainer&& trainer, const MakeOptimizer& optimizer, int64_t batch, int64_t steps,
+             Callbacks callbacks = {}, int64_t count = 80) {
+  trainer.graph().set_seed(3);
+  const TrainConfig config{.model = Net(optimizer),
+                           .dataflow = BatchData(images(count), batch, {.remainder = true}),
+                           .steps_per_epoch = steps,
+                           .max_epoch = 1,
+                           .callbacks = std::move(callbacks),
+                           .extra_callbacks = Callbacks(),
+                           .monitors = std::vector<std::shared_ptr<Monitor>>()};
+  launch_train_with_config(config, trainer);
+  return trained(trainer);
+}
+
+void expect_same(const Values& here, const Values& there, double tolerance) {
+  ASSERT_EQ(here.size(), there.size());
+  for (const auto& [name, value] : here) {
+    EXPECT_TRUE(close(value, there.at(name), {.relative = tolerance, .absolute = tolerance})) << name;
+  }
+}
+
+// Two processes with batches of 8 are one with batches of 16, whose every other half is the second's.
+
+class Optimizers : public testing::TestWithParam<int> {};
+
+MakeOptimizer optimizer_number(int i) {
+  return [i]() -> std::unique_ptr<Optimizer> {
+    if (i == 0) return sgd();
+    if (i == 1) return std::make_unique<Momentum>(MomentumOptions{.learning_rate = 0.05, .momentum = 0.9});
+    return std::make_unique<Adam>(AdamOptions{.learning_rate = 1e-2, .epsilon = 1e-3});
+  };
+}
+
+TEST_P(Optimizers, TrainAsOneProcessWithTheWholeBatch) {
+  if (!in_ranks(2)) return;
+  const MakeOptimizer optimizer = optimizer_number(GetParam());
+  const Values alone = train(SimpleTrainer(), optimizer, 16, 20);
+  for (const bool compile : {true, false}) {
+    const Values together = train(DistributedTrainer({.step = {.compile = compile}}), optimizer, 8, 20);
+    expect_same(together, alone, 1e-5);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Distributed, Optimizers, testing::Range(0, 3));
+
+TEST(DistributedTrainer, SumsWhereItDoesNotAverage) {
+  if (!in_ranks(2)) return;
+  const auto half = [] {
+    return std::make_unique<GradientDescent>(GradientDescentOptions{.learning_rate = 0.05});
+  };
+  expect_same(train(DistributedTrainer({.reduction = {.average = false}}), half, 8, 10),
+              train(SimpleTrainer(), sgd, 16, 10), 1e-5);
+}
+
+TEST(DistributedTrainer, SendsBucketsOfAnySize) {
+  if (!in_ranks(3)) return;
+  const Values expected = train(SimpleTrainer(), sgd, 24, 6, {}, 72);
+  for (const int64_t bytes : {0, 100, 4000, 1 << 24}) {
+    expect_same(train(DistributedTrainer({.reduction = {.bucket_bytes = bytes}}), sgd, 8, 6, {}, 72),
+                expected, 1e-5);
+  }
+}
+
+TEST(DistributedTrainer, CompressesWhatItSends) {
+  if (!in_ranks(2)) return;
+  const Values expected = train(SimpleTrainer(), sgd, 16, 10);
+  const GroupTraffic before = process_group().traffic();
+  expect_same(train(DistributedTrainer({.reduction = {.compression = Compression::kBFloat16}}), sgd, 8, 10),
+              expected, 2e-2);
+  const GroupTraffic between = process_group().traffic();
+  expect_same(train(DistributedTrainer({.reduction = {.compression = Compression::kFloat16}}), sgd, 8, 10),
+              expected, 2e-3);
+  train(DistributedTrainer(), sgd, 8, 10);
+  EXPECT_LT(between.bytes - before.bytes, (process_group().traffic().bytes - between.bytes) * 0.5);
+}
+
+TEST(DistributedTrainer, GivesAllRanksTheSameBits) {
+  if (!in_ranks(3)) return;
+  const Values values = train(DistributedTrainer(), sgd, 8, 5);
+  for (const auto& [name, value] : values) {
+    if (value.dim() == 0) continue;
+    const at::Tensor all = process_group().all_gather(value.contiguous());
+    EXPECT_TRUE(all.narrow(0, 0, value.size(0)).equal(value)) << name;
+  }
+}
+
+TEST(DistributedTrainer, IsASimpleTrainerInOneProcess) {
+  DistributedTrainer trainer;
+  EXPECT_FALSE(trainer.is_distributed());
+  EXPECT_TRUE(trainer.is_chief());
+  expect_same(train(DistributedTrainer(), sgd, 16, 3), train(SimpleTrainer(), sgd, 16, 3), 0);
+}
+
+TEST(DistributedTrainer, NamesWhatDiffersBetweenModels) {
+  if (!in_ranks(2)) return;
+  DistributedTrainer trainer;
+  Net net(sgd);
+  net.units_ = 40 + rank();
+  const TrainConfig config{.model = net, .dataflow = BatchData(images(16), 8), .max_epoch = 1};
+  EXPECT_THAT(
+      message_of<UsageError>([&] { launch_train_with_config(config, trainer); }),
+      HasSubstr("variable 'fc0/W' float32 [288, 40] in rank 0 and variable 'fc0/W' float32 [288, 41]"));
+}
+
+// Stops
+
+/// Throws, once, after that step of that rank.
+class StopAt : public Callback {
+ public:
+  StopAt(int who, int64_t step, std::function<void()> what)
+      : who_(who), step_(step), what_(std::move(what)) {}
+  std::string name() const override { return "StopAt"; }
+  bool chief_only() const override { return false; }
+  void trigger_step() override {
+    if (rank() == who_ && trainer().global_step() == step_) what_();
+  }
+
+ private:
+  int who_;
+  int64_t step_;
+  std::function<void()> what_;
+};
+
+/// Trains 20 steps at most, stopped by `what` in rank 1 after step 5; all must end alike, with a checkpoint.
+void expect_stop(const std::function<void(Trainer&)>& what, EndReason reason) {
+  const std::string folder = process_group().broadcast(rank() == 0 ? TempDir() / "log" : std::string());
+  DistributedTrainer trainer;
+  const TrainConfig config{.model = Net(sgd),
+                           .dataflow = BatchData(images(80), 8),
+                           .steps_per_epoch = 20,
+                           .max_epoch = 3,
+                           .callbacks = callbacks(ModelSaver(), StopAt(1, 5, [&] { what(trainer); })),
+                           .extra_callbacks = Callbacks(),
+                           .monitors = std::vector<std::shared_ptr<Monitor>>(),
+                           .log_dir = folder};
+  const TrainingEnd end = launch_train_with_config(config, trainer);
+  EXPECT_EQ(end.reason, reason) << end.message;
+  EXPECT_THAT(end.message, HasSubstr("rank 1"));
+  const at::Tensor steps = process_group().all_gather(at::full({1}, trainer.global_step(), at::kLong));
+  EXPECT_TRUE(steps.eq(steps[0]).all().item<bool>()) << steps;
+  EXPECT_LE(trainer.global_step(), 7);
+  barrier();
+  EXPECT_TRUE(std::ifstream(fmt::format("{}/model-{}.index", folder, trainer.global_step())).good());
+}
+
+TEST(DistributedTrainer, StopsAllWhereOneThrowsStopTraining) {
+  if (!in_ranks(3)) return;
+  expect_stop([](Trainer&) { throw StopTraining("enough"); }, EndReason::kStopTraining);
+}
+
+TEST(DistributedTrainer, StopsAllWhereOneIsAskedTo) {
+  if (!in_ranks(3)) return;
+  expect_stop([](Trainer& trainer) { trainer.request_stop(); }, EndReason::kStopRequested);
+}
+
+TEST(DistributedTrainer, StopsAllWhereOneGetsASignal) {
+  if (!in_ranks(2)) return;
+  expect_stop(
+      [](Trainer& trainer) {
+        static std::unique_ptr<StopOnSignal> stop;
+        stop = std::make_unique<StopOnSignal>(trainer);
+        raise(SIGTERM);
+        while (!trainer.stop_requested()) std::this_thread::yield();
+      },
+      EndReason::kStopRequested);
+}
+
+TEST(DistributedTrainer, StopsAllWhereTheDataOfOneEnds) {
+  if (!in_ranks(2)) return;
+  DistributedTrainer trainer;
+  const int64_t count = rank() == 0 ? 80 : 40;
+  const TrainConfig config{.model = Net(sgd),
+                           .data = FeedInput(BatchData(images(count), 8), {.infinite = false}),
+                           .steps_per_epoch = 100,
+                           .extra_callbacks = Callbacks(),
+                           .monitors = std::vector<std::shared_ptr<Monitor>>()};
+  EXPECT_EQ(launch_train_with_config(config, trainer).reason, EndReason::kEndOfData);
+  EXPECT_EQ(trainer.global_step(), 5);
+}
+
+TEST(DistributedTrainer, EndsAllWhereOneFails) {
+  if (!test::is_rank()) {
+    const auto ends = run_ranks(3, std::chrono::seconds(60));
+    for (const auto& end : ends) EXPECT_NE(end.code, 0) << end.output;
+    EXPECT_THAT(ends[1].output, HasSubstr("no disk"));
+    EXPECT_THAT(ends[0].output, HasSubstr("lost another process"));
+    EXPECT_THAT(ends[2].output, HasSubstr("lost another process"));
+    return;
+  }
+  train(DistributedTrainer(), sgd, 8, 1000, callbacks(StopAt(1, 5, [] { throw DataError("no disk"); })));
+}
+
+// Evaluation
+
+/// An inferencer of a user's own: it keeps the sum of the labels, and in which order they came.
+class Labels : public Inferencer {
+ public:
+  std::vector<std::string> get_fetches() const override { return {"label", "wrong"}; }
+  void before_inference() override { labels_.clear(); }
+  void on_fetches(const std::vector<at::Tensor>& values, int64_t batch_size) override {
+    EXPECT_EQ(values[0].size(0), batch_size);
+    labels_.push_back(values[0]);
+  }
+  std::map<std::string, double> after_inference() override {
+    const at::Tensor all = at::cat(labels_);
+    EXPECT_TRUE(all.equal(at::arange(all.size(0)) % 3));
+    return {{"samples", static_cast<double>(all.size(0))}};
+  }
+
+ private:
+  std::vector<at::Tensor> labels_;
+};
+
+TEST(DistributedTrainer, EvaluatesEachSampleOnce) {
+  if (!in_ranks(3)) return;
+  std::map<std::string, double> results[2];
+  for (const bool together : {true, false}) {
+    for (const bool as_input : {false, true}) {
+      std::unique_ptr<SingleCostTrainer> trainer;
+      if (together) trainer = std::make_unique<DistributedTrainer>();
+      if (!together) trainer = std::make_unique<SimpleTrainer>();
+      trainer->graph().set_seed(3);
+      const BatchData data(images(1000), 12, {.remainder = true});  // 84 batches, the last of 4
+      const Inferencers inferencers = {ScalarStats("cost"), ClassificationError("wrong", "error"), Labels()};
+      const auto runner =
+          as_input ? std::make_shared<InferenceRunner>(FeedInput(data, {.infinite = false}), inferencers)
+                   : std::make_shared<InferenceRunner>(data, inferencers);
+      const TrainConfig config{.model = Net(sgd),
+                               .dataflow = BatchData(images(80), 8),
+                               .steps_per_epoch = 0,
+                               .max_epoch = 1,
+                               .callbacks = {runner},
+                               .extra_callbacks = Callbacks(),
+                               .monitors = std::vector<std::shared_ptr<Monitor>>()};
+      launch_train_with_config(config, *trainer);
+      for (const std::string& tag : trainer->monitors().tags())
+        results[together][tag] = trainer->monitors().get_latest(tag)->value;
+      EXPECT_EQ(results[together].at("samples"), 1000);
+    }
+  }
+  EXPECT_EQ(results[0].at("error"), results[1].at("error"));
+  EXPECT_NEAR(results[0].at("validation_cost"), results[1].at("validation_cost"), 1e-9);
+}
+
+}  // namespace
+}  // namespace belfry
