@@ -7,6 +7,9 @@
 // the losses of the first LOSSES steps, without dropout, then "ready"; then for each line of standard input,
 // a number of seconds, the median time in ms of the steps that begin in that time, at least one, and the most
 // memory so far in MB. "unsupported: REASON" where there is no such dtype.
+// In several processes (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT in the environment) a line is a number of steps,
+// so that all take the same, and the answer ends with the kB that were reduced in a step and the ms of it in which
+// nothing else was done.
 // plain: not compiled, with ATen's autograd. profile: what the instructions of a step take, and nothing else.
 
 #include <ATen/Parallel.h>
@@ -22,6 +25,7 @@
 #include <string>
 #include <vector>
 
+#include "belfry/distributed/process_group.h"
 #include "nets/training.h"
 
 using namespace belfry;
@@ -40,17 +44,21 @@ bool set_dtype(Options& options, DType dtype) {
   }
 }
 
-double median_time(Training& training, double seconds) {
+/// Of the steps that begin in `amount` seconds, or of so many steps.
+double median_time(Training& training, double amount) {
   using Clock = std::chrono::steady_clock;
   std::vector<double> times;
   auto start = Clock::now();
-  const auto end = start + std::chrono::duration<double>(seconds);
+  const auto end = start + std::chrono::duration<double>(amount);
+  const auto goes_on = [&] {
+    return world_size() > 1 ? static_cast<double>(times.size()) < amount : start < end;
+  };
   do {
     training.step();
     const auto now = Clock::now();
     times.push_back(std::chrono::duration<double, std::milli>(now - start).count());
     start = now;
-  } while (start < end);
+  } while (goes_on());
   std::nth_element(times.begin(), times.begin() + times.size() / 2, times.end());
   return times[times.size() / 2];
 }
@@ -108,9 +116,16 @@ int main(int argc, char** argv) try {
   for (int i = 0; i < 2; ++i) training->step();  // the first plans, and finds its memory
   fmt::print("ready\n");
   std::fflush(stdout);
-  for (double seconds; std::cin >> seconds;) {
-    const double time = median_time(*training, seconds);
-    fmt::print("{:.4f} {:.0f}\n", time, peak_megabytes());
+  for (double amount; std::cin >> amount;) {
+    const GroupTraffic before = process_group().traffic();
+    const double time = median_time(*training, amount);
+    fmt::print("{:.4f} {:.0f}", time, peak_megabytes());
+    if (world_size() > 1) {
+      const GroupTraffic after = process_group().traffic();
+      fmt::print(" {:.0f} {:.3f}", static_cast<double>(after.bytes - before.bytes) / amount / 1e3,
+                 (after.seconds_waited - before.seconds_waited) / amount * 1e3);
+    }
+    fmt::print("\n");
     std::fflush(stdout);
   }
 } catch (const std::exception& e) {

@@ -180,7 +180,7 @@ struct ProcessGroup::State {
   }
 
   [[noreturn]] void fail(const char* operation, const std::string& problem) {
-    const char* reason = says(problem, {"Timed out", "timed out", "Timeout"})
+    const char* reason = says(problem, {"Timed out", "timed out", "Timeout", "timeout"})
                              ? "waited longer than the time-out for another process, which is stuck, or has "
                                "not called the same operations"
                              : "lost another process, which has ended, or the network";

@@ -7,9 +7,13 @@
 #include "belfry/graph/graph.h"
 #include "belfry/graph/tower.h"
 #include "belfry/layers/options.h"
+#include "belfry/ops/array.h"
 #include "belfry/ops/call.h"
 #include "belfry/ops/initializers.h"
+#include "belfry/ops/math.h"
 #include "belfry/ops/nn.h"
+#include "belfry/ops/operators.h"
+#include "belfry/ops/reduce.h"
 #include "belfry/ops/state.h"
 
 namespace belfry {
@@ -61,6 +65,34 @@ void warn_of_frozen_layer() {
   given = true;
 }
 
+/// Statistics of the batches of all processes, from their sums, in float64 as they may cancel. `y` and what
+/// flows back through the statistics are differentiable, `mean` and `variance` are meant for the averages.
+BatchNormOutputs normalize_by_all(const Tensor& x, const Variables& variables,
+                                  const BatchNormAttributes& attributes) {
+  const int64_t channel_axis = attributes.data_format == "NHWC" ? x.rank() - 1 : 1;
+  const int64_t channels = x.dim(channel_axis);
+  std::vector<int64_t> axes;
+  for (int64_t axis = 0; axis < x.rank(); ++axis) {
+    if (axis != channel_axis) axes.push_back(axis);
+  }
+  const auto [mean_here, variance_here] = moments(x, axes);
+  const Tensor local_mean = cast(mean_here, kFloat64), local_variance = cast(variance_here, kFloat64);
+  const Tensor count = cast(size(x), kFloat64) * (1.0 / static_cast<double>(channels));
+  const Tensor sums = call(
+      "belfry::all_reduce",
+      {concat({local_mean * count, (local_variance + square(local_mean)) * count, reshape(count, {1})}, 0)});
+  const Tensor total = slice(sums, {2 * channels}, {1});
+  const Tensor mean = slice(sums, {0}, {channels}) / total;
+  const Tensor variance = maximum(slice(sums, {channels}, {channels}) / total - square(mean), 0);
+  const DType dtype = variables.mean.dtype();
+  BatchNormOutputs result{.mean = stop_gradient(cast(mean, dtype))};
+  result.y =
+      batch_norm(x, cast(mean, dtype), cast(variance, dtype), variables.gamma, variables.beta, attributes);
+  const Tensor correction = attributes.unbiased_variance ? total / maximum(total - 1.0, 1) : Tensor();
+  result.variance = stop_gradient(cast(correction ? variance * correction : variance, dtype));
+  return result;
+}
+
 /// average = momentum * average + (1 - momentum) * value
 Tensor update_moving_average(const Variable& average, const Tensor& value, double momentum) {
   return call("aten::lerp_.Scalar", {average, value}, {{"weight", 1 - momentum}}, "update_moving_average");
@@ -85,7 +117,9 @@ Tensor detail::build_batch_norm(const std::string& who, const Tensor& x, const B
     return batch_norm(x, variables.mean, variables.variance, variables.gamma, variables.beta, attributes);
   }
 
-  const BatchNormOutputs batch = batch_norm_training(x, variables.gamma, variables.beta, attributes);
+  const BatchNormOutputs batch = *options.sync_statistics
+                                     ? normalize_by_all(x, variables, attributes)
+                                     : batch_norm_training(x, variables.gamma, variables.beta, attributes);
   const bool updates = tower.is_main_training_tower() || !tower.is_training();
   if (!updates || *options.ema_update == EmaUpdate::kSkip) return batch.y;
   const std::vector<Tensor> operations = {

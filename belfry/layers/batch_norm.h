@@ -29,6 +29,9 @@ struct BatchNormOptions {
   Option<Initializer> gamma_initializer = by_default(ones_initializer());
   Option<std::string> data_format = by_default("channels_last");  ///< of 4-D inputs
   Option<EmaUpdate> ema_update = by_default(EmaUpdate::kCollection);
+  /// Statistics of the batches of all processes of a distributed training, whatever their sizes, with the
+  /// exact derivative: one message forward and one backward.
+  Option<bool> sync_statistics = by_default(false);
 };
 
 namespace detail {

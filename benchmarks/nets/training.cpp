@@ -1,11 +1,13 @@
 #include "nets/training.h"
 
+#include <ATen/ops/full.h>
 #include <fmt/format.h>
 
 #include <map>
 #include <optional>
 
 #include "belfry/base/error.h"
+#include "belfry/distributed/process_group.h"
 #include "belfry/graph/collection.h"
 #include "belfry/graph/scope.h"
 #include "belfry/graph/tower.h"
@@ -17,6 +19,7 @@
 #include "belfry/optim/adam.h"
 #include "belfry/optim/gradient_descent.h"
 #include "belfry/optim/momentum.h"
+#include "belfry/train/reduce_gradients.h"
 #include "nets/dcgan.h"
 #include "nets/formula.h"
 #include "nets/language_model.h"
@@ -140,12 +143,13 @@ Training::Training(const TrainingOptions& options) : has_dropout_(options.dropou
   TowerContext tower("", {.is_training = true});
   std::optional<ArgScope> no_dropout;
   if (!options.dropout) no_dropout.emplace(DropoutOptions{.rate = 0.0});
-  const std::vector<Cost> costs = options.net == "dcgan"  ? build_dcgan(options)
+  std::vector<Cost> costs = options.net == "dcgan"  ? build_dcgan(options)
                                   : options.net == "lstm" ? build_language_model(options)
                                                           : build_classifier(options);
 
   std::vector<Tensor> work;
-  for (const Cost& part : costs) {
+  for (Cost& part : costs) {
+    part.optimizer = distributed_optimizer(std::move(part.optimizer));
     std::vector<Variable> variables = trainable_variables();
     std::erase_if(variables, [&](const Variable& v) { return !v.name().starts_with(part.scope); });
     std::vector<Tensor> updates = {
@@ -159,14 +163,21 @@ Training::Training(const TrainingOptions& options) : has_dropout_(options.dropou
   for (const Variable& variable : trainable_variables())
     session_->set_value(variable, formula_weights(variable.name(), variable.shape()));
   session_->initialize_variables();
+  StepCompiler compiler(*session_, options.step);
+  if (world_size() > 1) {
+    compiler.set_agreement([](bool here) {
+      return process_group().all_reduce(at::full({1}, here ? 1 : 0, at::kLong), ReduceOp::kMin).item<int64_t>() == 1;
+    });
+  }
   for (size_t i = 0; i < costs.size(); ++i) {
     const std::vector<Fetch> inputs(costs[i].inputs.begin(), costs[i].inputs.end());
-    parts_.push_back(
-        {compile_step(*session_, inputs, {work[i], costs[i].cost}, options.step), costs[i].feeds});
+    parts_.push_back({compiler.compile(inputs, {work[i], costs[i].cost}), costs[i].feeds});
   }
 }
 
 std::vector<double> Training::step() {
+  if (wait_for_others_) wait_for_others_();
+  if (world_size() > 1) wait_for_others_ = process_group().start_all_reduce(at::full({1}, 0, at::kLong));
   std::vector<double> losses;
   for (const Part& part : parts_) losses.push_back(part.run(part.feeds)[1].item<float>());
   return losses;

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,7 +21,8 @@ struct TrainingOptions {
 };
 
 /// A net of benchmarks/peers/training_nets.py with its first weights, a constant batch and its optimizer:
-/// what a step of training does, without a trainer.
+/// what a step of training does, without a trainer. In several processes (world_size()) gradients are those of
+/// all, and each step says whether there is a next, as DistributedTrainer's do.
 class Training {
  public:
   /// Throws UsageError for an unknown net.
@@ -49,6 +51,7 @@ class Training {
   std::unique_ptr<Graph> graph_ = std::make_unique<Graph>();
   std::unique_ptr<Session> session_;
   std::vector<Part> parts_;
+  std::function<void()> wait_for_others_;
   int64_t work_ = 0;
   bool has_dropout_;
 };

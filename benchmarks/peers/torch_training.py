@@ -1,6 +1,7 @@
 """A step of training in PyTorch, eager or compiled, channels last."""
 import contextlib
 import math
+import os
 
 import torch
 import torch.nn.functional as F
@@ -115,6 +116,9 @@ class TorchTraining:
             self.costs = self.dcgan(case, data, wrap)  # pairs: a function that gives the loss, its optimizer
             return
         net = TrainedNet(case.net.function, data[0][:2], dropout)
+        if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+            torch.distributed.init_process_group("gloo")
+            net = torch.nn.parallel.DistributedDataParallel(net, gradient_as_bucket_view=True)
         run = wrap(net)
         self.costs = [(lambda: F.cross_entropy(run(data[0]).float(), data[1]),
                        make_optimizer(case.optimizer, net.parameters()))]

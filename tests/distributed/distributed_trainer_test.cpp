@@ -3,19 +3,25 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/sin.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <cmath>
 #include <fstream>
 #include <map>
 #include <memory>
+#include <thread>
 
 #include "belfry/callbacks/inference_runner.h"
 #include "belfry/callbacks/model_saver.h"
+#include "belfry/callbacks/stop_on_nan.h"
 #include "belfry/dataflow/batch_data.h"
 #include "belfry/dataflow/data_from_tensors.h"
+#include "belfry/dataflow/shard_data.h"
+#include "belfry/dataflow/shuffle_data.h"
 #include "belfry/distributed/process_group.h"
 #include "belfry/graph/graph.h"
 #include "belfry/input/feed_input.h"
@@ -56,12 +62,12 @@ class Net : public ModelDesc {
     auto [image, label] = in.get<2>();
     const Tensor logits = image | Conv2D("conv", {.filters = 8, .kernel = 3, .activation = relu}) |
                           FullyConnected("fc0", {.units = units_, .activation = relu}) |
-                          FullyConnected("fc1", {.units = 3});
+                          FullyConnected("fc1", {.units = classes_});
     not_in_top_k(logits, label, 1, "wrong");
     return mean(sparse_softmax_cross_entropy(logits, label), "cost");
   }
   std::unique_ptr<Optimizer> optimizer() override { return optimizer_(); }
-  int64_t units_ = 40;
+  int64_t units_ = 40, classes_ = 3;
 
  private:
   MakeOptimizer optimizer_;
@@ -192,6 +198,60 @@ TEST(DistributedTrainer, NamesWhatDiffersBetweenModels) {
       HasSubstr("variable 'fc0/W' float32 [288, 40] in rank 0 and variable 'fc0/W' float32 [288, 41]"));
 }
 
+/// Two costs with variables and optimizers of their own, in two runs a step.
+class TwoPlayers : public TowerTrainer {
+ public:
+  TwoPlayers(bool together, int64_t batch) {
+    if (together) train_in_all_processes({.shared_data = true});
+    graph().set_seed(3);
+    set_tower_func(TowerFunc(
+        [](const TowerInputs& in) {
+          const Tensor a = FullyConnected("a", in["image"], {.units = 5, .activation = tanh});
+          const Tensor b = FullyConnected("b", a, {.units = 3});
+          const Tensor cost = mean(sparse_softmax_cross_entropy(b, in["label"]));
+          identity(cost, "b_cost");
+          identity(mean(square(a)) - cost * 0.5, "a_cost");
+          return Tensor();
+        },
+        Net(sgd).inputs()));
+    AnyDataFlow data = BatchData(images(80), batch);
+    if (together) data = ShardData(data, {.shard = rank(), .num_shard = world_size()});
+    set_input(FeedInput(data));
+    build_training_tower();
+    GraphScope as_default(graph());
+    for (const std::string name : {"a", "b"}) {
+      auto optimizer = optimizer_number(1)();
+      if (together) optimizer = distributed_optimizer(std::move(optimizer));
+      std::vector<Variable> variables = trainable_variables();
+      std::erase_if(variables, [&](const Variable& v) { return !v.name().starts_with(name + "/"); });
+      plays_.push_back(
+          optimizer->minimize(graph().tensor(name + "_cost"), variables, {.name = "play_" + name}));
+    }
+  }
+
+ private:
+  void run_step() override {
+    const std::vector<at::Tensor> batch = next_batch();
+    run({plays_[0]}, batch);
+    run_hooked({plays_[1]}, batch);
+  }
+  std::vector<Tensor> plays_;
+};
+
+TEST(DistributedTrainer, LetsTrainersOfSeveralCostsDoTheSame) {
+  if (!in_ranks(2)) return;
+  const auto values_after_training = [](TwoPlayers&& trainer) {
+    trainer.train({.loop = {.steps_per_epoch = 10, .max_epoch = 2}});
+    Values values;
+    for (const auto& node : trainer.graph().nodes()) {
+      if (node->kind() == NodeKind::kVariable)
+        values[node->name()] = trainer.session().value(as_variable(node->output()));
+    }
+    return values;
+  };
+  expect_same(values_after_training(TwoPlayers(true, 8)), values_after_training(TwoPlayers(false, 16)), 1e-5);
+}
+
 // Stops
 
 /// Throws, once, after that step of that rank.
@@ -278,6 +338,116 @@ TEST(DistributedTrainer, EndsAllWhereOneFails) {
     return;
   }
   train(DistributedTrainer(), sgd, 8, 1000, callbacks(StopAt(1, 5, [] { throw DataError("no disk"); })));
+}
+
+TEST(DistributedTrainer, EndsTheOthersWhereOneIsKilled) {
+  if (!test::is_rank()) {
+    const auto ends = run_ranks(3, std::chrono::seconds(60));
+    EXPECT_EQ(ends[1].code, -SIGKILL);
+    for (const int other : {0, 2}) {
+      EXPECT_GT(ends[static_cast<size_t>(other)].code, 0);
+      EXPECT_THAT(ends[static_cast<size_t>(other)].output, HasSubstr("lost another process"));
+    }
+    return;
+  }
+  train(DistributedTrainer(), sgd, 8, 1000, callbacks(StopAt(1, 5, [] { raise(SIGKILL); })));
+}
+
+TEST(DistributedTrainer, EndsTheOthersWhereOneIsStuck) {
+  if (!test::is_rank()) {
+    const auto ends = run_ranks(2, std::chrono::seconds(20));
+    EXPECT_EQ(ends[1].code, -SIGKILL);  // by this test, at last
+    EXPECT_GT(ends[0].code, 0);
+    EXPECT_LT(ends[0].seconds, 15);
+    EXPECT_THAT(ends[0].output, HasSubstr("waited longer than the time-out"));
+    return;
+  }
+  init_process_group({.timeout = std::chrono::seconds(3)});
+  train(DistributedTrainer(), sgd, 8, 1000, callbacks(StopAt(1, 5, [] { raise(SIGSTOP); })));
+}
+
+/// Lets the cost of one rank be NaN from a step on.
+class BadLabels : public DataFlow {
+ public:
+  DataIterator start_pass(int64_t) override {
+    return DataIterator([n = 0]() mutable -> std::optional<Datapoint> {
+      at::Tensor image = at::sin(at::arange(8 * 72, at::kFloat)).view({8, 6, 6, 2});
+      if (++n > 4 && rank() == 1) image[0][0][0][0] = NAN;
+      return Datapoint{image, at::arange(8) % 3};
+    });
+  }
+};
+
+TEST(DistributedTrainer, StopsAllWhereOneMeetsNaN) {
+  if (!in_ranks(2)) return;
+  for (const bool compile : {true, false}) {
+    DistributedTrainer trainer({.step = {.compile = compile}});
+    const TrainConfig config{.model = Net(sgd),
+                             .data = FeedInput(BadLabels()),
+                             .steps_per_epoch = 100,
+                             .max_epoch = 1,
+                             .extra_callbacks = callbacks(StopOnNaN()),
+                             .monitors = std::vector<std::shared_ptr<Monitor>>()};
+    EXPECT_EQ(launch_train_with_config(config, trainer).reason, EndReason::kNotFinite);
+    EXPECT_GE(trainer.global_step(), 5);
+    EXPECT_LE(trainer.global_step(), 7);
+    const at::Tensor steps = process_group().all_gather(at::full({1}, trainer.global_step(), at::kLong));
+    EXPECT_TRUE(steps.eq(steps[0]).all().item<bool>()) << steps;
+  }
+}
+
+// Resumption
+
+/// Which images were trained with, by their first pixel, over all ranks and runs.
+class Seen : public Callback {
+ public:
+  explicit Seen(std::vector<float>& seen) : seen_(&seen) {}
+  std::string name() const override { return "Seen"; }
+  bool chief_only() const override { return false; }
+  std::vector<Tensor> before_run() override { return get_tensors_maybe_in_tower({"label"}); }
+  void after_run(const std::vector<at::Tensor>& values) override {
+    for (const at::Tensor& all : process_group().all_gather(values[0]).split(1))
+      seen_->push_back(all.item().toFloat());
+  }
+
+ private:
+  std::vector<float>* seen_;
+};
+
+/// Trains on images of labels 0 to 79 until some step, going on where the last run ended.
+Values train_until(int64_t steps, const std::string& folder, std::vector<float>& seen) {
+  DistributedTrainer trainer;
+  trainer.graph().set_seed(3);
+  Net net(sgd);
+  net.classes_ = 80;
+  TrainConfig config{
+      .model = net,
+      .dataflow =
+          BatchData(ShuffleData(DataFromTensors(
+                        {at::sin(at::arange(80 * 72, at::kFloat)).view({80, 6, 6, 2}), at::arange(80)})),
+                    4),
+      .max_epoch = 2,
+      .callbacks = callbacks(ModelSaver(), Seen(seen), StopAt(0, steps, [&] { trainer.request_stop(); })),
+      .extra_callbacks = Callbacks(),
+      .monitors = std::vector<std::shared_ptr<Monitor>>(),
+      .log_dir = folder};
+  launch_train_with_config(AutoResumeTrainConfig(config), trainer);
+  return trained(trainer);
+}
+
+TEST(DistributedTrainer, GoesOnInTheMiddleOfAnEpoch) {
+  if (!in_ranks(2)) return;
+  const TempDir own;
+  const std::string folder = process_group().broadcast(own.path());
+  std::vector<float> interrupted, whole;
+  train_until(4, folder + "/a", interrupted);
+  barrier();
+  const Values resumed = train_until(-1, folder + "/a", interrupted);
+  const Values expected = train_until(-1, folder + "/b", whole);
+  EXPECT_EQ(interrupted, whole);
+  EXPECT_EQ(whole.size(), 160U);
+  expect_same(resumed, expected, 0);
+  barrier();
 }
 
 // Evaluation

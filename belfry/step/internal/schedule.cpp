@@ -12,8 +12,8 @@
 
 // A greedy list scheduling. Values that look at the memory of others (views) count as these. What all
 // processes do together (collectives) they must begin in the same order, whatever the sizes of their batches:
-// in that of the graph. A reduction begins as soon as it can, and is waited for when nothing else is left to
-// do.
+// in that of their depth in the graph. What a reduction waits for is computed as soon as it can be, whatever
+// memory it takes; the reduction is waited for when nothing else is left to do.
 
 namespace belfry::internal {
 namespace {
@@ -30,14 +30,9 @@ class Scheduler {
         readers_[&input.node()].push_back(node);
       }
       for (const Tensor& root : roots_read_by(*node)) ++uses_[root];
-      if (is_collective(*node)) {
-        if (last_collective_) {
-          ++missing_[node];
-          readers_[last_collective_].push_back(node);
-        }
-        last_collective_ = node;
-      }
+      if (node->op_name() == "belfry::all_reduce_start") mark_urgent(node->inputs()[0].node());
     }
+    order_collectives();
     for (const Tensor& output : function.outputs) ++uses_[root_of(output)];  // never let go of
   }
 
@@ -73,6 +68,30 @@ class Scheduler {
                                                   }));
   }
 
+  /// Each waits for the one before.
+  void order_collectives() {
+    std::unordered_map<const Node*, int64_t> depths;
+    std::vector<const Node*> collectives;
+    for (const Node* node : nodes_) {
+      int64_t& depth = depths[node];
+      for (const Tensor& input : node->inputs()) depth = std::max(depth, depths[&input.node()] + 1);
+      if (is_collective(*node)) collectives.push_back(node);
+    }
+    std::ranges::stable_sort(collectives, {}, [&](const Node* node) { return depths.at(node); });
+    for (size_t i = 1; i < collectives.size(); ++i) {
+      ++missing_[collectives[i]];
+      readers_[collectives[i - 1]].push_back(collectives[i]);
+    }
+  }
+
+  /// A gradient, below what packs it with others.
+  void mark_urgent(const Node& node) {
+    if (!urgent_.insert(&node).second) return;
+    static const std::unordered_set<std::string_view> packs = {"aten::cat", "aten::_to_copy"};
+    if (!is_view(node) && !packs.contains(node.op_name())) return;
+    for (const Tensor& input : node.inputs()) mark_urgent(input.node());
+  }
+
   static Tensor root_of(Tensor tensor) {
     while (is_view(tensor.node())) tensor = tensor.node().inputs()[0];
     return tensor;
@@ -97,7 +116,7 @@ class Scheduler {
   /// How much more memory is in use after the node: its outputs less what nobody reads after it. A view of
   /// memory costs nothing, and is worth to be had at once.
   int64_t growth(const Node& node) const {
-    if (is_view(node) || node.op_name() == "belfry::all_reduce_start")
+    if (is_view(node) || node.op_name() == "belfry::all_reduce_start" || urgent_.contains(&node))
       return std::numeric_limits<int64_t>::min();
     if (node.op_name() == "belfry::all_reduce_wait") return std::numeric_limits<int64_t>::max();
     int64_t growth = 0;
@@ -116,7 +135,7 @@ class Scheduler {
   std::unordered_map<const Node*, std::vector<const Node*>> readers_;
   std::unordered_map<Tensor, int64_t> uses_;  ///< of memory, that are still to come
   std::set<const Node*, ById> ready_;
-  const Node* last_collective_ = nullptr;  ///< of those before the node at hand
+  std::unordered_set<const Node*> urgent_;
 };
 
 }  // namespace

@@ -12,7 +12,8 @@ namespace belfry::internal {
 /// by its layer's output, while this is in the cache, and lets go of the activation; in the order of the
 /// graph it would come last, and all of them would wait for it.
 ///
-/// Collectives keep their order; a reduction that is waited for later begins at once.
+/// Collectives come in an order that does not depend on sizes; a reduction that is waited for later begins at
+/// once.
 std::vector<const Node*> schedule(const Function& function);
 
 /// Whether processes compute the node together.
