@@ -6,4 +6,5 @@
 #include "belfry/input/feed_input.h"
 #include "belfry/input/input_source.h"
 #include "belfry/input/queue_input.h"
+#include "belfry/input/staging_input.h"
 #include "belfry/input/tensor_input.h"

@@ -7,10 +7,10 @@
 // the losses of the first LOSSES steps, without dropout, then "ready"; then for each line of standard input,
 // a number of seconds, the median time in ms of the steps that begin in that time, at least one, and the most
 // memory so far in MB. "unsupported: REASON" where there is no such dtype.
-// In several processes (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT in the environment) a line is a number of steps,
-// so that all take the same, and the answer ends with the kB that were reduced in a step and the ms of it in which
-// nothing else was done.
-// plain: not compiled, with ATen's autograd. profile: what the instructions of a step take, and nothing else.
+// In several processes (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT in the environment) a line is a number of
+// steps, so that all take the same, and the answer ends with the kB that were reduced in a step and the ms of
+// it in which nothing else was done. plain: not compiled, with ATen's autograd. profile: what the
+// instructions of a step take, and nothing else.
 
 #include <ATen/Parallel.h>
 #include <fmt/format.h>

@@ -144,8 +144,8 @@ Training::Training(const TrainingOptions& options) : has_dropout_(options.dropou
   std::optional<ArgScope> no_dropout;
   if (!options.dropout) no_dropout.emplace(DropoutOptions{.rate = 0.0});
   std::vector<Cost> costs = options.net == "dcgan"  ? build_dcgan(options)
-                                  : options.net == "lstm" ? build_language_model(options)
-                                                          : build_classifier(options);
+                            : options.net == "lstm" ? build_language_model(options)
+                                                    : build_classifier(options);
 
   std::vector<Tensor> work;
   for (Cost& part : costs) {
@@ -166,7 +166,9 @@ Training::Training(const TrainingOptions& options) : has_dropout_(options.dropou
   StepCompiler compiler(*session_, options.step);
   if (world_size() > 1) {
     compiler.set_agreement([](bool here) {
-      return process_group().all_reduce(at::full({1}, here ? 1 : 0, at::kLong), ReduceOp::kMin).item<int64_t>() == 1;
+      return process_group()
+                 .all_reduce(at::full({1}, here ? 1 : 0, at::kLong), ReduceOp::kMin)
+                 .item<int64_t>() == 1;
     });
   }
   for (size_t i = 0; i < costs.size(); ++i) {

@@ -21,8 +21,8 @@ struct TrainingOptions {
 };
 
 /// A net of benchmarks/peers/training_nets.py with its first weights, a constant batch and its optimizer:
-/// what a step of training does, without a trainer. In several processes (world_size()) gradients are those of
-/// all, and each step says whether there is a next, as DistributedTrainer's do.
+/// what a step of training does, without a trainer. In several processes (world_size()) gradients are those
+/// of all, and each step says whether there is a next, as DistributedTrainer's do.
 class Training {
  public:
   /// Throws UsageError for an unknown net.
