@@ -6,6 +6,8 @@
 #include "belfry/distributed/process_group.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/scope.h"
+#include "belfry/input/queue_input.h"
+#include "belfry/input/staging_input.h"
 #include "belfry/optim/gradient_processor.h"
 
 namespace belfry {
@@ -17,9 +19,16 @@ DistributedTrainer::DistributedTrainer(const DistributedTrainerOptions& options)
       {.broadcast_every_epoch = options.broadcast_every_epoch, .shared_data = options.share_data});
 }
 
-AnyDataFlow DistributedTrainer::share_of(AnyDataFlow dataflow) const {
-  if (!options_.share_data || world_size() == 1) return dataflow;
-  return ShardData(std::move(dataflow), {.shard = rank(), .num_shard = world_size()});
+Shared<InputSource> DistributedTrainer::make_input(AnyDataFlow dataflow) const {
+  if (options_.share_data && world_size() > 1)
+    dataflow = ShardData(std::move(dataflow), {.shard = rank(), .num_shard = world_size()});
+  if (options_.device == c10::kCPU) return QueueInput(std::move(dataflow));
+  return StagingInput(QueueInput(std::move(dataflow)), device());
+}
+
+c10::Device DistributedTrainer::device() const {
+  if (options_.device == c10::kCPU) return SingleCostTrainer::device();
+  return {options_.device, static_cast<c10::DeviceIndex>(local_rank())};
 }
 
 Tensor DistributedTrainer::build_train_op(const OptimizerFunc& get_optimizer) {

@@ -13,6 +13,9 @@ struct DistributedTrainerOptions {
   /// Of a `TrainConfig::dataflow` each rank takes every world_size-th datapoint (batch), so that a pass is a
   /// pass of all together. False, or with `TrainConfig::data`: each takes all that it is given.
   bool share_data = true;
+  /// kCUDA: each process computes on the GPU of its local_rank, for which StagingInput copies a dataflow's
+  /// values.
+  c10::DeviceType device = c10::kCPU;
   StepOptions step = {};
 };
 
@@ -31,9 +34,10 @@ class DistributedTrainer : public SingleCostTrainer {
  public:
   explicit DistributedTrainer(const DistributedTrainerOptions& options = {});
 
-  AnyDataFlow share_of(AnyDataFlow dataflow) const override;
+  Shared<InputSource> make_input(AnyDataFlow dataflow) const override;
 
  protected:
+  c10::Device device() const override;
   Tensor build_train_op(const OptimizerFunc& get_optimizer) override;
 
  private:

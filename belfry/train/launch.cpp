@@ -10,7 +10,6 @@
 #include "belfry/base/log.h"
 #include "belfry/graph/collection.h"
 #include "belfry/graph/node.h"
-#include "belfry/input/queue_input.h"
 #include "belfry/train/internal/resume.h"
 
 namespace belfry {
@@ -21,7 +20,7 @@ Shared<InputSource> input_of(const TrainConfig& config, const SingleCostTrainer&
     throw UsageError("[TrainConfig] expected either .data or .dataflow, got both");
   if (config.data) return config.data;
   if (!config.dataflow) throw UsageError("[TrainConfig] expected .data or .dataflow, got neither");
-  return QueueInput(trainer.share_of(*config.dataflow));
+  return trainer.make_input(*config.dataflow);
 }
 
 int64_t steps_per_epoch_of(const TrainConfig& config, const InputSource& input) {

@@ -7,18 +7,27 @@
 #include "belfry/base/error.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/scope.h"
+#include "belfry/input/queue_input.h"
 #include "belfry/optim/gradient_processor.h"
 
 namespace belfry {
 
 void SingleCostTrainer::setup_graph(TowerFunc get_cost, Shared<InputSource> input,
                                     const OptimizerFunc& get_optimizer) {
-  GraphScope as_default(graph(), current_device());
+  GraphScope as_default(graph(), device());
   if (!get_optimizer)
     throw UsageError("[SingleCostTrainer] expected a function that makes an optimizer, got none");
   set_tower_func(std::move(get_cost));
   set_input(std::move(input));
   train_op_ = build_train_op(get_optimizer);
+}
+
+c10::Device SingleCostTrainer::device() const {
+  return current_device();
+}
+
+Shared<InputSource> SingleCostTrainer::make_input(AnyDataFlow dataflow) const {
+  return QueueInput(std::move(dataflow));
 }
 
 Tensor SingleCostTrainer::build_cost() {

@@ -17,14 +17,16 @@ class SingleCostTrainer : public TowerTrainer {
 
   /// Builds the training part of the graph: calls `get_cost`, which returns a scalar, in one or more training
   /// towers with inputs from `input`, and applies the gradients with the optimizer, of which there is one.
-  /// All of it is built on the current device. Throws UsageError when the cost is missing or no scalar, or
+  /// All of it is built on device(). Throws UsageError when the cost is missing or no scalar, or
   /// when called twice.
   void setup_graph(TowerFunc get_cost, Shared<InputSource> input, const OptimizerFunc& get_optimizer);
 
-  /// What this process trains with of a config's dataflow: all of it, or its share.
-  virtual AnyDataFlow share_of(AnyDataFlow dataflow) const { return dataflow; }
+  /// The input that is taken for a config's dataflow: QueueInput.
+  virtual Shared<InputSource> make_input(AnyDataFlow dataflow) const;
 
  protected:
+  /// Where the graph is built: the current device.
+  virtual c10::Device device() const;
   /// How the towers are placed and their gradients combined. Calls `get_optimizer` once, after the cost is
   /// built. Returns the operation that does one step. Called with the trainer's graph as the default graph.
   virtual Tensor build_train_op(const OptimizerFunc& get_optimizer) = 0;

@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -80,6 +81,58 @@ TEST(Launchers, Torchrun) {
   const auto [code, output] =
       run(fmt::format("env BELFRY_TEST_RANK=1 {} --nproc-per-node 3 --master-port {} --no-python {}",
                       torchrun, test::free_port(), this_test()));
+  EXPECT_EQ(code, 0) << output;
+}
+
+/// Two network namespaces with a cable between them, and 5 ms of delay where the kernel can.
+class TwoHosts {
+ public:
+  TwoHosts() {
+    const std::string setup =
+        "set -e; ip netns add {0}a; ip netns add {0}b; ip link add {0}x netns {0}a type veth peer name {0}y "
+        "netns {0}b;"
+        "ip -n {0}a addr add 10.93.7.1/24 dev {0}x; ip -n {0}b addr add 10.93.7.2/24 dev {0}y;"
+        "ip -n {0}a link set {0}x up; ip -n {0}b link set {0}y up; ip -n {0}a link set lo up; ip -n {0}b "
+        "link set lo up;"
+        "ip netns exec {0}a tc qdisc add dev {0}x root netem delay 5ms || true";
+    is_there_ =
+        std::system(
+            fmt::format("sh -c '{}' >/dev/null 2>&1", fmt::format(fmt::runtime(setup), name_)).c_str()) == 0;
+  }
+  ~TwoHosts() {
+    (void)!std::system(
+        fmt::format("sh -c 'ip netns del {0}a; ip netns del {0}b' >/dev/null 2>&1", name_).c_str());
+  }
+  TwoHosts(const TwoHosts&) = delete;
+  TwoHosts& operator=(const TwoHosts&) = delete;
+
+  bool is_there() const { return is_there_; }
+  /// Begins a command that runs on one of them.
+  std::string on(char host) const {
+    return fmt::format("ip netns exec {}{} env GLOO_SOCKET_IFNAME={}{}", name_, host, name_,
+                       host == 'a' ? 'x' : 'y');
+  }
+
+ private:
+  std::string name_ = fmt::format("b{}", getpid() % 100000);
+  bool is_there_ = false;
+};
+
+TEST(Launchers, ProcessesOnTwoHosts) {
+  if (test::is_rank()) {
+    EXPECT_EQ(world_size(), 2);
+    const at::Tensor x = at::full({1 << 18}, 1.0F);
+    for (int i = 0; i < 5; ++i) EXPECT_TRUE(process_group().all_reduce(x).eq(2).all().item<bool>());
+    barrier();
+    return;
+  }
+  const TwoHosts hosts;
+  if (!hosts.is_there()) GTEST_SKIP() << "no network namespaces here";
+  const std::string variables = fmt::format(
+      "BELFRY_TEST_RANK=1 WORLD_SIZE=2 LOCAL_RANK=0 MASTER_ADDR=10.93.7.1 MASTER_PORT={}", test::free_port());
+  const std::string second = fmt::format("{} {} RANK=1 {}", hosts.on('b'), variables, this_test());
+  const std::string first = fmt::format("{} {} RANK=0 {}", hosts.on('a'), variables, this_test());
+  const auto [code, output] = run(fmt::format("sh -c '{} & {} && wait $!'", second, first));
   EXPECT_EQ(code, 0) << output;
 }
 

@@ -10,8 +10,7 @@ namespace belfry::internal {
 
 BackendPointer make_gloo_backend(const StorePointer& store, int rank, int world_size,
                                  std::chrono::milliseconds timeout) {
-  auto options = c10d::ProcessGroupGloo::Options::create(timeout);
-  options->devices.push_back(c10d::ProcessGroupGloo::createDefaultDevice());
+  auto options = c10d::ProcessGroupGloo::Options::create_default(timeout);  // reads GLOO_SOCKET_IFNAME
   return c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, world_size, std::move(options));
 }
 
