@@ -31,5 +31,5 @@
 #include "belfry/dataflow/raw.h"
 #include "belfry/dataflow/repeated_data.h"
 #include "belfry/dataflow/serialize.h"
-#include "belfry/dataflow/shard_data.h"
 #include "belfry/dataflow/shuffle_data.h"
+#include "belfry/dataflow/split_data.h"

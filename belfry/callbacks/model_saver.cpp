@@ -58,7 +58,7 @@ TrainingState ModelSaver::training_state() const {
                       .random = trainer().random_states()};
   if (const auto data = trainer().data_progress())
     state.data = {
-        .source = data->source, .pass = data->pass, .index = data->index, .num_shard = data->num_shard};
+        .source = data->source, .pass = data->pass, .index = data->index, .num_part = data->num_part};
   return state;
 }
 

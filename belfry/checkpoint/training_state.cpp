@@ -28,7 +28,7 @@ std::string header_of(const TrainingState& state) {
   if (state.data) {
     header["data"] = {
         {"source", state.data->source}, {"pass", state.data->pass}, {"index", state.data->index}};
-    if (state.data->num_shard != 1) header["data"]["num_shard"] = state.data->num_shard;
+    if (state.data->num_part != 1) header["data"]["num_part"] = state.data->num_part;
   }
   Json random = Json::array();
   for (const auto& [name, numbers] : state.random) random.push_back(name);
@@ -51,8 +51,8 @@ TrainingState parse_header(const Json& header, std::vector<std::string>& random)
     state.data = {.source = data->at("source").get<std::string>(),
                   .pass = data->at("pass").get<int64_t>(),
                   .index = data->at("index").get<int64_t>(),
-                  .num_shard = data->value("num_shard", int64_t{1})};
-    numbers.insert(numbers.end(), {state.data->pass, state.data->index, state.data->num_shard - 1});
+                  .num_part = data->value("num_part", int64_t{1})};
+    numbers.insert(numbers.end(), {state.data->pass, state.data->index, state.data->num_part - 1});
   }
   if (std::any_of(numbers.begin(), numbers.end(), [](int64_t n) { return n < 0; }))
     throw UsageError("expected numbers >= 0, got a negative one");

@@ -24,8 +24,8 @@ struct TrainingState {
   struct Data {
     std::string source;
     int64_t pass = 0, index = 0;
-    /// In how many shares (ShardData) processes read them, of which this is the first.
-    int64_t num_shard = 1;
+    /// In how many shares (SplitData) processes read them, of which this is the first.
+    int64_t num_part = 1;
   };
   /// nullopt where the data cannot be resumed.
   std::optional<Data> data;

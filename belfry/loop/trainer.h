@@ -61,7 +61,7 @@ class StopTraining : public std::exception {
 struct DataProgress {
   std::string source;
   int64_t pass = 0, index = 0;
-  int64_t num_shard = 1;  ///< of so many processes, each with every num_shard-th datapoint, this is the first
+  int64_t num_part = 1;  ///< of so many processes, each with every num_part-th datapoint, this is the first
 };
 
 /// How often, and from where, the loop runs.

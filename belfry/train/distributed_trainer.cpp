@@ -2,7 +2,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
-#include "belfry/dataflow/shard_data.h"
+#include "belfry/dataflow/split_data.h"
 #include "belfry/distributed/process_group.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/scope.h"
@@ -21,7 +21,7 @@ DistributedTrainer::DistributedTrainer(const DistributedTrainerOptions& options)
 
 Shared<InputSource> DistributedTrainer::make_input(AnyDataFlow dataflow) const {
   if (options_.share_data && world_size() > 1)
-    dataflow = ShardData(std::move(dataflow), {.shard = rank(), .num_shard = world_size()});
+    dataflow = SplitData(std::move(dataflow), {.part = rank(), .num_part = world_size()});
   if (options_.device == c10::kCPU) return QueueInput(std::move(dataflow));
   return StagingInput(QueueInput(std::move(dataflow)), device());
 }

@@ -185,16 +185,16 @@ std::optional<DataProgress> TowerTrainer::input_progress() const {
   return DataProgress{.source = input_->name(),
                       .pass = position->pass,
                       .index = position->index,
-                      .num_shard = distributed_.shared_data ? world_size() : 1};
+                      .num_part = distributed_.shared_data ? world_size() : 1};
 }
 
 bool TowerTrainer::resume_data(const DataProgress& progress) {
   if (!input_) return false;
   DataPosition position{.pass = progress.pass, .index = progress.index};
-  const int64_t num_shard = distributed_.shared_data ? world_size() : 1;
+  const int64_t num_part = distributed_.shared_data ? world_size() : 1;
   // With another number of processes a pass goes on at about the same datapoint. Shares that are smaller than
   // process 0's end one sooner, and are in the next pass already.
-  if (num_shard != progress.num_shard) position.index = position.index * progress.num_shard / num_shard;
+  if (num_part != progress.num_part) position.index = position.index * progress.num_part / num_part;
   if (const auto size = input_->size(); lockstep_ && size && *size > 0 && position.index > *size) {
     position.pass += position.index / *size;
     position.index %= *size;

@@ -20,8 +20,8 @@
 #include "belfry/callbacks/stop_on_nan.h"
 #include "belfry/dataflow/batch_data.h"
 #include "belfry/dataflow/data_from_tensors.h"
-#include "belfry/dataflow/shard_data.h"
 #include "belfry/dataflow/shuffle_data.h"
+#include "belfry/dataflow/split_data.h"
 #include "belfry/distributed/process_group.h"
 #include "belfry/graph/graph.h"
 #include "belfry/input/feed_input.h"
@@ -215,7 +215,7 @@ class TwoPlayers : public TowerTrainer {
         },
         Net(sgd).inputs()));
     AnyDataFlow data = BatchData(images(80), batch);
-    if (together) data = ShardData(data, {.shard = rank(), .num_shard = world_size()});
+    if (together) data = SplitData(data, {.part = rank(), .num_part = world_size()});
     set_input(FeedInput(data));
     build_training_tower();
     GraphScope as_default(graph());

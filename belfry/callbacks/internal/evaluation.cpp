@@ -13,7 +13,7 @@
 #include "belfry/base/log.h"
 #include "belfry/base/ordered_workers.h"
 #include "belfry/base/terminal_bar.h"
-#include "belfry/dataflow/shard_data.h"
+#include "belfry/dataflow/split_data.h"
 #include "belfry/distributed/process_group.h"
 #include "belfry/graph/scope.h"
 #include "belfry/input/feed_input.h"
@@ -90,12 +90,12 @@ void Evaluation::make_input(const Trainer& trainer) {
   is_distributed_ = trainer.is_distributed();
   const int64_t here = is_distributed_ ? rank() : 0, all = is_distributed_ ? world_size() : 1;
   if (!config_.dataflow) {
-    shard_ = here;
-    num_shard_ = all;
+    part_ = here;
+    num_part_ = all;
     return;
   }
   AnyDataFlow dataflow = *config_.dataflow;
-  if (all > 1) dataflow = ShardData(std::move(dataflow), {.shard = here, .num_shard = all});
+  if (all > 1) dataflow = SplitData(std::move(dataflow), {.part = here, .num_part = all});
   if (config_.prefetch == 0) {
     config_.input = FeedInput(std::move(dataflow), {.infinite = false});
   } else {
@@ -194,7 +194,7 @@ void Evaluation::run(Trainer& trainer) {
     return;
   }
   if (batches == 0) throw DataError(fmt::format("[{} {}] expected data, got none", config_.who, name));
-  if (const auto size = input->size(); size && own_batches != *size && num_shard_ == 1)
+  if (const auto size = input->size(); size && own_batches != *size && num_part_ == 1)
     log_warning("[{}] {} ended after {} batches, its size says {}.", config_.who, input->name(), own_batches,
                 *size);
   for (const auto& inferencer : config_.inferencers) {
@@ -220,7 +220,7 @@ std::optional<Datapoint> Evaluation::next_batch(const std::stop_token& stop) {
   while (config_.input->is_finite() || taken_ < *config_.input->size()) {
     std::optional<Datapoint> batch = config_.input->next(stop);
     if (!batch || stop.stop_requested()) return std::nullopt;
-    if (taken_++ % num_shard_ == shard_) return batch;
+    if (taken_++ % num_part_ == part_) return batch;
   }
   return std::nullopt;
 }

@@ -74,8 +74,8 @@ class Evaluation {
   std::vector<std::vector<Tensor>> fetches_;
   std::vector<CompiledCallable> callables_;
   int64_t taken_ = 0;  ///< batches of this pass
-  /// In a distributed training: of every num_shard_ batches of the input this process uses that number.
-  int64_t shard_ = 0, num_shard_ = 1;
+  /// In a distributed training: of every num_part_ batches of the input this process uses that number.
+  int64_t part_ = 0, num_part_ = 1;
   bool is_distributed_ = false;
 };
 

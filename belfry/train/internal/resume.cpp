@@ -154,11 +154,11 @@ void broadcast_data_progress(std::optional<TrainingState>& state) {
   std::string text;
   if (state && state->data) {
     const auto& data = *state->data;
-    text = fmt::format("{} {} {} {}", data.pass, data.index, data.num_shard, data.source);
+    text = fmt::format("{} {} {} {}", data.pass, data.index, data.num_part, data.source);
   }
   std::istringstream stream(process_group().broadcast(text));
   TrainingState::Data data;
-  if (!(stream >> data.pass >> data.index >> data.num_shard)) return;
+  if (!(stream >> data.pass >> data.index >> data.num_part)) return;
   std::getline(stream >> std::ws, data.source);
   if (!state) state.emplace();
   state->data = std::move(data);
@@ -170,7 +170,7 @@ void resume_data(Trainer& trainer, const TrainingState& state) {
   } else if (trainer.resume_data({.source = state.data->source,
                                   .pass = state.data->pass,
                                   .index = state.data->index,
-                                  .num_shard = state.data->num_shard})) {
+                                  .num_part = state.data->num_part})) {
     log_info("[resume] the data goes on with pass {}, after {} datapoints.", state.data->pass,
              state.data->index);
   } else {

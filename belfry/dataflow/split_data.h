@@ -6,25 +6,25 @@
 
 namespace belfry {
 
-struct ShardDataOptions {
-  int64_t shard = 0;      ///< which, from 0
-  int64_t num_shard = 1;  ///< how many there are
+struct SplitDataOptions {
+  int64_t part = 0;      ///< which, from 0
+  int64_t num_part = 1;  ///< how many there are
 };
 
-/// Every `num_shard`-th datapoint of its source, beginning with number `shard`: the shards of one pass are
+/// Every `num_part`-th datapoint of its source, beginning with number `part`: the parts of one pass are
 /// disjoint, together they are the pass, and their sizes differ by one at most. That holds between processes
 /// too, where the passes of the source depend on its seeds alone. What the others have is stepped over with
 /// DataIterator::skip: put it behind maps and batches, which do not work for them then, or in front of what
 /// cannot skip.
-class ShardData : public ProxyDataFlow {
+class SplitData : public ProxyDataFlow {
  public:
-  /// Throws UsageError unless 0 <= shard < num_shard.
-  ShardData(AnyDataFlow source, ShardDataOptions options);
+  /// Throws UsageError unless 0 <= part < num_part.
+  SplitData(AnyDataFlow source, SplitDataOptions options);
   DataIterator start_pass(int64_t pass) override;
   std::optional<int64_t> size() const override;
 
  private:
-  ShardDataOptions options_;
+  SplitDataOptions options_;
 };
 
 }  // namespace belfry

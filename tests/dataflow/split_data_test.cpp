@@ -1,4 +1,4 @@
-#include "belfry/dataflow/shard_data.h"
+#include "belfry/dataflow/split_data.h"
 
 #include <gmock/gmock.h>
 
@@ -17,31 +17,31 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-TEST(ShardData, TakesEveryNth) {
-  EXPECT_THAT(values(ShardData(counting(8), {.shard = 0, .num_shard = 3})), ElementsAre(0, 3, 6));
-  EXPECT_THAT(values(ShardData(counting(8), {.shard = 1, .num_shard = 3})), ElementsAre(1, 4, 7));
-  EXPECT_THAT(values(ShardData(counting(8), {.shard = 2, .num_shard = 3})), ElementsAre(2, 5));
-  EXPECT_THAT(values(ShardData(counting(2), {.shard = 2, .num_shard = 3})), IsEmpty());
+TEST(SplitData, TakesEveryNth) {
+  EXPECT_THAT(values(SplitData(counting(8), {.part = 0, .num_part = 3})), ElementsAre(0, 3, 6));
+  EXPECT_THAT(values(SplitData(counting(8), {.part = 1, .num_part = 3})), ElementsAre(1, 4, 7));
+  EXPECT_THAT(values(SplitData(counting(8), {.part = 2, .num_part = 3})), ElementsAre(2, 5));
+  EXPECT_THAT(values(SplitData(counting(2), {.part = 2, .num_part = 3})), IsEmpty());
 }
 
-TEST(ShardData, KnowsItsSize) {
+TEST(SplitData, KnowsItsSize) {
   for (int64_t count = 0; count < 10; ++count) {
-    for (int64_t shard = 0; shard < 4; ++shard) {
-      ShardData flow(counting(count), {.shard = shard, .num_shard = 4});
-      EXPECT_EQ(flow.size(), static_cast<int64_t>(values(flow).size())) << count << " " << shard;
+    for (int64_t part = 0; part < 4; ++part) {
+      SplitData flow(counting(count), {.part = part, .num_part = 4});
+      EXPECT_EQ(flow.size(), static_cast<int64_t>(values(flow).size())) << count << " " << part;
     }
   }
 }
 
-TEST(ShardData, DividesEveryPassOfAShuffledFlow) {
+TEST(SplitData, DividesEveryPassOfAShuffledFlow) {
   std::vector<int64_t> first_pass;
   for (int pass = 0; pass < 3; ++pass) {
     std::vector<int64_t> all;
-    for (int64_t shard = 0; shard < 3; ++shard) {
+    for (int64_t part = 0; part < 3; ++part) {
       // Each process has a flow of its own, with several threads.
-      const MultiThreadMapData flow(ShuffleData(counting(39)), 1 + shard,
+      const MultiThreadMapData flow(ShuffleData(counting(39)), 1 + part,
                                     [](Datapoint point) { return point; });
-      DataIterator iterator = ShardData(flow, {.shard = shard, .num_shard = 3}).start_pass(pass);
+      DataIterator iterator = SplitData(flow, {.part = part, .num_part = 3}).start_pass(pass);
       while (auto point = iterator.next()) all.push_back(value(*point));
     }
     if (pass == 0) first_pass = all;
@@ -53,10 +53,10 @@ TEST(ShardData, DividesEveryPassOfAShuffledFlow) {
   }
 }
 
-TEST(ShardData, GoesOnAnywhere) {
+TEST(SplitData, GoesOnAnywhere) {
   for (int64_t count : {0, 1, 5, 13}) {
-    for (int64_t shard = 0; shard < 3; ++shard) {
-      ShardData flow(counting(count), {.shard = shard, .num_shard = 3});
+    for (int64_t part = 0; part < 3; ++part) {
+      SplitData flow(counting(count), {.part = part, .num_part = 3});
       const auto whole = values(flow);
       for (size_t index = 0; index <= whole.size(); ++index) {
         DataIterator rest = flow.iterator_at({.pass = 0, .index = static_cast<int64_t>(index)});
@@ -68,9 +68,9 @@ TEST(ShardData, GoesOnAnywhere) {
   }
 }
 
-TEST(ShardData, RefusesAShardThatThereIsNot) {
-  EXPECT_THROW(ShardData(counting(3), {.shard = 2, .num_shard = 2}), UsageError);
-  EXPECT_THROW(ShardData(counting(3), {.shard = -1, .num_shard = 2}), UsageError);
+TEST(SplitData, RefusesAShardThatThereIsNot) {
+  EXPECT_THROW(SplitData(counting(3), {.part = 2, .num_part = 2}), UsageError);
+  EXPECT_THROW(SplitData(counting(3), {.part = -1, .num_part = 2}), UsageError);
 }
 
 }  // namespace
