@@ -119,13 +119,14 @@ struct Affine {
   T* y;
   int64_t channels;
   bool relu;
+  float limit;
 };
 
 template <typename T>
 BELFRY_INLINE void apply_rows(const Affine<T>& a, int64_t begin, int64_t end) {
   const int64_t step = std::max<int64_t>(1, kBlockElements / a.channels);
-  const Lanes zero = {}, lowest = a.relu ? zero : Lanes{} - INFINITY;
-  const float low = a.relu ? 0 : -INFINITY;
+  const Lanes zero = {}, lowest = a.relu ? zero : Lanes{} - INFINITY, highest = zero + a.limit;
+  const float low = a.relu ? 0 : -INFINITY, high = a.limit;
   for (int64_t first = begin; first < end; first += step) {
     const int64_t last = std::min(end, first + step);
     int64_t c = 0;
@@ -138,6 +139,7 @@ BELFRY_INLINE void apply_rows(const Affine<T>& a, int64_t begin, int64_t end) {
         load(a.x + row * a.channels + c, v);
         v = (v - mean) * multiplier + offset;
         v = v < lowest ? lowest : v;
+        v = v > highest ? highest : v;
         store(v, a.y + row * a.channels + c);
       }
     }
@@ -145,10 +147,17 @@ BELFRY_INLINE void apply_rows(const Affine<T>& a, int64_t begin, int64_t end) {
       for (int64_t row = first; row < last; ++row) {
         const float x = static_cast<float>(a.x[row * a.channels + c]);
         const float v = (x - a.mean[c]) * a.multiplier[c] + a.offset[c];
-        a.y[row * a.channels + c] = static_cast<T>(v < low ? low : v);
+        a.y[row * a.channels + c] = static_cast<T>(v < low ? low : v > high ? high : v);
       }
     }
   }
+}
+
+/// Makes of y what is positive, or NaN, where a relu up to `limit` lets y through: one comparison for both
+/// limits, since two of vectors are not compiled for the widest instructions.
+template <typename Value>
+BELFRY_INLINE void to_let_through(float limit, Value& y) {
+  if (limit < INFINITY) y *= limit - y;
 }
 
 template <typename T>
@@ -159,6 +168,7 @@ struct Backward {
   T* dx;
   int64_t channels;
   bool relu;
+  float limit;
 };
 
 /// Adds sum(dy) and sum(dy (x - mean)), of a block.
@@ -175,7 +185,9 @@ BELFRY_INLINE void add_gradient_sums(const Backward<T>& b, int64_t first, int64_
       Lanes x, dy;
       load(b.x + row * b.channels + c, x);
       load(b.dy + row * b.channels + c, dy);
-      if (b.relu) dy = (x - mean) * multiplier + offset <= 0 ? Lanes{} : dy;
+      Lanes y = (x - mean) * multiplier + offset;
+      to_let_through(b.limit, y);
+      if (b.relu) dy = y <= 0 ? Lanes{} : dy;
       sum += dy;
       product += dy * (x - mean);
     }
@@ -187,7 +199,9 @@ BELFRY_INLINE void add_gradient_sums(const Backward<T>& b, int64_t first, int64_
   for (; c < b.channels; ++c) {
     for (int64_t row = first; row < last; ++row) {
       const float x = static_cast<float>(b.x[row * b.channels + c]);
-      if (b.relu && (x - b.mean[c]) * b.multiplier[c] + b.offset[c] <= 0) continue;
+      float y = (x - b.mean[c]) * b.multiplier[c] + b.offset[c];
+      to_let_through(b.limit, y);
+      if (b.relu && y <= 0) continue;
       const double dy = static_cast<float>(b.dy[row * b.channels + c]);
       sums[c] += dy;
       products[c] += dy * (static_cast<double>(x) - b.mean[c]);
@@ -214,7 +228,9 @@ BELFRY_INLINE void gradient_rows(const Backward<T>& b, const float* slope, const
         Lanes x, dy;
         load(b.x + row * b.channels + c, x);
         load(b.dy + row * b.channels + c, dy);
-        if (b.relu) dy = (x - mean) * multiplier + offset <= 0 ? Lanes{} : dy;
+        Lanes y = (x - mean) * multiplier + offset;
+        to_let_through(b.limit, y);
+        if (b.relu) dy = y <= 0 ? Lanes{} : dy;
         dy = dy * multiplier + ((x - mean) * a + s);
         store(dy, b.dx + row * b.channels + c);
       }
@@ -223,7 +239,9 @@ BELFRY_INLINE void gradient_rows(const Backward<T>& b, const float* slope, const
       for (int64_t row = first; row < last; ++row) {
         const float x = static_cast<float>(b.x[row * b.channels + c]);
         float dy = static_cast<float>(b.dy[row * b.channels + c]);
-        if (b.relu && (x - b.mean[c]) * b.multiplier[c] + b.offset[c] <= 0) dy = 0;
+        float y = (x - b.mean[c]) * b.multiplier[c] + b.offset[c];
+        to_let_through(b.limit, y);
+        if (b.relu && y <= 0) dy = 0;
         b.dx[row * b.channels + c] =
             static_cast<T>(dy * b.multiplier[c] + ((x - b.mean[c]) * slope[c] + shift[c]));
       }
@@ -284,7 +302,7 @@ void run_batch_norm(const BatchNorm& norm, ChannelSums& sums, const T* x, const 
     variance[c] = static_cast<float>(all[channels + c] * correction);
   }
   const Factors f = factors_of(norm, scale, offset, all + channels);
-  const Affine<T> affine{x, mean, f.multiplier.data(), f.offset.data(), y, channels, norm.relu};
+  const Affine<T> affine{x, mean, f.multiplier.data(), f.offset.data(), y, channels, norm.relu, norm.limit};
   on_rows(norm.rows, channels, [&](int64_t first, int64_t last) {
     run_widest([affine, first, last] { apply_rows(affine, first, last); });
   });
@@ -300,7 +318,7 @@ void run_batch_norm_backward(const BatchNorm& norm, ChannelSums& sums, const T* 
   std::vector<double> biased(static_cast<size_t>(channels));
   for (int64_t c = 0; c < channels; ++c) biased[static_cast<size_t>(c)] = variance[c] * bias;
   const Factors f = factors_of(norm, scale, offset, biased.data());
-  const Backward<T> b{dy, x, mean, f.multiplier.data(), f.offset.data(), dx, channels, norm.relu};
+  const Backward<T> b{dy, x, mean, f.multiplier.data(), f.offset.data(), dx, channels, norm.relu, norm.limit};
   sums.take([=](int64_t first, int64_t last, int64_t, double* its)
                 __attribute__((always_inline)) { add_gradient_sums(b, first, last, its, its + channels); });
   std::vector<float> slope(static_cast<size_t>(channels)), shift(static_cast<size_t>(channels));

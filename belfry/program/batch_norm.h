@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 
 #include "belfry/program/instruction.h"
@@ -15,6 +16,7 @@ struct BatchNorm {
   float epsilon;
   bool unbiased_variance;  ///< what is given out; what normalises is biased
   bool relu;               ///< the largest of y and 0 comes out instead of y; NaN stays NaN
+  float limit = std::numeric_limits<float>::infinity();  ///< of a relu: the smallest of that and this
 };
 
 /// Forward: `scale` and `offset` may be none, which are 1 and 0. Dense tensors:

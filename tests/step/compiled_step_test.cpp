@@ -29,6 +29,7 @@
 #include "belfry/optim/adam.h"
 #include "belfry/optim/gradient_descent.h"
 #include "belfry/optim/momentum.h"
+#include "tests/step/twins.h"
 
 namespace belfry {
 namespace {
@@ -174,6 +175,24 @@ TEST(CompiledStep, SaysWhatItDoes) {
   for (const char* part : {"batch_norm + relu backward", "onednn", "belfry::apply_momentum", "memory: "})
     EXPECT_THAT(text, HasSubstr(part));
   EXPECT_THAT(text, testing::Not(HasSubstr("under autograd")));
+}
+
+TEST(CompiledStep, FusesBatchNormWithRelu6) {
+  for (const int64_t channels : {3, 16, 20}) {
+    Graph graph;
+    GraphScope as_default(graph);
+    const TowerContext tower("", {.is_training = true});
+    const Tensor x = placeholder("x", {kDynamic, 5, 4, channels});
+    const Variable scale = get_variable("scale", {channels}, {.initializer = constant_initializer(4)});
+    const Variable shift = get_variable("shift", {channels}, {.initializer = constant_initializer(2)});
+    const Tensor y = relu6(batch_norm_training(x, scale, shift).y);
+    const Tensor update = GradientDescent({.learning_rate = 0.1}).minimize(mean(sin(y)));
+    test::Twins twins(graph, {x}, {update, y, gradients(sum(sin(y)), {x})[0]});
+    at::Tensor given = at::rand({6, 5, 4, channels}) * 3;
+    twins.take_step({given}, 1e-5);
+    EXPECT_THAT(twins.step->describe(), HasSubstr("batch_norm + relu backward"));
+    EXPECT_THAT(twins.step->describe(), testing::Not(HasSubstr("hardtanh_backward.grad_input")));
+  }
 }
 
 TEST(CompiledStep, AMeasuredStepIsAStep) {

@@ -2,11 +2,15 @@
 // wants, anew when the variables have changed; their gradients come out packed too, and are unpacked to the
 // order in which layers keep their filters.
 
+#include <ATen/ops/ones.h>
+
+#include <limits>
 #include <utility>
 
 #include "belfry/inference/internal/fused_op.h"
 #include "belfry/inference/internal/lower_to_primitive.h"
 #include "belfry/inference/internal/lowerings.h"
+#include "belfry/program/scale_shift.h"
 
 namespace belfry::internal {
 namespace {
@@ -32,8 +36,12 @@ struct Convolution {
   int64_t groups;
 
   Convolution(const OpParts& op, const Shape& image, const Shape& filter, const Shape& result)
-      : groups(op.get<int64_t>("groups")) {
-    const auto dilation = op.get<std::vector<int64_t>>("dilations");
+      : Convolution(op, image, filter, result, op.get<int64_t>("groups"),
+                    op.get<std::vector<int64_t>>("dilations")) {}
+
+  Convolution(const OpParts& op, const Shape& image, const Shape& filter, const Shape& result,
+              int64_t its_groups, const std::vector<int64_t>& dilation)
+      : groups(its_groups) {
     strides = op.get<std::vector<int64_t>>("strides");
     for (size_t i = 0; i < 2; ++i) {
       const int64_t extent = (filter[i] - 1) * dilation[i] + 1;
@@ -59,12 +67,10 @@ bool has_primitive_form(const OpParts& op, const Tensor& gradient) {
          c10::multiply_integers(gradient.shape()) > 0;
 }
 
-bool lower_conv2d_backprop_input(ProgramBuilder& builder, const Node& node) {
-  const OpParts op(node);
-  const Tensor &gradient = op.inputs[0], &filter = op.inputs[1];
-  const TensorView weights = builder.weight_of(filter);
-  if (!has_primitive_form(op, gradient) || !weights.defined() || !supported({weights})) return false;
-  const Convolution conv(op, node.outputs()[0].shape, filter.shape(), gradient.shape());
+/// Appends the primitive that gives the gradient of `conv` by its image, from that by its result; undefined,
+/// and nothing is done, where there is none.
+TensorView emit_backward_data(ProgramBuilder& builder, const Node& node, const Convolution& conv,
+                              const Tensor& gradient, const TensorView& weights) {
   const TensorView dy = builder.dense(gradient);
   const memory::desc dx_desc = image_desc(node.outputs()[0]), w_desc = filter_desc(weights, conv.groups);
   const dnnl::convolution_backward_data::desc desc(dnnl::algorithm::convolution_direct, dx_desc,
@@ -72,13 +78,48 @@ bool lower_conv2d_backprop_input(ProgramBuilder& builder, const Node& node) {
                                                    conv.dilations, conv.before, conv.after);
   const dnnl::convolution_backward_data::primitive_desc description(
       desc, attributes({}), cpu_engine(), conv.forward(dx_desc, any_weights(w_desc, dy), image_desc(dy)));
-  if (!is_usable(description)) return false;
+  if (!is_usable(description)) return {};
   auto primitive = make_primitive<dnnl::convolution_backward_data>(description);
   const TensorView dx = builder.make_output(node.output());
   primitive->add(DNNL_ARG_DIFF_DST, image_desc(dy), dy);
   primitive->add(DNNL_ARG_WEIGHTS, builder.prepared().packed(weights, w_desc, description.weights_desc()));
   primitive->add(DNNL_ARG_DIFF_SRC, dx_desc, dx);
-  return emit_output(builder, node, std::move(primitive), dx);
+  emit(builder, node, std::move(primitive), {dx});
+  return dx;
+}
+
+bool lower_conv2d_backprop_input(ProgramBuilder& builder, const Node& node) {
+  const OpParts op(node);
+  const Tensor &gradient = op.inputs[0], &filter = op.inputs[1];
+  const TensorView weights = builder.weight_of(filter);
+  if (!has_primitive_form(op, gradient) || !weights.defined() || !supported({weights})) return false;
+  const Convolution conv(op, node.outputs()[0].shape, filter.shape(), gradient.shape());
+  const TensorView dx = emit_backward_data(builder, node, conv, gradient, weights);
+  if (dx.defined()) builder.define(node.output(), dx);
+  return dx.defined();
+}
+
+/// The same: the result takes the place of the image. A bias is added where the result lies.
+bool lower_conv2d_transpose(ProgramBuilder& builder, const Node& node) {
+  const OpParts op(node);
+  const Tensor input = input_named(node, "input"), filter = input_named(node, "filter");
+  const TensorView weights = builder.weight_of(filter), bias = builder.argument(node, "bias");
+  if (!has_primitive_form(op, input) || !weights.defined() || !supported({weights})) return false;
+  if (bias.defined() && (bias.type() != ElementType::kFloat32 || !bias.is_contiguous())) return false;
+  const Convolution conv(op, node.outputs()[0].shape, filter.shape(), input.shape(), /*its_groups=*/1,
+                         {1, 1});
+  const TensorView y = emit_backward_data(builder, node, conv, input, weights);
+  if (!y.defined()) return false;
+  if (bias.defined()) {
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    const TensorView ones = view_of(at::ones({bias.numel()}, at::kFloat));
+    builder.emit(node,
+                 make_scale_shift(
+                     {.x = y, .scale = ones, .shift = bias, .y = y, .low = -kInfinity, .high = kInfinity}),
+                 {y, bias}, {y});
+  }
+  builder.define(node.output(), y);
+  return true;
 }
 
 /// Appends a reorder from `packed` to `plain`, described by `desc`.
@@ -208,6 +249,7 @@ bool lower_linear_backprop_weight(ProgramBuilder& builder, const Node& node) {
 
 void add_backprop_lowerings(Lowerings& table) {
   table["belfry::conv2d_backprop_input"].push_back(lower_conv2d_backprop_input);
+  table["belfry::conv2d_transpose"].push_back(lower_conv2d_transpose);
   table["belfry::conv2d_backprop_filter"].push_back(lower_conv2d_backprop_filter);
   table["belfry::linear_backprop_input"].push_back(lower_linear_backprop_input);
   table["belfry::linear_backprop_weight"].push_back(lower_linear_backprop_weight);

@@ -1,3 +1,5 @@
+#include <limits>
+#include <optional>
 #include <utility>
 
 #include "belfry/inference/internal/fused_op.h"
@@ -9,6 +11,11 @@
 
 namespace belfry::internal {
 namespace {
+
+float limit_of(const Node& node) {
+  const c10::IValue& limit = node.attribute("limit");
+  return limit.isNone() ? std::numeric_limits<float>::infinity() : static_cast<float>(limit.toDouble());
+}
 
 std::optional<BatchNorm> norm_of(ProgramBuilder& builder, const Node& node, const Tensor& x, bool relu) {
   const bool nhwc = x.rank() == 2 || node.attribute("data_format").toStringRef() == "NHWC";
@@ -25,7 +32,8 @@ std::optional<BatchNorm> norm_of(ProgramBuilder& builder, const Node& node, cons
                    .channels = channels,
                    .epsilon = static_cast<float>(node.attribute("epsilon").toDouble()),
                    .unbiased_variance = node.attribute("unbiased_variance").toBool(),
-                   .relu = relu};
+                   .relu = relu,
+                   .limit = relu ? limit_of(node) : std::numeric_limits<float>::infinity()};
 }
 
 template <bool relu>

@@ -15,6 +15,7 @@ const std::unordered_map<std::string_view, Numbers>& needs() {
   static const std::unordered_map<std::string_view, Numbers> table = {
       {"aten::layer_norm", Numbers::kOrdinary},
       {"belfry::fused_conv2d", Numbers::kOrdinary},  // infinities times the zeros of its padding
+      {"belfry::conv2d_transpose", Numbers::kOrdinary},
       {"aten::scaled_dot_product_attention", Numbers::kNoNaN},
       {"belfry::max_pool2d", Numbers::kOrdinary},
       {"belfry::batch_norm_training", Numbers::kOrdinary},
@@ -44,14 +45,14 @@ bool all_are(Numbers numbers, const at::Tensor& tensor) {
 
 NeededNumbers needed_numbers(const Function& graph) {
   NeededNumbers needed;
-  std::vector<const Node*> fused;
+  std::vector<const Node*> multiplying;
   for (const Node* node : graph.calls()) {
     needed.feeds = std::max(needed.feeds, needed_by(*node));
-    if (fused_op(*node)) fused.push_back(node);
+    if (fused_op(*node) || is_call(*node, "belfry::conv2d_transpose")) multiplying.push_back(node);
   }
   if (needed.feeds != Numbers::kOrdinary) return needed;
   for (size_t i = 0; i < graph.weights.size(); ++i) {
-    if (std::ranges::any_of(fused, [&](const Node* node) {
+    if (std::ranges::any_of(multiplying, [&](const Node* node) {
           return std::ranges::find(node->inputs(), graph.weights[i].tensor) != node->inputs().end();
         }))
       needed.weights.push_back(i);

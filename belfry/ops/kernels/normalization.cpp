@@ -5,6 +5,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/group_norm.h>
+#include <ATen/ops/hardtanh_backward.h>
 #include <ATen/ops/mean.h>
 #include <ATen/ops/native_batch_norm.h>
 #include <ATen/ops/native_batch_norm_backward.h>
@@ -173,29 +174,38 @@ std::tuple<Tensor, Tensor, Tensor> batch_norm_training_backprop_meta(const Tenso
   return {at::empty_like(gradient), at::empty_like(mean), at::empty_like(variance)};
 }
 
-/// As batch_norm_training, with a relu behind it, and its gradients by input, scale and offset.
+/// As batch_norm_training, with a relu behind it, up to `limit` where there is one, and its gradients by
+/// input, scale and offset.
 std::tuple<Tensor, Tensor, Tensor> batch_norm_relu_training(const Tensor& input, const OptionalTensor& scale,
                                                             const OptionalTensor& offset, double epsilon,
                                                             bool unbiased_variance,
-                                                            std::string_view data_format) {
+                                                            std::string_view data_format,
+                                                            std::optional<double> limit) {
   auto [y, mean, variance] =
       batch_norm_training(input, scale, offset, epsilon, unbiased_variance, data_format);
-  return {y.relu(), mean, variance};
+  return {limit ? y.clamp(0, *limit) : y.relu(), mean, variance};
 }
 
 std::tuple<Tensor, Tensor, Tensor> batch_norm_relu_training_backprop(
     const Tensor& gradient, const Tensor& input, const OptionalTensor& scale, const OptionalTensor& offset,
     const Tensor& mean, const Tensor& variance, double epsilon, bool unbiased_variance,
-    std::string_view data_format) {
+    std::string_view data_format, std::optional<double> limit) {
   const Tensor y =
       std::get<0>(batch_norm_training(input, scale, offset, epsilon, unbiased_variance, data_format));
-  return batch_norm_training_backprop(at::threshold_backward(gradient, y, 0), input, scale, mean, variance,
-                                      epsilon, unbiased_variance, data_format);
+  const Tensor by_y =
+      limit ? at::hardtanh_backward(gradient, y, 0, *limit) : at::threshold_backward(gradient, y, 0);
+  return batch_norm_training_backprop(by_y, input, scale, mean, variance, epsilon, unbiased_variance,
+                                      data_format);
 }
 
+std::tuple<Tensor, Tensor, Tensor> batch_norm_relu_training_meta(
+    const Tensor& input, const OptionalTensor& scale, const OptionalTensor& offset, double epsilon,
+    bool unbiased_variance, std::string_view data_format, std::optional<double>) {
+  return batch_norm_training_meta(input, scale, offset, epsilon, unbiased_variance, data_format);
+}
 std::tuple<Tensor, Tensor, Tensor> batch_norm_relu_training_backprop_meta(
     const Tensor& gradient, const Tensor&, const OptionalTensor&, const OptionalTensor&, const Tensor& mean,
-    const Tensor& variance, double, bool, std::string_view) {
+    const Tensor& variance, double, bool, std::string_view, std::optional<double>) {
   return {at::empty_like(gradient), at::empty_like(mean), at::empty_like(variance)};
 }
 
@@ -410,12 +420,12 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
       batch_norm_training_backprop);
   m.def(
       "batch_norm_relu_training(Tensor input, Tensor? scale, Tensor? offset, *, float epsilon, "
-      "bool unbiased_variance, str data_format='NHWC') -> (Tensor, Tensor, Tensor)",
+      "bool unbiased_variance, str data_format='NHWC', float? limit=None) -> (Tensor, Tensor, Tensor)",
       batch_norm_relu_training);
   m.def(
       "batch_norm_relu_training_backprop(Tensor gradient, Tensor input, Tensor? scale, Tensor? offset, "
-      "Tensor mean, Tensor variance, *, float epsilon, bool unbiased_variance, str data_format='NHWC') -> "
-      "(Tensor, Tensor, Tensor)",
+      "Tensor mean, Tensor variance, *, float epsilon, bool unbiased_variance, str data_format='NHWC', "
+      "float? limit=None) -> (Tensor, Tensor, Tensor)",
       batch_norm_relu_training_backprop);
   m.def("l2_normalize(Tensor x, *, int axis, float epsilon=1e-12) -> Tensor", l2_normalize);
   m.def(
@@ -440,7 +450,7 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
 
 TORCH_LIBRARY_IMPL(belfry, Meta, m) {
   m.impl("batch_norm_training", batch_norm_training_meta);
-  m.impl("batch_norm_relu_training", batch_norm_training_meta);
+  m.impl("batch_norm_relu_training", batch_norm_relu_training_meta);
   m.impl("batch_norm_relu_training_backprop", batch_norm_relu_training_backprop_meta);
   m.impl("batch_norm_training_backprop", batch_norm_training_backprop_meta);
   m.impl("batch_norm", batch_norm_meta);

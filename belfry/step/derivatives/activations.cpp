@@ -17,9 +17,10 @@ bool relu(Backprop& b) {
   return true;
 }
 
+/// Of what comes out, which tells as much of the limits as what goes in, and lets go of that.
 bool relu6(Backprop& b) {
   b.give("self",
-         call("aten::hardtanh_backward", {b.gradient(), b.input("self")}, {{"min_val", 0}, {"max_val", 6}}));
+         call("aten::hardtanh_backward", {b.gradient(), b.output()}, {{"min_val", 0}, {"max_val", 6}}));
   return true;
 }
 
