@@ -14,6 +14,7 @@
 #include "belfry/graph/graph.h"
 #include "belfry/graph/model_desc.h"
 #include "belfry/graph/node.h"
+#include "belfry/graph/run_if.h"
 #include "belfry/graph/scope.h"
 #include "belfry/graph/tensor.h"
 #include "belfry/graph/tower.h"

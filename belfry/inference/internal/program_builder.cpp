@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "belfry/base/error.h"
+#include "belfry/graph/run_if.h"
 #include "belfry/inference/internal/fused_op.h"
 #include "belfry/inference/internal/lowerings.h"
 #include "belfry/program/copy.h"
@@ -16,6 +17,28 @@
 // Invariant: a tensor that an instruction overwrites in place is read by nobody later (may_overwrite).
 
 namespace belfry::internal {
+namespace {
+
+/// An instruction that is passed over where a condition does not hold.
+class RunConditionally : public Instruction {
+ public:
+  RunConditionally(std::vector<TensorView> conditions, std::unique_ptr<Instruction> instruction)
+      : conditions_(std::move(conditions)), instruction_(std::move(instruction)) {}
+  void run() override {
+    const bool holds = std::ranges::all_of(
+        conditions_, [](const TensorView& condition) { return *condition.data_as<const bool>(); });
+    if (holds) instruction_->run();
+  }
+  bool may_hide_nan() const override { return instruction_->may_hide_nan(); }
+  bool is_often_invalid() const override { return instruction_->is_often_invalid(); }
+  std::string describe() const override { return instruction_->describe() + " if"; }
+
+ private:
+  std::vector<TensorView> conditions_;
+  std::unique_ptr<Instruction> instruction_;
+};
+
+}  // namespace
 
 ProgramBuilder::ProgramBuilder(const Function& graph, Prepared& prepared, const CompileOptions& options)
     : graph_(&graph), prepared_(prepared), options_(options) {}
@@ -66,6 +89,16 @@ at::Generator ProgramBuilder::generator(const Node& node) const {
 
 void ProgramBuilder::emit(const Node& node, std::unique_ptr<Instruction> instruction,
                           const std::vector<TensorView>& reads, const std::vector<TensorView>& writes) {
+  std::vector<TensorView> conditions;
+  for (const Tensor& condition : conditions_of(node)) {
+    if (has_value(condition)) conditions.push_back(value(condition));  // functions have none
+  }
+  if (!conditions.empty()) {
+    std::vector<TensorView> all_reads = reads;
+    all_reads.insert(all_reads.end(), conditions.begin(), conditions.end());
+    instruction = std::make_unique<RunConditionally>(std::move(conditions), std::move(instruction));
+    return assembler_.emit(node.name(), std::move(instruction), all_reads, writes);
+  }
   assembler_.emit(node.name(), std::move(instruction), reads, writes);
 }
 

@@ -146,7 +146,21 @@ class StepExecutor {
   void run(const AliasStep& step) { frame_[step.output] = at::alias(take_tensor(step.source, frame_)); }
   void run(const CopyStep& step) { frame_[step.output] = take_tensor(step.source, frame_).clone(); }
 
+  bool holds(const CallStep& step) {
+    bool all = true;
+    for (const Source& source : step.conditions) {
+      const at::Tensor condition = take_tensor(source, frame_);
+      all = all && condition.defined() && condition.item<bool>();
+    }
+    return all;
+  }
+
   void run(const CallStep& step) {
+    if (!holds(step)) {
+      if (!step.mutated.empty() && !step.outputs.empty() && step.outputs[0] >= 0)
+        frame_[step.outputs[0]] = step.mutated[0]->value();
+      return;
+    }
     stack_.clear();
     for (const CallStep::Argument& argument : step.arguments) push(stack_, argument, frame_);
     step.op.callBoxed(&stack_);

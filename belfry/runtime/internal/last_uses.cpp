@@ -28,6 +28,7 @@ class LastUses {
       if (auto* source = std::get_if<Source>(&argument)) mark(*source);
       if (auto* list = std::get_if<CallStep::List>(&argument)) mark(list->elements);
     });
+    mark(step.conditions);
   }
   void mark(GradientsStep& step) {
     drop_unused(step.outputs);

@@ -13,6 +13,7 @@
 #include "belfry/base/error.h"
 #include "belfry/graph/arguments_of.h"
 #include "belfry/graph/kernel.h"
+#include "belfry/graph/run_if.h"
 
 namespace belfry::internal {
 namespace {
@@ -31,8 +32,10 @@ class StepMaker {
       if (recordings_.differentiated.contains(feed)) add_derived<LeafStep>(feed);
     }
     for (const Node* node : order_.nodes) add_steps(*node);
-    for (const Tensor& fetch : fetches)
+    for (const Tensor& fetch : fetches) {
+      if (!is_fed(fetch)) check_conditions_of_fetch(fetch);
       plan_.fetch_sources.push_back(fetch.has_value() ? source_of(fetch) : NoValue());
+    }
     plan_.has_gradients = !recordings_.of_gradients.empty();
     return std::move(plan_);
   }
@@ -146,6 +149,10 @@ class StepMaker {
     CallStep step{.node = &node, .op = kernel_of(node.op()), .is_recorded = is_recorded(node)};
     for (size_t i = 0; i < node.arguments().size(); ++i) step.arguments.push_back(argument_of(node, i));
     for (int index : node.mutated_inputs()) step.mutated.push_back(use_variable(node.inputs()[index]));
+    if (!step.is_recorded) {
+      check_conditions_of_inputs(node);
+      for (const Tensor& condition : conditions_of(node)) step.conditions.push_back(source_of(condition));
+    }
     const auto& returns = node.op().schema().returns();
     step.returns_list = returns.size() == 1 && returns[0].type()->kind() == c10::TypeKind::ListType;
     step.outputs = add_outputs(node);

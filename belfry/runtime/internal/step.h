@@ -63,6 +63,7 @@ struct CallStep {
   std::vector<Argument> arguments = {};
   std::vector<int> outputs = {};
   std::vector<VariableStore::Cell*> mutated = {};
+  std::vector<Source> conditions = {};  ///< runs where all hold (run_if.h)
   bool is_recorded = false;
   bool returns_list = false;
 };

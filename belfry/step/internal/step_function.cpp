@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "belfry/graph/arguments_of.h"
+#include "belfry/graph/run_if.h"
 #include "belfry/graph/scope.h"
 #include "belfry/graph/special_nodes.h"
 #include "belfry/graph/variable.h"
@@ -41,7 +42,7 @@ class Splitter {
                            std::ranges::any_of(node->inputs(), [&](const Tensor& input) {
                              return !fed_.contains(input) && in_tail(&input.node());
                            });
-      if (!writes(*node) && !depends) continue;
+      if (!writes(*node) && !depends && conditions_of(*node).empty()) continue;
       if (node->kind() == NodeKind::kGradients) return describe_place(*node) + " comes after a write";
       tail_.insert(node);
       result_.tail.push_back(node);
