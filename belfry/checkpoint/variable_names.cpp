@@ -6,10 +6,12 @@
 namespace belfry {
 namespace {
 
-// TensorFlow's names of optimizer slots.
-constexpr std::array<std::string_view, 12> kSlotSuffixes = {
-    "/Momentum", "/Adam",     "/Adam_1",     "/RMSProp", "/RMSProp_1", "/RMSProp_2",
-    "/Adagrad",  "/Adadelta", "/Adadelta_1", "/Ftrl",    "/Ftrl_1",    "/AccumGrad"};
+// TensorFlow's names of optimizer slots, and of averages that stand beside their variables.
+constexpr std::array<std::string_view, 16> kSlotSuffixes = {
+    "/Momentum", "/Adam",          "/Adam_1",     "/AdamW",
+    "/AdamW_1",  "/RMSProp",       "/RMSProp_1",  "/RMSProp_2",
+    "/Adagrad",  "/Adadelta",      "/Adadelta_1", "/Ftrl",
+    "/Ftrl_1",   "/LARSOptimizer", "/AccumGrad",  "/ExponentialMovingAverage"};
 // Scopes that hold nothing but what training needs.
 constexpr std::array<std::string_view, 3> kTrainingPrefixes = {"EMA/", "AccumGrad", "apply_gradients"};
 constexpr std::array<std::string_view, 4> kTrainingScalars = {"global_step", "learning_rate", "beta1_power",

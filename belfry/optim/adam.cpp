@@ -49,11 +49,6 @@ void apply_adam(at::TensorList variables, at::TensorList m, at::TensorList v, co
   beta2_power.mul_(beta2);
 }
 
-/// TensorFlow keeps these numbers as float32, and 1 - beta2 shows the difference.
-double as_float32(double value) {
-  return static_cast<float>(value);
-}
-
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(belfry, m) {
@@ -95,9 +90,9 @@ Tensor Adam::update(const std::vector<Variable>& variables, const std::vector<Te
             {"beta2_power", beta2_power_.tensor()},
             {"gradients", gradients},
             {"learning_rate", options_.learning_rate.tensor(name + "/learning_rate")},
-            {"beta1", as_float32(options_.beta1)},
-            {"beta2", as_float32(options_.beta2)},
-            {"epsilon", as_float32(options_.epsilon)},
+            {"beta1", internal::as_float32(options_.beta1)},
+            {"beta2", internal::as_float32(options_.beta2)},
+            {"epsilon", internal::as_float32(options_.epsilon)},
             {"multipliers", options_.learning_rate_multipliers.of(variables)}},
            name)
       .output();

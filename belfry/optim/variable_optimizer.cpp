@@ -4,27 +4,12 @@
 
 #include "belfry/base/error.h"
 #include "belfry/graph/graph.h"
-#include "belfry/graph/node.h"
 #include "belfry/graph/scope.h"
 #include "belfry/ops/initializers.h"
 #include "belfry/ops/state.h"
+#include "belfry/optim/internal/create_slot.h"
 
 namespace belfry {
-namespace {
-
-/// Creates the variable `name` at the root, or the first of "<name>_1", "<name>_2", ... that is free: so two
-/// slots of one optimizer, or of two, get TensorFlow's names.
-Variable create_at_root(const std::string& name, const Shape& shape, const VariableOptions& options,
-                        c10::Device device) {
-  GraphScope outside_of_all_scopes(default_graph());
-  DeviceScope on_device(device);
-  std::string candidate = name;
-  for (int i = 1; default_graph().find_variable(candidate); ++i) candidate = fmt::format("{}_{}", name, i);
-  return get_variable(candidate, shape, options);
-}
-
-}  // namespace
-
 Tensor VariableOptimizer::apply_gradients(const GradientsAndVariables& gradients,
                                           const ApplyOptions& options) {
   std::vector<Variable> variables;
@@ -66,18 +51,12 @@ Variable VariableOptimizer::slot(const Variable& variable, const std::string& na
 }
 
 std::vector<Tensor> VariableOptimizer::slots(const std::vector<Variable>& variables, const std::string& name,
-                                             const std::string& suffix) {
+                                             const std::string& suffix, double initial) {
   std::vector<Tensor> result;
   for (const Variable& variable : variables) {
     Variable value = slot(variable, name);
     if (!value.defined()) {
-      const Node& node = variable.tensor().node();
-      value = create_at_root(variable.name() + "/" + suffix, variable.shape(),
-                             {.dtype = variable.dtype(),
-                              .initializer = zeros_initializer(),
-                              .trainable = false,
-                              .memory_order = node.attribute("memory_order").toIntVector()},
-                             node.device());
+      value = internal::create_slot(variable, suffix, constant_initializer(initial));
       slots_.push_back({name, variable, value});
     }
     result.push_back(value);
@@ -86,8 +65,8 @@ std::vector<Tensor> VariableOptimizer::slots(const std::vector<Variable>& variab
 }
 
 Variable VariableOptimizer::create_scalar(const std::string& name, double value) {
-  return create_at_root(name, {}, {.initializer = constant_initializer(value), .trainable = false},
-                        current_device());
+  return internal::create_at_root(name, {}, {.initializer = constant_initializer(value), .trainable = false},
+                                  current_device());
 }
 
 }  // namespace belfry

@@ -21,9 +21,9 @@ class VariableOptimizer : public Optimizer {
   virtual Tensor update(const std::vector<Variable>& variables, const std::vector<Tensor>& gradients,
                         const std::string& name) = 0;
 
-  /// The slots of `variables`; a missing one is created with zeros, as "<variable>/<suffix>" of the root.
+  /// The slots of `variables`; a missing one is created, all `initial`, as "<variable>/<suffix>" of the root.
   std::vector<Tensor> slots(const std::vector<Variable>& variables, const std::string& name,
-                            const std::string& suffix);
+                            const std::string& suffix, double initial = 0);
   /// A float32 scalar of the optimizer's own at the root, "beta1_power" for instance.
   static Variable create_scalar(const std::string& name, double value);
 

@@ -202,7 +202,8 @@ TEST_F(Restore, SmartInitIgnoresMismatchesWhenAsked) {
 
 TEST(VariableNames, TrainingNamesAreThoseThatInferenceDoesNotMiss) {
   for (const char* name : {"conv0/W/Momentum", "W/Adam_1:0", "EMA/loss", "x/EMA/y", "AccumGrad/counter",
-                           "apply_gradients/beta1_power", "beta2_power", "global_step:0", "W/RMSProp_1"}) {
+                           "apply_gradients/beta1_power", "beta2_power", "global_step:0", "W/RMSProp_1",
+                           "W/AdamW_1", "W/LARSOptimizer", "W/ExponentialMovingAverage"}) {
     EXPECT_TRUE(is_training_name(name)) << name;
   }
   for (const char* name : {"conv0/W", "bn0/mean/EMA", "bn0/variance/EMA:0", "AdamW", "step"}) {

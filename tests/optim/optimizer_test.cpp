@@ -4,7 +4,9 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros_like.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -15,11 +17,19 @@
 #include "belfry/graph/node.h"
 #include "belfry/graph/scope.h"
 #include "belfry/ops/ops.h"
+#include "belfry/optim/adadelta.h"
+#include "belfry/optim/adagrad.h"
 #include "belfry/optim/adam.h"
+#include "belfry/optim/adamw.h"
+#include "belfry/optim/ftrl.h"
 #include "belfry/optim/gradient_descent.h"
+#include "belfry/optim/lars.h"
 #include "belfry/optim/momentum.h"
+#include "belfry/optim/rms_prop.h"
 #include "belfry/runtime/session.h"
 #include "tests/optim/optimizer_baseline.h"
+#include "tests/optim/problem.h"
+#include "tests/optim/torch_baseline.h"
 #include "tests/support/close.h"
 
 namespace belfry {
@@ -29,50 +39,10 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::UnorderedElementsAreArray;
 
-/// start, start + step, ... as optimizer_baseline.py makes it.
-at::Tensor ramp(const Shape& shape, double start, double step) {
-  int64_t count = 1;
-  for (int64_t size : shape) count *= size;
-  return (at::arange(count, at::kFloat) * step + start).reshape(shape);
-}
+using test::names;
+using test::ramp;
 
-std::vector<std::string> names(const std::vector<Variable>& variables) {
-  std::vector<std::string> result;
-  for (const Variable& variable : variables) result.push_back(variable.name());
-  return result;
-}
-
-class OptimizerTest : public testing::Test {
- protected:
-  /// The problem of optimizer_baseline.py; the kernel keeps its memory in another order than its shape.
-  void build_problem() {
-    rate = get_variable("learning_rate", {}, {.initializer = zeros_initializer(), .trainable = false});
-    add_variable("matrix", {2, 3}, {});
-    add_variable("kernel", {2, 1, 1, 2}, {3, 0, 1, 2});
-    add_variable("scalar", {}, {});
-    loss = add_n(losses);
-  }
-
-  void add_variable(const std::string& name, const Shape& shape, const std::vector<int64_t>& memory_order) {
-    const Variable v = get_variable(
-        name, shape,
-        {.initializer = constant_initializer(ramp(shape, 1, 0.5)), .memory_order = memory_order});
-    losses.push_back(sum(constant(ramp(shape, 0.5, 0.25)) * square(v - constant(ramp(shape, -1, 0.125)))));
-  }
-
-  at::Tensor values(Session& session) const {
-    std::vector<at::Tensor> flat;
-    for (const Variable& v : variables_in(graph, kTrainableVariables))
-      flat.push_back(session.value(v).reshape({-1}));
-    return at::cat(flat);
-  }
-
-  Graph graph;
-  GraphScope as_default{graph};
-  Variable rate;
-  std::vector<Tensor> losses;
-  Tensor loss;
-};
+class OptimizerTest : public test::OptimizerProblem {};
 
 struct Case {
   const char* name;
@@ -88,16 +58,14 @@ class TensorFlowOptimizerTest : public OptimizerTest, public testing::WithParamI
 
 TEST_P(TensorFlowOptimizerTest, TakesTheSame20StepsUnderAChangingRate) {
   build_problem();
-  const Tensor train = GetParam().make(rate)->minimize(loss);
-  Session session(graph);
-  session.initialize_variables();
-  for (size_t step = 0; step < 20; ++step) {
-    session.set_value(rate, at::full({}, std::array{0.05, 0.02, 0.1, 0.01}[step / 5], at::kFloat));
-    session.run(train);
-    EXPECT_TRUE(
-        test::close(values(session), at::tensor(GetParam().expected->steps[step]), test::kSameFormula))
-        << "after step " << step + 1;
-  }
+  expect_steps(GetParam().make(rate)->minimize(loss), GetParam().expected->steps);
+}
+
+TEST_P(TensorFlowOptimizerTest, TakesTheSameStepsInFloat64) {
+  build_problem(kFloat64);
+  // TensorFlow's steps have a rounding to float32 each.
+  expect_steps(GetParam().make(rate)->minimize(loss), GetParam().expected->steps,
+               {.relative = 2e-5, .absolute = 2e-5});
 }
 
 TEST_P(TensorFlowOptimizerTest, NamesItsVariablesAlike) {
@@ -136,6 +104,68 @@ INSTANTIATE_TEST_SUITE_P(
                    MomentumOptions{.learning_rate = rate, .momentum = 0, .use_nesterov = true});
              },
              &test::k_nesterov_of_0},
+        Case{"rms_prop",
+             [](const Variable& rate) {
+               return std::make_unique<RMSProp>(RMSPropOptions{.learning_rate = rate});
+             },
+             &test::k_rms_prop},
+        Case{"rms_prop_momentum",
+             [](const Variable& rate) {
+               return std::make_unique<RMSProp>(
+                   RMSPropOptions{.learning_rate = rate, .decay = 0.8, .momentum = 0.5, .epsilon = 0.01});
+             },
+             &test::k_rms_prop_momentum},
+        Case{"rms_prop_centered",
+             [](const Variable& rate) {
+               return std::make_unique<RMSProp>(
+                   RMSPropOptions{.learning_rate = rate, .momentum = 0.5, .epsilon = 0.01, .centered = true});
+             },
+             &test::k_rms_prop_centered},
+        Case{"adagrad",
+             [](const Variable& rate) {
+               return std::make_unique<Adagrad>(AdagradOptions{.learning_rate = rate});
+             },
+             &test::k_adagrad},
+        Case{"adadelta",
+             [](const Variable& rate) {
+               return std::make_unique<Adadelta>(AdadeltaOptions{.learning_rate = rate});
+             },
+             &test::k_adadelta},
+        Case{"adadelta_large_epsilon",
+             [](const Variable& rate) {
+               return std::make_unique<Adadelta>(
+                   AdadeltaOptions{.learning_rate = rate, .rho = 0.7, .epsilon = 0.1});
+             },
+             &test::k_adadelta_large_epsilon},
+        Case{"ftrl",
+             [](const Variable& rate) { return std::make_unique<Ftrl>(FtrlOptions{.learning_rate = rate}); },
+             &test::k_ftrl},
+        Case{"ftrl_regularized",
+             [](const Variable& rate) {
+               return std::make_unique<Ftrl>(FtrlOptions{.learning_rate = rate,
+                                                         .learning_rate_power = -0.7,
+                                                         .initial_accumulator_value = 0.5,
+                                                         .l1_regularization_strength = 0.3,
+                                                         .l2_regularization_strength = 0.2,
+                                                         .l2_shrinkage_regularization_strength = 0.1,
+                                                         .beta = 0.05});
+             },
+             &test::k_ftrl_regularized},
+        Case{"lars",
+             [](const Variable& rate) {
+               return std::make_unique<LARS>(LARSOptions{.learning_rate = rate, .eeta = 0.3});
+             },
+             &test::k_lars},
+        Case{"lars_nesterov",
+             [](const Variable& rate) {
+               return std::make_unique<LARS>(LARSOptions{.learning_rate = rate,
+                                                         .weight_decay = 0.05,
+                                                         .eeta = 0.3,
+                                                         .epsilon = 0.1,
+                                                         .skipped_variables = "scalar",
+                                                         .use_nesterov = true});
+             },
+             &test::k_lars_nesterov},
         Case{"adam",
              [](const Variable& rate) { return std::make_unique<Adam>(AdamOptions{.learning_rate = rate}); },
              &test::k_adam},
@@ -146,6 +176,44 @@ INSTANTIATE_TEST_SUITE_P(
              },
              &test::k_adam_large_epsilon}),
     [](const auto& info) { return std::string(info.param.name); });
+
+TEST_F(OptimizerTest, AdamWTakesPyTorchsSteps) {
+  build_problem();
+  expect_steps(AdamW({.learning_rate = rate}).minimize(loss), test::k_adamw);
+}
+
+TEST_F(OptimizerTest, AdamWDecaysTheVariablesThatItIsTold) {
+  build_problem();
+  AdamW optimizer({.learning_rate = rate,
+                   .beta1 = 0.5,
+                   .beta2 = 0.9,
+                   .epsilon = 0.1,
+                   .weight_decay = 0.3,
+                   .decayed_variables = "matrix|kernel"});
+  expect_steps(optimizer.minimize(loss), test::k_adamw_large);
+  EXPECT_TRUE(graph.find_variable("matrix/AdamW_1"));
+}
+
+/// Larger than the pieces that updates are done in, and in another order of memory.
+TEST_F(OptimizerTest, LargeVariablesAreUpdatedToTheirLastElement) {
+  rate = get_variable("learning_rate", {}, {.initializer = zeros_initializer(), .trainable = false});
+  const at::Tensor initial = at::arange(7 * 5003, at::kFloat).remainder(11).reshape({7, 5003});
+  const Variable large = get_variable("large", {7, 5003},
+                                      {.initializer = constant_initializer(initial), .memory_order = {1, 0}});
+  const Tensor train = RMSProp({.learning_rate = 0.1, .momentum = 0.5}).minimize(sum(square(large)));
+  Session session(graph);
+  session.initialize_variables();
+  session.run(train);
+  session.run(train);
+  at::Tensor v = initial.clone(), rms = at::ones_like(v), momentum = at::zeros_like(v);
+  for (int step = 0; step < 2; ++step) {
+    const at::Tensor g = 2 * v;
+    rms = rms * 0.9 + g * g * 0.1;
+    momentum = momentum * 0.5 + 0.1 * g / (rms + 1e-10).sqrt();
+    v = v - momentum;
+  }
+  EXPECT_TRUE(test::close(session.value(large), v, kSameSteps));
+}
 
 TEST_F(OptimizerTest, AccumulatorsOfMomentum0HoldTheLastGradient) {
   build_problem();
@@ -172,6 +240,11 @@ class MultiplierTest : public testing::TestWithParam<const char*> {
     const std::string kind = GetParam();
     if (kind == "adam") return std::make_unique<Adam>(with(AdamOptions(), rate, multipliers));
     if (kind == "momentum") return std::make_unique<Momentum>(with(MomentumOptions(), rate, multipliers));
+    if (kind == "rms_prop") return std::make_unique<RMSProp>(with(RMSPropOptions(), rate, multipliers));
+    if (kind == "adagrad") return std::make_unique<Adagrad>(with(AdagradOptions(), rate, multipliers));
+    if (kind == "adadelta") return std::make_unique<Adadelta>(with(AdadeltaOptions(), rate, multipliers));
+    if (kind == "adamw") return std::make_unique<AdamW>(with(AdamWOptions(), rate, multipliers));
+    if (kind == "lars") return std::make_unique<LARS>(with(LARSOptions(), rate, multipliers));
     return std::make_unique<GradientDescent>(with(GradientDescentOptions(), rate, multipliers));
   }
   static at::Tensor trained(double rate, const LearningRateMultipliers& multipliers,
@@ -199,7 +272,9 @@ TEST_P(MultiplierTest, AVariableMovesAsWithThatMultipleOfTheRate) {
   EXPECT_FALSE(trained(0.01, {}, "fc/b").equal(ramp({3}, 1, 0.5)));
 }
 
-INSTANTIATE_TEST_SUITE_P(, MultiplierTest, testing::Values("gradient_descent", "momentum", "adam"));
+INSTANTIATE_TEST_SUITE_P(, MultiplierTest,
+                         testing::Values("gradient_descent", "momentum", "adam", "rms_prop", "adagrad",
+                                         "adadelta", "adamw", "lars"));
 
 TEST(LearningRateMultipliers, AreCheckedWhereWritten) {
   EXPECT_THROW(LearningRateMultipliers({{"(", 1.0}}), UsageError);
@@ -298,6 +373,16 @@ TEST_F(OptimizerTest, OptionsOutOfRangeAreErrors) {
   EXPECT_THROW(Adam({.beta2 = -0.1}), UsageError);
   EXPECT_THROW(Adam({.epsilon = -1}), UsageError);
   EXPECT_THROW(Momentum({.momentum = 1.5}), UsageError);
+  EXPECT_THROW(RMSProp({.decay = 1.5}), UsageError);
+  EXPECT_THROW(RMSProp({.epsilon = -1}), UsageError);
+  EXPECT_THROW(Adagrad({.initial_accumulator_value = 0}), UsageError);
+  EXPECT_THROW(Adadelta({.rho = -1}), UsageError);
+  EXPECT_THROW(Ftrl({.learning_rate_power = 0.5}), UsageError);
+  EXPECT_THROW(Ftrl({.l1_regularization_strength = -1}), UsageError);
+  EXPECT_THROW(AdamW({.weight_decay = -1}), UsageError);
+  EXPECT_THROW(AdamW({.decayed_variables = "("}), UsageError);
+  EXPECT_THROW(LARS({.momentum = 2}), UsageError);
+  EXPECT_THROW(LARS({.skipped_variables = "("}), UsageError);
   EXPECT_THROW(LearningRate{Tensor()}, UsageError);
   EXPECT_THROW(LearningRate{Variable()}, UsageError);
   EXPECT_THROW(LearningRate{zeros({1})}, UsageError);

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <ATen/Parallel.h>
 #include <ATen/core/List.h>
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <set>
 #include <vector>
+
+#include "belfry/graph/below_autograd.h"
 
 namespace belfry::internal {
 
@@ -35,6 +39,42 @@ void for_each_rate(double rate, at::ArrayRef<double> multipliers, const Update& 
       return result;
     };
     update(rate * factor, members(lists)...);
+  }
+}
+
+/// TensorFlow keeps numbers as float32, and 1 - 0.999 shows the difference.
+inline double as_float32(double value) {
+  return static_cast<float>(value);
+}
+
+/// The elements of a tensor without gaps, in the order of its memory.
+inline at::Tensor elements(const at::Tensor& tensor) {
+  return tensor.as_strided({tensor.numel()}, {1});
+}
+
+/// Calls `update(variable, members of lists...)` with vectors of the elements of the same places, so that all
+/// of them are updated. On the CPU these are pieces that stay in its caches, several at a time: however many
+/// operators an update takes, memory is read and written once. All members of a place have one layout without
+/// gaps (in_layout_of).
+template <typename Update, typename... Lists>
+void update_in_pieces(const Update& update, at::TensorList variables, const Lists&... lists) {
+  constexpr int64_t kPiece = 16384;
+  for (size_t i = 0; i < variables.size(); ++i) {
+    const auto part = [](const at::Tensor& whole, int64_t begin, int64_t end) {
+      return elements(whole).slice(0, begin, end);
+    };
+    const int64_t count = variables[i].numel();
+    if (!variables[i].is_cpu()) {
+      update(elements(variables[i]), elements(at::TensorList(lists)[i])...);
+      continue;
+    }
+    at::parallel_for(0, (count + kPiece - 1) / kPiece, 1, [&](int64_t first, int64_t last) {
+      const BelowAutograd no_autograd;  // a worker has modes of its own
+      for (int64_t piece = first; piece < last; ++piece) {
+        const int64_t begin = piece * kPiece, end = std::min(begin + kPiece, count);
+        update(part(variables[i], begin, end), part(at::TensorList(lists)[i], begin, end)...);
+      }
+    });
   }
 }
 
