@@ -59,7 +59,12 @@ void match(const Graph& graph, const CheckpointReader& reader, const RestoreOpti
   for (const std::string& name : options.ignore) ignored.insert(variable_name(name));
   std::set<std::string> only_in_graph, used;
   for (const Variable& variable : variables_in(graph, kGlobalVariables)) {
-    const std::string name = name_in_file(variable, options.prefix);
+    std::string name = name_in_file(variable, options.prefix);
+    if (const std::string average = name + "/ExponentialMovingAverage";
+        options.use_moving_averages && reader.find(average)) {
+      used.insert(name);  // the value that it stands for
+      name = average;
+    }
     const CheckpointEntry* entry = reader.find(name);
     if (ignored.contains(name)) {
       log_info("[{}] '{}' is not restored, as asked", who, variable.name());

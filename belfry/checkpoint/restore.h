@@ -20,6 +20,9 @@ struct RestoreOptions {
   std::string prefix = {};
   /// Names, as in the file, that are not loaded: "learning_rate".
   std::vector<std::string> ignore = {};
+  /// A variable takes the average that the file has of it, "<name>/ExponentialMovingAverage", where it has
+  /// one: to predict with averaged weights.
+  bool use_moving_averages = false;
 };
 
 /// Restores a checkpoint: any path and format that CheckpointReader::open takes. A shape or dtype that

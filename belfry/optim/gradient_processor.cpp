@@ -15,6 +15,7 @@
 #include "belfry/ops/call.h"
 #include "belfry/ops/math.h"
 #include "belfry/ops/operators.h"
+#include "belfry/optim/proxy_optimizer.h"
 
 // Steps between an optimizer's two halves, compute_gradients and apply_gradients, each of which takes the
 // list of gradients and gives another, as tensorpack's (tfutils/gradproc.py). They add nodes under a scope
@@ -48,28 +49,18 @@ Tensor scale(const std::vector<std::pair<std::regex, double>>& multipliers, cons
   return gradient;
 }
 
-class ProcessingOptimizer : public Optimizer {
+class ProcessingOptimizer : public ProxyOptimizer {
  public:
   ProcessingOptimizer(std::unique_ptr<Optimizer> optimizer, GradientProcessors processors)
-      : optimizer_(std::move(optimizer)), processors_(std::move(processors)) {}
+      : ProxyOptimizer(std::move(optimizer)), processors_(std::move(processors)) {}
 
-  std::string name() const override { return optimizer_->name(); }
-  std::vector<std::string> slot_names() const override { return optimizer_->slot_names(); }
-  Variable slot(const Variable& variable, const std::string& name) const override {
-    return optimizer_->slot(variable, name);
-  }
-  GradientsAndVariables compute_gradients(const Tensor& loss,
-                                          const std::vector<Variable>& variables) override {
-    return optimizer_->compute_gradients(loss, variables);
-  }
   Tensor apply_gradients(const GradientsAndVariables& gradients, const ApplyOptions& options) override {
     GradientsAndVariables processed = gradients;
     for (const auto& processor : processors_) processed = processor->process(processed);
-    return optimizer_->apply_gradients(processed, options);
+    return inner().apply_gradients(processed, options);
   }
 
  private:
-  std::unique_ptr<Optimizer> optimizer_;
   GradientProcessors processors_;
 };
 

@@ -19,9 +19,17 @@
 #include "belfry/layers/fully_connected.h"
 #include "belfry/layers/pooling.h"
 #include "belfry/ops/ops.h"
+#include "belfry/optim/accum_grad_optimizer.h"
+#include "belfry/optim/adadelta.h"
+#include "belfry/optim/adagrad.h"
 #include "belfry/optim/adam.h"
+#include "belfry/optim/adamw.h"
+#include "belfry/optim/ftrl.h"
 #include "belfry/optim/gradient_descent.h"
+#include "belfry/optim/lars.h"
 #include "belfry/optim/momentum.h"
+#include "belfry/optim/moving_average.h"
+#include "belfry/optim/rms_prop.h"
 #include "tests/step/twins.h"
 #include "tests/support/temp_dir.h"
 
@@ -107,31 +115,63 @@ TEST_P(Optimizers, Take20StepsAsByThePlan) {
   twins.expect_same_variables(kRounding);
 }
 
-INSTANTIATE_TEST_SUITE_P(, Optimizers,
-                         testing::Values(OptimizerCase{"gradient_descent",
-                                                       [](const Variable& rate) {
-                                                         return std::make_unique<GradientDescent>(
-                                                             GradientDescentOptions{.learning_rate = rate});
-                                                       }},
-                                         OptimizerCase{"momentum", Net::make_momentum},
-                                         OptimizerCase{"nesterov",
-                                                       [](const Variable& rate) {
-                                                         return std::make_unique<Momentum>(MomentumOptions{
-                                                             .learning_rate = rate, .use_nesterov = true});
-                                                       }},
-                                         OptimizerCase{"momentum_with_multipliers",
-                                                       [](const Variable& rate) {
-                                                         return std::make_unique<Momentum>(MomentumOptions{
-                                                             .learning_rate = rate,
-                                                             .learning_rate_multipliers = {
-                                                                 {".*/b", 2.0}, {"conv0/.*", 0.5}}});
-                                                       }},
-                                         OptimizerCase{"adam",
-                                                       [](const Variable& rate) {
-                                                         return std::make_unique<Adam>(AdamOptions{
-                                                             .learning_rate = rate, .epsilon = 1e-2});
-                                                       }}),
-                         [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    , Optimizers,
+    testing::Values(
+        OptimizerCase{"gradient_descent",
+                      [](const Variable& rate) {
+                        return std::make_unique<GradientDescent>(
+                            GradientDescentOptions{.learning_rate = rate});
+                      }},
+        OptimizerCase{"momentum", Net::make_momentum},
+        OptimizerCase{"nesterov",
+                      [](const Variable& rate) {
+                        return std::make_unique<Momentum>(
+                            MomentumOptions{.learning_rate = rate, .use_nesterov = true});
+                      }},
+        OptimizerCase{"momentum_with_multipliers",
+                      [](const Variable& rate) {
+                        return std::make_unique<Momentum>(
+                            MomentumOptions{.learning_rate = rate,
+                                            .learning_rate_multipliers = {{".*/b", 2.0}, {"conv0/.*", 0.5}}});
+                      }},
+        OptimizerCase{"rms_prop",
+                      [](const Variable& rate) {
+                        return std::make_unique<RMSProp>(RMSPropOptions{
+                            .learning_rate = rate, .momentum = 0.5, .epsilon = 1e-2, .centered = true});
+                      }},
+        OptimizerCase{"adagrad",
+                      [](const Variable& rate) {
+                        return std::make_unique<Adagrad>(AdagradOptions{.learning_rate = rate});
+                      }},
+        OptimizerCase{"adadelta",
+                      [](const Variable& rate) {
+                        return std::make_unique<Adadelta>(
+                            AdadeltaOptions{.learning_rate = rate, .epsilon = 1e-2});
+                      }},
+        OptimizerCase{
+            "ftrl",
+            [](const Variable& rate) { return std::make_unique<Ftrl>(FtrlOptions{.learning_rate = rate}); }},
+        OptimizerCase{"adamw",
+                      [](const Variable& rate) {
+                        return std::make_unique<AdamW>(AdamWOptions{.learning_rate = rate, .epsilon = 1e-2});
+                      }},
+        OptimizerCase{
+            "lars",
+            [](const Variable& rate) { return std::make_unique<LARS>(LARSOptions{.learning_rate = rate}); }},
+        OptimizerCase{"accum_grad",
+                      [](const Variable& rate) {
+                        return std::make_unique<AccumGradOptimizer>(Net::make_momentum(rate), 3);
+                      }},
+        OptimizerCase{"moving_average",
+                      [](const Variable& rate) {
+                        return std::make_unique<MovingAverageOptimizer>(Net::make_momentum(rate));
+                      }},
+        OptimizerCase{"adam",
+                      [](const Variable& rate) {
+                        return std::make_unique<Adam>(AdamOptions{.learning_rate = rate, .epsilon = 1e-2});
+                      }}),
+    [](const auto& info) { return std::string(info.param.name); });
 
 TEST(StepState, AVariableThatIsSetBetweenStepsIsUsedByTheNext) {
   const Net net;
