@@ -7,6 +7,7 @@
 #include "belfry/optim/adagrad.h"
 #include "belfry/optim/adam.h"
 #include "belfry/optim/adamw.h"
+#include "belfry/optim/decay.h"
 #include "belfry/optim/ftrl.h"
 #include "belfry/optim/gradient_descent.h"
 #include "belfry/optim/gradient_processor.h"
