@@ -4,7 +4,9 @@
 
 #include <concepts>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "belfry/base/shared.h"
@@ -20,7 +22,8 @@ class Trainer;
 ///     setup_graph                      once; nodes may be added only here
 ///     before_train                     once, the session is ready
 ///       before_epoch                   for each epoch
-///         before_run -> after_run      for each step: ask for tensors, get their values from that very run
+///         before_run -> after_run      for each step: ask for tensors, get their values from that very run;
+///                                      after each before_run, feeds_of_run: values for that run
 ///         trigger_step                 after each step
 ///       after_epoch                    right after the last step of an epoch
 ///       trigger_epoch                  then; calls trigger() unless overridden
@@ -39,6 +42,10 @@ class Callback {
   virtual void before_epoch() {}
   /// The tensors to fetch with the coming step; all the callbacks' fetches run together with the step.
   virtual std::vector<Tensor> before_run() { return {}; }
+  /// Values to feed to the coming step, each with its tensor, once before_run has been called. They replace
+  /// what the batch, or a callback before this one, has for the same tensor. Steps that feed the same tensors
+  /// are prepared once.
+  virtual std::vector<std::pair<Tensor, at::Tensor>> feeds_of_run() { return {}; }
   /// The values of what before_run asked for, in its order; empty when it asked for nothing.
   virtual void after_run(const std::vector<at::Tensor>& values) { (void)values; }
   virtual void trigger_step() {}
@@ -50,6 +57,10 @@ class Callback {
 
   /// False for callbacks that every process of a distributed training must run.
   virtual bool chief_only() const { return true; }
+  /// Says so for this one object, whatever its class says. Called before it is registered.
+  void set_chief_only(bool chief_only) { set_chief_only_ = chief_only; }
+  /// What holds: the class's answer, or the object's own.
+  bool runs_on_chief_only() const { return set_chief_only_.value_or(chief_only()); }
 
   /// The trainer it is registered with. Requires: registered.
   Trainer& trainer() const;
@@ -61,6 +72,7 @@ class Callback {
 
  private:
   Trainer* trainer_ = nullptr;
+  std::optional<bool> set_chief_only_;
 };
 
 /// Base of the callbacks that are there for their trigger(): at the end of each epoch, or when a

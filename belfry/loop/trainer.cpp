@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <string_view>
@@ -151,7 +152,7 @@ bool Trainer::register_callback(std::shared_ptr<Callback> callback) {
     throw UsageError(fmt::format("[Trainer] expected callbacks before setup_callbacks, got {} after it",
                                  callback->name()));
   }
-  if (callback->chief_only() && !is_chief()) {
+  if (callback->runs_on_chief_only() && !is_chief()) {
     log_warning("Callback {} is chief-only, skipped.", callback->name());
     return false;
   }
@@ -279,16 +280,31 @@ bool Trainer::run_epoch() {
   return true;
 }
 
+void Trainer::run_step() {
+  if (!train_op_) throw UsageError("[Trainer] expected set_train_op before training, or another run_step");
+  run_hooked({train_op_}, step_values());
+}
+
 std::vector<at::Tensor> Trainer::run_hooked(const std::vector<Tensor>& fetches,
                                             const std::vector<at::Tensor>& batch) {
-  std::vector<Tensor> wanted = fetches;
+  std::vector<Tensor> wanted = fetches, fed = feed_tensors();
+  std::vector<at::Tensor> given = batch;
   std::vector<size_t> counts;
   for_each_callback("before_run", [&](Callback& callback, size_t) {
     const std::vector<Tensor> asked = callback.before_run();
     counts.push_back(asked.size());
     wanted.insert(wanted.end(), asked.begin(), asked.end());
+    for (auto& [tensor, value] : callback.feeds_of_run()) {
+      const auto place = static_cast<size_t>(std::ranges::find(fed, tensor) - fed.begin());
+      if (place == fed.size()) {
+        fed.push_back(tensor);
+        given.push_back(value);
+      } else if (place < given.size()) {
+        given[place] = value;
+      }
+    }
   });
-  std::vector<at::Tensor> values = runner_.run(feed_tensors(), wanted, batch);
+  std::vector<at::Tensor> values = runner_.run(fed, wanted, given);
   auto next = values.begin() + static_cast<std::ptrdiff_t>(fetches.size());
   for_each_callback("after_run", [&](Callback& callback, size_t i) {
     const auto end = next + static_cast<std::ptrdiff_t>(counts[i]);

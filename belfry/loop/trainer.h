@@ -175,7 +175,14 @@ class Trainer {
 
  protected:
   /// One iteration. Must call run_hooked exactly once for the step to be counted; may run anything else.
-  virtual void run_step() = 0;
+  /// Unless overridden, runs the operation of set_train_op with step_values(). Throws UsageError where there
+  /// is none.
+  virtual void run_step();
+  /// What a step runs. Called before training.
+  void set_train_op(const Tensor& train_op) { train_op_ = train_op; }
+  const Tensor& train_op() const { return train_op_; }
+  /// The batch of the coming step: one value for each of feed_tensors().
+  virtual std::vector<at::Tensor> step_values() { return {}; }
   /// Runs `fetches` together with everything the callbacks ask for in before_run; `batch` has one value for
   /// each of feed_tensors(). Returns the values of `fetches`. Increments the global step.
   std::vector<at::Tensor> run_hooked(const std::vector<Tensor>& fetches,
@@ -218,6 +225,7 @@ class Trainer {
   Graph graph_;
   std::unique_ptr<Session> session_;
   StepRunner runner_;
+  Tensor train_op_;
   bool profiles_runs_ = false;
   std::vector<RunProfile> run_profiles_;
   Callbacks callbacks_;
