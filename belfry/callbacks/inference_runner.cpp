@@ -30,6 +30,10 @@ InferenceRunner::InferenceRunner(Shared<InputSource> input, Inferencers inferenc
 InferenceRunner::InferenceRunner(internal::EvaluationConfig config)
     : evaluation_(std::make_shared<internal::Evaluation>(std::move(config))) {}
 
+void InferenceRunner::register_hook(Shared<Callback> hook) {
+  evaluation_->add_hook(std::move(hook));
+}
+
 void InferenceRunner::setup_graph() {
   evaluation_->setup_graph(trainer());
 }
@@ -40,7 +44,7 @@ void InferenceRunner::trigger() {
   evaluation_->run(trainer());
 }
 void InferenceRunner::after_train() {
-  evaluation_->stop();
+  evaluation_->after_train();
 }
 
 }  // namespace belfry

@@ -62,6 +62,12 @@ class InferenceRunner : public Triggerable {
   InferenceRunner(Shared<InputSource> input, Inferencers inferencers,
                   const InferenceRunnerOptions& options = {});
 
+  /// Adds a callback to each batch of the evaluations: what its before_run asks for is computed with the
+  /// batch, and its after_run gets the values, after the inferencers. It must ask for the same in each. Its
+  /// setup_graph, before_train and after_train are called too, and no other hook. Throws UsageError when it
+  /// is null, or the runner's setup_graph has been called.
+  void register_hook(Shared<Callback> hook);
+
   std::string name() const override { return "InferenceRunner"; }
   bool chief_only() const override { return false; }
 

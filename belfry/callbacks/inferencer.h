@@ -9,24 +9,22 @@
 #include <vector>
 
 #include "belfry/base/shared.h"
+#include "belfry/loop/callback.h"
 
 namespace belfry {
 
-class Trainer;
-
-/// What to compute from the tensors of an inference tower over a whole dataset. An InferenceRunner calls
-/// setup_graph once, then, each time it is triggered and always from the training thread:
+/// What to compute from the tensors of an inference tower over a whole dataset. It is a callback of the
+/// InferenceRunner that holds it: setup_graph (the tower is built by then), before_train and after_train are
+/// called as a trainer's callbacks have them, and trainer() is there from setup_graph on; its other hooks of
+/// steps and epochs are not called. Each time the runner is triggered, and always from the training thread:
 ///
 ///     before_inference
 ///       on_fetches          for each batch, in the order of the data
 ///     after_inference       its scalars go to the monitors
-class Inferencer {
+class Inferencer : public Callback {
  public:
-  virtual ~Inferencer() = default;
+  std::string name() const override { return "Inferencer"; }
 
-  /// Called when the runner sets up its part of the graph: the tower is built, nodes may be added. The
-  /// trainer outlives the inferencer's use.
-  virtual void setup_graph(Trainer& trainer) { (void)trainer; }
   /// Names of the tensors it needs, as in the tower function: "cross_entropy". Must not change after
   /// setup_graph.
   virtual std::vector<std::string> get_fetches() const = 0;

@@ -166,9 +166,9 @@ TEST_F(InferenceRunnerTest, TwoTowersOfOneNameAreAnError) {
 
 TEST_F(InferenceRunnerTest, InferencersMayLookAtTheTrainerBeforeTheyChooseTheirTensors) {
   struct First : Batches {
-    void setup_graph(Trainer& trainer) override {
+    void setup_graph() override {
       ++setups;
-      names = {trainer.tower_func()->signature()[0].name};
+      names = {trainer().tower_func()->signature()[0].name};
     }
     std::vector<std::string> get_fetches() const override { return names; }
     std::vector<std::string> names;
@@ -180,6 +180,38 @@ TEST_F(InferenceRunnerTest, InferencersMayLookAtTheTrainerBeforeTheyChooseTheirT
                   DataParallelInferenceRunner(batches(), {parallel}, devices)));
   EXPECT_EQ(alone->setups + parallel->setups, 2);
   EXPECT_EQ(alone->first, parallel->first);
+}
+
+TEST_F(InferenceRunnerTest, AnInferencerIsACallbackOfTheTrainer) {
+  struct Hooks : Batches {
+    void setup_graph() override { calls.push_back("setup_graph"); }
+    void before_train() override { calls.push_back(fmt::format("before_train {}", trainer().epoch_num())); }
+    void after_train() override { calls.push_back(fmt::format("after_train {}", trainer().epoch_num())); }
+    std::vector<std::string> calls;
+  };
+  auto hooks = std::make_shared<Hooks>();
+  train(callbacks(InferenceRunner(batches(), {hooks})), 2);
+  EXPECT_THAT(hooks->calls, testing::ElementsAre("setup_graph", "before_train 0", "after_train 2"));
+}
+
+TEST_F(InferenceRunnerTest, AHookGetsTheValuesOfEachBatch) {
+  struct Hook : Callback {
+    std::string name() const override { return "Hook"; }
+    std::vector<Tensor> before_run() override {
+      return {trainer().tower_func()->find_tower("InferenceTower")->tensor("loss")};
+    }
+    void after_run(const std::vector<at::Tensor>& values) override {
+      losses.push_back(values[0].item<double>());
+    }
+    std::vector<double> losses;
+  };
+  auto hook = std::make_shared<Hook>();
+  InferenceRunner runner(batches(), {ScalarStats("loss")});
+  runner.register_hook(hook);
+  auto shared = std::make_shared<InferenceRunner>(std::move(runner));
+  train(callbacks(set_scale(1), shared));
+  EXPECT_GT(hook->losses.size(), 1u);
+  EXPECT_THROW(shared->register_hook(hook), UsageError);
 }
 
 TEST_F(InferenceRunnerTest, SeesTheValuesThatTheVariablesHaveThen) {
@@ -204,12 +236,10 @@ TEST_F(InferenceRunnerTest, RunsAgainInEveryEpochWithNewData) {
 
 /// Asks the trainer to stop with its third batch.
 struct StopsAtThird : Batches {
-  void setup_graph(Trainer& trainer) override { trainer_ = &trainer; }
   void on_fetches(const std::vector<at::Tensor>& values, int64_t size) override {
     Batches::on_fetches(values, size);
-    if (sizes.size() == 3) trainer_->request_stop();
+    if (sizes.size() == 3) trainer().request_stop();
   }
-  Trainer* trainer_ = nullptr;
 };
 
 TEST_F(InferenceRunnerTest, ARequestToStopEndsTheEvaluationWithoutAResult) {

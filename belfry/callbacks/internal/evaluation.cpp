@@ -123,7 +123,14 @@ void Evaluation::setup_graph(Trainer& trainer) {
   for (const auto& tower : config_.towers) {
     if (built.insert(tower.name).second) build_tower(tower, *function);
   }
-  for (const auto& inferencer : config_.inferencers) inferencer->setup_graph(trainer);
+  for (const auto& inferencer : config_.inferencers) {
+    inferencer->attach(trainer);
+    inferencer->setup_graph();
+  }
+  for (const auto& hook : config_.hooks) {
+    hook->attach(trainer);
+    hook->setup_graph();
+  }
   for (const auto& tower : config_.towers) fetches_.push_back(fetches_of(*function->find_tower(tower.name)));
 }
 
@@ -144,16 +151,36 @@ std::vector<Tensor> Evaluation::fetches_of(const TowerTensorHandle& tower) const
   for (const auto& inferencer : config_.inferencers) {
     for (const std::string& fetch : inferencer->get_fetches()) fetches.push_back(tower.tensor(fetch));
   }
+  for (const auto& hook : config_.hooks) {
+    const std::vector<Tensor> asked = hook->before_run();
+    fetches.insert(fetches.end(), asked.begin(), asked.end());
+  }
   return fetches;
 }
 
 void Evaluation::before_train(Trainer& trainer) {
+  for (const auto& inferencer : config_.inferencers) inferencer->before_train();
+  for (const auto& hook : config_.hooks) hook->before_train();
   const std::vector<Tensor> feeds = config_.input->feed_tensors();
   for (const auto& fetches : fetches_) {
     callables_.push_back(compile(trainer.session(), {feeds.begin(), feeds.end()},
                                  {fetches.begin(), fetches.end()}, config_.compile));
   }
   if (const auto size = config_.input->size()) log_info("[{}] Will eval {} iterations", config_.who, *size);
+}
+
+void Evaluation::after_train() {
+  config_.input->stop();
+  for (const auto& inferencer : config_.inferencers) inferencer->after_train();
+  for (const auto& hook : config_.hooks) hook->after_train();
+}
+
+void Evaluation::add_hook(Shared<Callback> hook) {
+  if (!hook) throw UsageError(fmt::format("[{}] expected a hook, got null", config_.who));
+  if (samples_)
+    throw UsageError(
+        fmt::format("[{}] expected hooks before setup_graph, got {}", config_.who, hook->name()));
+  config_.hooks.push_back(std::move(hook));
 }
 
 void Evaluation::run(Trainer& trainer) {
@@ -254,6 +281,11 @@ void Evaluation::give_to_inferencers(const std::vector<at::Tensor>& values) {
   for (const auto& inferencer : config_.inferencers) {
     const auto end = next + static_cast<std::ptrdiff_t>(inferencer->get_fetches().size());
     inferencer->on_fetches({next, end}, batch_size);
+    next = end;
+  }
+  for (const auto& hook : config_.hooks) {
+    const auto end = next + static_cast<std::ptrdiff_t>(hook->before_run().size());
+    hook->after_run({next, end});
     next = end;
   }
 }

@@ -35,6 +35,7 @@ struct EvaluationConfig {
   std::optional<AnyDataFlow> dataflow = {};
   size_t prefetch = 0;
   Inferencers inferencers;
+  std::vector<Shared<Callback>> hooks = {};  ///< see InferenceRunner::register_hook
   /// One batch at a time runs on each; those of one name share a tower.
   std::vector<Tower> towers;
   TowerFunc* tower_func = nullptr;  ///< null: the trainer's
@@ -56,7 +57,9 @@ class Evaluation {
   void before_train(Trainer& trainer);
   /// One pass. Throws what InferenceRunner::trigger does.
   void run(Trainer& trainer);
-  void stop() { config_.input->stop(); }
+  void after_train();
+  /// Before setup_graph.
+  void add_hook(Shared<Callback> hook);
 
  private:
   void make_input(const Trainer& trainer);
