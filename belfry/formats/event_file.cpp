@@ -24,10 +24,10 @@ using protozero::pbf_writer;
 
 // Field numbers of the messages in tensorflow/core/util/event.proto and framework/summary.proto.
 namespace event {
-constexpr int kWallTime = 1, kStep = 2, kFileVersion = 3, kSummary = 5, kSessionLog = 7;
+constexpr int kWallTime = 1, kStep = 2, kFileVersion = 3, kGraphDef = 4, kSummary = 5, kSessionLog = 7;
 }
 namespace value {
-constexpr int kTag = 1, kSimpleValue = 2, kImage = 4, kHistogram = 5;
+constexpr int kTag = 1, kSimpleValue = 2, kImage = 4, kHistogram = 5, kTensor = 8, kMetadata = 9;
 }
 constexpr int kSummaryValue = 1;
 constexpr int kSessionLogStatus = 1, kStatusStart = 1, kStatusStop = 2;
@@ -117,6 +117,22 @@ void Summary::add_image(std::string_view tag, int height, int width, int channel
   image.add_bytes(4, png.data(), png.size());
 }
 
+void Summary::add_text(std::string_view tag, std::string_view text) {
+  constexpr int kString = 7;  // of DataType
+  pbf_writer summary(bytes_);
+  pbf_writer message(summary, kSummaryValue);
+  message.add_string(value::kTag, tag.data(), tag.size());
+  {
+    pbf_writer tensor(message, value::kTensor);  // a scalar
+    tensor.add_enum(1, kString);
+    { pbf_writer shape(tensor, 2); }
+    tensor.add_bytes(8, text.data(), text.size());
+  }
+  pbf_writer metadata(message, value::kMetadata);
+  pbf_writer plugin(metadata, 1);
+  plugin.add_string(1, "text");
+}
+
 EventFileWriter::EventFileWriter(const std::string& folder, FileSystem& files) {
   files.make_dirs(folder);
   path_ = folder + "/" + unique_name(folder, files);
@@ -134,6 +150,10 @@ void EventFileWriter::write_event(std::optional<int64_t> step, int field, std::s
 
 void EventFileWriter::write(const Summary& summary, int64_t step) {
   write_event(step, event::kSummary, summary.bytes());
+}
+
+void EventFileWriter::write_graph(std::string_view graph_def) {
+  write_event({}, event::kGraphDef, graph_def);
 }
 
 void EventFileWriter::write_session_start(int64_t step) {

@@ -22,6 +22,9 @@ class Summary {
   /// `png` is the file of a picture of that size; `channels` 1, 3 or 4.
   void add_image(std::string_view tag, int height, int width, int channels, std::string_view png);
 
+  /// A text, which TensorBoard takes for Markdown.
+  void add_text(std::string_view tag, std::string_view text);
+
   bool empty() const { return bytes_.empty(); }
   const std::string& bytes() const { return bytes_; }
 
@@ -46,6 +49,8 @@ class EventFileWriter {
   const std::string& path() const { return path_; }
 
   void write(const Summary& summary, int64_t step);
+  /// `graph_def`: a serialized GraphDef, which TensorBoard shows as the run's graph.
+  void write_graph(std::string_view graph_def);
   /// Tells TensorBoard to forget what earlier runs in this folder wrote for `step` and later. The very first
   /// such event of a folder is passed over by some of its loaders.
   void write_session_start(int64_t step);

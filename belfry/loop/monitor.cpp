@@ -49,6 +49,10 @@ void Monitors::put_image(const std::string& tag, const at::Tensor& images) {
   for (const auto& monitor : monitors_) monitor->put_image(tag, bytes, step());
 }
 
+void Monitors::put_text(const std::string& tag, const std::string& text) {
+  for (const auto& monitor : monitors_) monitor->put_text(tag, text, step());
+}
+
 std::optional<Monitors::Latest> Monitors::get_latest(const std::string& tag) const {
   const auto& values = get_history(tag);
   if (values.empty()) return std::nullopt;

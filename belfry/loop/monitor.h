@@ -26,6 +26,9 @@ class Monitor : public Callback {
   virtual void put_image(const std::string& tag, const at::Tensor& images, int64_t step) {
     (void)tag, (void)images, (void)step;
   }
+  virtual void put_text(const std::string& tag, const std::string& text, int64_t step) {
+    (void)tag, (void)text, (void)step;
+  }
 };
 
 /// All the monitors of a trainer, and the history of their scalars.
@@ -40,6 +43,8 @@ class Monitors {
   /// device; other shapes are a UsageError. Values of another dtype than uint8 are pixels from 0 to 255: what
   /// lies outside is clamped, NaN is black.
   void put_image(const std::string& tag, const at::Tensor& images);
+
+  void put_text(const std::string& tag, const std::string& text);
 
   /// The newest value put under `tag`, with the global step it was put at.
   struct Latest {

@@ -6,6 +6,7 @@
 #include "belfry/base/log.h"
 #include "belfry/graph/node.h"
 #include "belfry/loop/trainer.h"
+#include "belfry/ops/state.h"
 #include "belfry/summary/internal/summary_nodes.h"
 #include "belfry/summary/internal/summary_steps.h"
 
@@ -17,32 +18,28 @@ MovingAverageSummary::MovingAverageSummary(MovingAverageSummaryOptions options)
 }
 
 void MovingAverageSummary::setup_graph() {
-  fetches_ = trainer().graph().collection(options_.collection);
-  for (const Tensor& fetch : fetches_) {
-    if (fetch.node().op_name() != internal::kMovingSummary) {
-      throw UsageError(fmt::format(
-          "[MovingAverageSummary] expected only tensors of add_moving_summary in collection '{}', got {}",
-          options_.collection, describe(fetch)));
-    }
-    averages_.push_back(
-        {.tag = internal::tag_of(fetch), .decay = fetch.node().attribute("decay").toDouble()});
+  averages_ = trainer().graph().collection(options_.collection);
+  for (const Tensor& average : averages_) {
+    if (average.node().op_name() == internal::kMovingSummary) continue;
+    throw UsageError(fmt::format(
+        "[MovingAverageSummary] expected only tensors of add_moving_summary in collection '{}', got {}",
+        options_.collection, describe(average)));
   }
-  log_info("[MovingAverageSummary] Averages {} tensors of collection '{}' in every step.", fetches_.size(),
+  if (!averages_.empty()) update_ = group(averages_, "maintain_moving_average_summary");
+  log_info("[MovingAverageSummary] Averages {} tensors of collection '{}' in every step.", averages_.size(),
            options_.collection);
 }
 
 std::vector<Tensor> MovingAverageSummary::before_run() {
+  if (!update_) return {};
   show_ = internal::is_summary_step(trainer(), options_.period);
-  return fetches_;
+  return show_ ? averages_ : std::vector<Tensor>{update_};
 }
 
 void MovingAverageSummary::after_run(const std::vector<at::Tensor>& values) {
-  for (size_t i = 0; i < values.size(); ++i) {
-    Average& average = averages_[i];
-    average.biased += (values[i].item<double>() - average.biased) * (1 - average.decay);
-    average.weight += (1 - average.weight) * (1 - average.decay);
-    if (show_) trainer().monitors().put_scalar(average.tag, average.biased / average.weight);
-  }
+  if (!show_ || !update_) return;
+  for (size_t i = 0; i < values.size(); ++i)
+    trainer().monitors().put_scalar(internal::tag_of(averages_[i]), values[i].item<double>());
 }
 
 }  // namespace belfry

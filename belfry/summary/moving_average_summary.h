@@ -14,12 +14,8 @@ struct MovingAverageSummaryOptions {
   int64_t period = 0;
 };
 
-/// Fetches the tensors of add_moving_summary with every step, keeps their exponential moving averages and
-/// puts them to the monitors with the last step of each epoch.
-///
-/// After t values x_1 .. x_t of decay d the average is (1 - d) * sum(d^(t-i) x_i) / (1 - d^t): TensorFlow's
-/// zero-debiased moving average. It lives outside the graph, so checkpoints do not hold it; a new run starts
-/// anew.
+/// Keeps the moving averages of add_moving_summary, which are part of the graph, with every step, and puts
+/// them to the monitors with the last step of each epoch.
 class MovingAverageSummary : public Callback {
  public:
   explicit MovingAverageSummary(MovingAverageSummaryOptions options = {});
@@ -30,16 +26,9 @@ class MovingAverageSummary : public Callback {
   void after_run(const std::vector<at::Tensor>& values) override;
 
  private:
-  struct Average {
-    std::string tag;
-    double decay;
-    double biased = 0;
-    double weight = 0;  ///< 1 - decay^t
-  };
-
   MovingAverageSummaryOptions options_;
-  std::vector<Tensor> fetches_;
-  std::vector<Average> averages_;
+  std::vector<Tensor> averages_;
+  Tensor update_;  ///< all of them, without their values; none where there are none
   bool show_ = false;
 };
 

@@ -8,6 +8,7 @@
 #include "belfry/formats/histogram.h"
 #include "belfry/formats/png.h"
 #include "belfry/loop/trainer.h"
+#include "belfry/summary/internal/graph_event.h"
 
 namespace belfry {
 
@@ -42,6 +43,14 @@ void TFEventWriter::open() {
   if (step > 0 || stopped == false) {
     // Twice: TensorBoard takes the first that it finds in a folder for the beginning of the first run.
     for (int i = 0; i < 2; ++i) file_->write_session_start(step > 0 ? step + 1 : 0);
+  }
+  // A run that goes on has shown it.
+  if (trainer().graph().finalized() && (step == 0 || !stopped)) {
+    try {
+      file_->write_graph(internal::graph_def_of(trainer().graph()));
+    } catch (const UsageError& e) {  // too large
+      log_warning("[TFEventWriter] TensorBoard will not show the graph: {}", e.what());
+    }
   }
   has_started_ = true;
 }
@@ -99,6 +108,12 @@ void TFEventWriter::put_image(const std::string& tag, const at::Tensor& images, 
     summary.add_image(count == 1 ? tag : fmt::format("{}/{}", tag, i), height, width, channels, png);
   }
   if (!summary.empty()) attempt([&](EventFileWriter& file) { file.write(summary, step); });
+}
+
+void TFEventWriter::put_text(const std::string& tag, const std::string& text, int64_t step) {
+  Summary summary;
+  summary.add_text(tag, text);
+  attempt([&](EventFileWriter& file) { file.write(summary, step); });
 }
 
 void TFEventWriter::attempt(const std::function<void(EventFileWriter&)>& action) {

@@ -12,7 +12,8 @@ namespace belfry {
 class EventFileWriter;
 class FileSystem;
 
-/// Writes scalars, histograms and images for TensorBoard: one new event file per run, flushed each epoch.
+/// Writes scalars, histograms, images, texts and the graph for TensorBoard: one new event file per run,
+/// flushed each epoch.
 ///
 /// A run that resumes tells TensorBoard to forget what an earlier one showed beyond the step it resumes from,
 /// so that each tag's steps rise; so does one that starts at step 0 after a run in the same folder that was
@@ -40,6 +41,8 @@ class TFEventWriter : public Monitor {
   void put_histogram(const std::string& tag, const at::Tensor& values, int64_t step) override;
   /// A batch of several images is shown as `tag`/0, `tag`/1, ….
   void put_image(const std::string& tag, const at::Tensor& images, int64_t step) override;
+
+  void put_text(const std::string& tag, const std::string& text, int64_t step) override;
 
  private:
   void open();

@@ -13,7 +13,7 @@ from tensorboard.data import provider
 folder = sys.argv[1]
 
 plugin = plugin_event_accumulator.EventAccumulator(folder, size_guidance={plugin_event_accumulator.TENSORS: 0}).Reload()
-for tag in sorted(plugin.Tags()['tensors']):
+for tag in sorted(set(plugin.Tags()['tensors']) - {'__run_graph__'}):
     print('plugin', tag, *[e.step for e in plugin.Tensors(tag)])
 
 older = event_accumulator.EventAccumulator(folder, size_guidance={event_accumulator.SCALARS: 0}).Reload()

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "belfry/checkpoint/restore.h"
+#include "belfry/graph/scope.h"
 #include "tests/support/fault_file_system.h"
 #include "tests/support/python.h"
 #include "tests/support/temp_dir.h"
@@ -45,6 +46,29 @@ void train_with_events(const std::string& folder, std::function<void(Trainer&)> 
                  .session_init = std::move(init),
                  .loop = {.steps_per_epoch = 10, .max_epoch = epochs},
                  .log_dir = folder});
+}
+
+TEST(TFEventWriter, TensorBoardShowsTheGraphAndTexts) {
+  if (!test::python_available()) GTEST_SKIP() << test::kNoPython;
+  test::TempDir folder;
+  TinyTrainer trainer;
+  trainer.build([&] {
+    const Tensor doubled =
+        default_graph().add("aten::add.Tensor", {trainer.cost(), trainer.cost()}, {}, "twice").output();
+    const ControlDependencies after({doubled});
+    default_graph().add("aten::neg", {doubled}, {}, "negative");
+  });
+  trainer.train(
+      {.callbacks = callbacks(AtEpochEnd([](Trainer& t) { t.monitors().put_text("notes", "# a\nb"); })),
+       .monitors = {std::make_shared<TFEventWriter>()},
+       .loop = {.steps_per_epoch = 2, .max_epoch = 1},
+       .log_dir = folder.path()});
+  std::istringstream out(
+      test::run_python("tests/summary/read_graph.py", {folder.path(), "twice", "negative"}));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(out, line);) lines.push_back(line);
+  EXPECT_THAT(lines, ElementsAre("twice aten::add.Tensor cost cost float32 []",
+                                 "negative aten::neg twice ^twice float32 []", "text notes 2 '# a\\nb'"));
 }
 
 TEST(TFEventWriter, TensorBoardShowsScalarsHistogramsAndImages) {
