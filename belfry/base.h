@@ -12,4 +12,5 @@
 #include "belfry/base/printable.h"
 #include "belfry/base/rng.h"
 #include "belfry/base/shared.h"
+#include "belfry/base/time_delta.h"
 #include "belfry/base/wake_up.h"

@@ -42,4 +42,10 @@ void GraphVarParam::set_value(double value) {
   trainer_->session().set_value(variable_, at::full({}, value, variable_.dtype()));
 }
 
+ObjAttrParam::ObjAttrParam(std::string name, std::function<double()> get, std::function<void(double)> set)
+    : name_(std::move(name)), get_(std::move(get)), set_(std::move(set)) {
+  if (!get_ || !set_)
+    throw UsageError(fmt::format("[ObjAttrParam {}] expected functions to get and set it, got none", name_));
+}
+
 }  // namespace belfry

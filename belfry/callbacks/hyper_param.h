@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "belfry/graph/variable.h"
 
@@ -37,6 +39,30 @@ class GraphVarParam : public HyperParam {
   std::string name_;
   Trainer* trainer_ = nullptr;
   Variable variable_;
+};
+
+/// A number of an object that is no part of a graph, through two functions or as a member:
+///
+///     ObjAttrParam(agent, &Agent::exploration, "exploration")
+class ObjAttrParam : public HyperParam {
+ public:
+  /// Throws UsageError where a function is none.
+  ObjAttrParam(std::string name, std::function<double()> get, std::function<void(double)> set);
+  /// `object` must outlive the parameter's use.
+  template <typename Object, typename Number>
+  ObjAttrParam(Object& object, Number Object::*member, std::string name)
+      : ObjAttrParam(
+            std::move(name), [&object, member] { return static_cast<double>(object.*member); },
+            [&object, member](double value) { object.*member = static_cast<Number>(value); }) {}
+
+  std::string name() const override { return name_; }
+  double value() const override { return get_(); }
+  void set_value(double value) override { set_(value); }
+
+ private:
+  std::string name_;
+  std::function<double()> get_;
+  std::function<void(double)> set_;
 };
 
 }  // namespace belfry

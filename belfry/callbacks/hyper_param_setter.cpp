@@ -113,4 +113,17 @@ std::optional<double> ScheduledHyperParamSetter::value_in_force(int64_t point) c
   return value;
 }
 
+HyperParamSetterWithFunc::HyperParamSetterWithFunc(std::string variable_name, Function function)
+    : HyperParamSetterWithFunc(Shared<HyperParam>(GraphVarParam(std::move(variable_name))),
+                               std::move(function)) {}
+
+HyperParamSetterWithFunc::HyperParamSetterWithFunc(Shared<HyperParam> param, Function function)
+    : HyperParamSetter(std::move(param)), function_(std::move(function)) {
+  if (!function_) throw UsageError("[HyperParamSetterWithFunc] expected a function, got none");
+}
+
+std::optional<double> HyperParamSetterWithFunc::get_value_to_set() {
+  return function_(trainer().epoch_num(), param().value());
+}
+
 }  // namespace belfry

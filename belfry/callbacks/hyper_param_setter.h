@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -78,6 +79,28 @@ class ScheduledHyperParamSetter : public HyperParamSetter {
 
   Schedule schedule_;
   ScheduleOptions options_;
+};
+
+/// Sets a hyper-parameter to a function of the number of epochs that are done and its value:
+///
+///     HyperParamSetterWithFunc("learning_rate", [](int64_t epoch, double rate) {
+///       return epoch % 2 == 0 ? rate * 0.9 : rate;
+///     })
+class HyperParamSetterWithFunc : public HyperParamSetter {
+ public:
+  using Function = std::function<double(int64_t epoch_num, double old_value)>;
+
+  /// Throws UsageError where the function is none.
+  HyperParamSetterWithFunc(std::string variable_name, Function function);
+  HyperParamSetterWithFunc(Shared<HyperParam> param, Function function);
+
+  std::string name() const override { return "HyperParamSetterWithFunc"; }
+
+ protected:
+  std::optional<double> get_value_to_set() override;
+
+ private:
+  Function function_;
 };
 
 }  // namespace belfry
