@@ -8,6 +8,7 @@
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
 #include "belfry/base/log_prefix.h"
+#include "belfry/base/logger_dir.h"
 #include "belfry/base/ordered_workers.h"
 #include "belfry/base/printable.h"
 #include "belfry/base/rng.h"

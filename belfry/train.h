@@ -9,3 +9,4 @@
 #include "belfry/train/single_cost_trainer.h"
 #include "belfry/train/tower_trainer.h"
 #include "belfry/train/train_config.h"
+#include "belfry/train/train_with_defaults.h"

@@ -19,7 +19,7 @@ void SingleCostTrainer::setup_graph(TowerFunc get_cost, Shared<InputSource> inpu
     throw UsageError("[SingleCostTrainer] expected a function that makes an optimizer, got none");
   set_tower_func(std::move(get_cost));
   set_input(std::move(input));
-  train_op_ = build_train_op(get_optimizer);
+  set_train_op(build_train_op(get_optimizer));
 }
 
 c10::Device SingleCostTrainer::device() const {
@@ -39,8 +39,8 @@ Tensor SingleCostTrainer::build_cost() {
 }
 
 void SingleCostTrainer::run_step() {
-  if (!train_op_) throw UsageError("[SingleCostTrainer] expected setup_graph before training");
-  run_hooked({train_op_}, next_batch());
+  if (!train_op()) throw UsageError("[SingleCostTrainer] expected setup_graph before training");
+  TowerTrainer::run_step();
 }
 
 Tensor SimpleTrainer::build_train_op(const OptimizerFunc& get_optimizer) {

@@ -32,10 +32,8 @@ class SingleCostTrainer : public TowerTrainer {
   virtual Tensor build_train_op(const OptimizerFunc& get_optimizer) = 0;
   /// The cost of a new training tower without a name. Throws UsageError unless it is a scalar.
   Tensor build_cost();
+  /// Throws UsageError before setup_graph.
   void run_step() override;
-
- private:
-  Tensor train_op_;
 };
 
 /// One tower, in this process. `SimpleTrainer({.compile = false})` runs steps operator by operator.

@@ -9,24 +9,38 @@
 #include "belfry/base/log.h"
 #include "belfry/distributed/process_group.h"
 #include "belfry/graph/scope.h"
+#include "belfry/input/queue_input.h"
 #include "belfry/layers/describe_model.h"
 #include "belfry/predict/online_predictor.h"
 #include "belfry/train/internal/lockstep.h"
+#include "belfry/train/train_with_defaults.h"
 
 namespace belfry {
 namespace {
 
-/// Starts an input with training and stops it after.
+/// Starts an input with training and stops it after. Shows how full the queue of one that has one was on
+/// average in each epoch: an empty queue says that the data is what training waits for.
 class RunInput : public Callback {
  public:
   explicit RunInput(Shared<InputSource> input) : input_(std::move(input)) {}
   std::string name() const override { return input_->name(); }
   bool chief_only() const override { return false; }
+  void setup_graph() override { queue_ = dynamic_cast<const QueueInput*>(&*input_); }
   void before_train() override { input_->reset_state(); }
+  void before_epoch() override { sum_of_sizes_ = steps_ = 0; }
+  void trigger_step() override {
+    if (queue_) sum_of_sizes_ += static_cast<double>(queue_->queue_size());
+    ++steps_;
+  }
+  void trigger_epoch() override {
+    if (queue_ && steps_ > 0) trainer().monitors().put_scalar(name() + "/queue_size", sum_of_sizes_ / steps_);
+  }
   void after_train() override { input_->stop(); }
 
  private:
   Shared<InputSource> input_;
+  const QueueInput* queue_ = nullptr;
+  double sum_of_sizes_ = 0, steps_ = 0;
 };
 
 /// Logs the layers and variables once all are there.
@@ -144,6 +158,10 @@ std::vector<at::Tensor> TowerTrainer::take_batch() {
   throw StopTraining(fmt::format("the data of {} is at its end", input_->name()), EndReason::kEndOfData);
 }
 
+std::vector<at::Tensor> TowerTrainer::step_values() {
+  return input_ ? next_batch() : std::vector<at::Tensor>();
+}
+
 std::vector<Tensor> TowerTrainer::feed_tensors() const {
   return input_ ? input_->feed_tensors() : std::vector<Tensor>();
 }
@@ -173,6 +191,10 @@ std::vector<at::Tensor> TowerTrainer::measure(const CompiledStep& step, const st
   run.description = step.describe();
   add_run_profile(std::move(run));
   return results;
+}
+
+TrainingEnd TowerTrainer::train_with_defaults(const TrainWithDefaultsOptions& options) {
+  return belfry::train_with_defaults(*this, options);
 }
 
 std::optional<DataProgress> TowerTrainer::data_progress() const {

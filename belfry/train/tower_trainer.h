@@ -17,6 +17,7 @@ class CompiledStep;
 namespace internal {
 class Lockstep;
 }
+struct TrainWithDefaultsOptions;
 
 /// Base of the trainers whose model is a tower function: knowing the function, it can build the model again
 /// for prediction. To write one, with any number of costs and optimizers:
@@ -27,10 +28,9 @@ class Lockstep;
 ///         GraphScope as_default(graph());
 ///         set_tower_func(std::move(model));
 ///         set_input(std::move(input));
-///         build_training_tower();
-///         train_op_ = ...;
+///         const Tensor cost = build_training_tower();
+///         set_train_op(...);  // or override run_step, to run_hooked what a step needs with next_batch()
 ///       }
-///       void run_step() override { run_hooked({train_op_}, next_batch()); }
 ///     };
 class TowerTrainer : public Trainer {
  public:
@@ -56,6 +56,9 @@ class TowerTrainer : public Trainer {
                                            const std::vector<std::string>& outputs,
                                            c10::Device device = c10::kCPU,
                                            const CompileOptions& compile = {}) override;
+
+  /// The function of that name (train_with_defaults.h) for this trainer.
+  TrainingEnd train_with_defaults(const TrainWithDefaultsOptions& options);
 
   std::optional<DataProgress> data_progress() const override;
   bool resume_data(const DataProgress& progress) override;
@@ -88,6 +91,8 @@ class TowerTrainer : public Trainer {
   bool must_stop() override;
   bool holds_back(const StopTraining& stop) override;
   void agree_on(LoopOptions& options) override;
+  /// next_batch(); nothing where no input was set.
+  std::vector<at::Tensor> step_values() override;
   /// The input's; none before set_input.
   std::vector<Tensor> feed_tensors() const override;
   /// Compiles the step, and measures it where that is asked for.

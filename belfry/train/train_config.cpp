@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "belfry/base/log.h"
+#include "belfry/base/logger_dir.h"
 #include "belfry/callbacks/progress_bar.h"
 #include "belfry/callbacks/run_op.h"
 #include "belfry/callbacks/stop_on_nan.h"
@@ -17,6 +18,10 @@
 #include "belfry/summary/tf_event_writer.h"
 
 namespace belfry {
+
+std::string default_log_dir() {
+  return get_logger_dir().value_or("train_log");
+}
 
 AutoResumeTrainConfig::AutoResumeTrainConfig(TrainConfig config, bool always_resume)
     : TrainConfig(std::move(config)) {

@@ -12,6 +12,9 @@
 
 namespace belfry {
 
+/// The folder of set_logger_dir; "train_log" where none was set.
+std::string default_log_dir();
+
 /// Everything about one training with one cost.
 struct TrainConfig {
   TrainableModel model = {};
@@ -33,7 +36,7 @@ struct TrainConfig {
   /// First values of the variables; nothing: their initializers'.
   AnySessionInit session_init = {};
   /// Folder of checkpoints, event files and statistics.
-  std::string log_dir = "train_log";
+  std::string log_dir = default_log_dir();
   /// Go on at the step and epoch that global_step stands for once session_init has set it, instead of at
   /// starting_epoch. An epoch that was begun is finished. The epoch is the one that the file beside the
   /// checkpoint of that step in log_dir tells (see ModelSaver), else the one after the last in stats.json, so
