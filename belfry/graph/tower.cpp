@@ -106,6 +106,20 @@ Tensor TowerInputs::operator[](const std::string& name) const {
       fmt::format("[tower function] expected the input '{}', got: {}", name, given.empty() ? "none" : given));
 }
 
+TowerTensorHandle::TowerTensorHandle(const TowerContext& tower, Graph& graph, TowerInputs inputs,
+                                     TowerOutputs outputs)
+    : name_(tower.name()),
+      is_training_(tower.is_training()),
+      variable_scope_(tower.variable_scope()),
+      index_in_graph_(tower.index_in_graph_),
+      graph_(&graph),
+      inputs_(std::move(inputs)),
+      outputs_(std::move(outputs)) {
+  for (const auto& [key, members] : graph.collections()) {
+    if (auto added = tower.collection_in_tower(key); !added.empty()) collections_[key] = std::move(added);
+  }
+}
+
 Tensor TowerTensorHandle::tensor(const std::string& name) const {
   const std::string input = name.ends_with(":0") ? name.substr(0, name.size() - 2) : name;
   if (inputs_.has(input)) return inputs_[input];
@@ -129,6 +143,23 @@ Variable TowerTensorHandle::variable(const std::string& name) const {
   const Tensor found = graph_->tensor(internal::join_scope(variable_scope_, name));
   if (const Variable variable = as_variable(found); variable.defined()) return variable;
   throw UsageError(fmt::format("[tower '{}'] expected a variable, got the node {}", name_, describe(found)));
+}
+
+std::vector<Tensor> TowerTensorHandle::tensors(const std::vector<std::string>& names) const {
+  std::vector<Tensor> result;
+  for (const std::string& name : names) result.push_back(tensor(name));
+  return result;
+}
+
+std::vector<Variable> TowerTensorHandle::variables(const std::vector<std::string>& names) const {
+  std::vector<Variable> result;
+  for (const std::string& name : names) result.push_back(variable(name));
+  return result;
+}
+
+std::vector<Tensor> TowerTensorHandle::collection(const std::string& key) const {
+  const auto found = collections_.find(key);
+  return found == collections_.end() ? std::vector<Tensor>() : found->second;
 }
 
 Tensor TowerTensorHandle::usable_here(const Tensor& found) const {
@@ -173,7 +204,7 @@ TowerFunc::TowerFunc(Function function, std::vector<TensorSpec> signature)
   if (!function_) throw UsageError("[TowerFunc] expected a function that builds a tower, got null");
 }
 
-Tensor TowerFunc::operator()(const TowerInputs& inputs) {
+TowerOutputs TowerFunc::operator()(const TowerInputs& inputs) {
   const TowerContext& tower = current_tower_context("TowerFunc");
   std::vector<std::pair<std::string, Tensor>> ordered;
   for (const TensorSpec& spec : signature_)
@@ -201,7 +232,7 @@ const TowerTensorHandle& TowerFunc::build(const TowerContext& tower, const std::
 }
 
 /// Requires: `inputs` are in the order of the signature.
-Tensor TowerFunc::call(const TowerContext& tower, std::vector<std::pair<std::string, Tensor>> inputs) {
+TowerOutputs TowerFunc::call(const TowerContext& tower, std::vector<std::pair<std::string, Tensor>> inputs) {
   for (size_t i = 0; i < inputs.size(); ++i) {
     const TensorSpec& spec = signature_[i];
     const Tensor& given = inputs[i].second;
@@ -211,9 +242,10 @@ Tensor TowerFunc::call(const TowerContext& tower, std::vector<std::pair<std::str
     }
   }
   TowerInputs arguments(std::move(inputs));
-  const Tensor output = function_(arguments);
-  towers_.emplace_back(tower, default_graph(), arguments, output);
-  return output;
+  TowerOutputs outputs = function_(arguments);
+  if (outputs.list() == std::vector<Tensor>{Tensor()}) outputs = {};  // a function of one tensor gave none
+  towers_.emplace_back(tower, default_graph(), arguments, outputs);
+  return outputs;
 }
 
 const TowerTensorHandle* TowerFunc::find_tower(const std::string& name) const {

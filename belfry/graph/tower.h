@@ -3,7 +3,10 @@
 #include <c10/core/Device.h>
 
 #include <array>
+#include <concepts>
 #include <functional>
+#include <initializer_list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -96,23 +99,34 @@ class TowerInputs {
   std::vector<std::pair<std::string, Tensor>> inputs_;
 };
 
+/// What a tower function returns: a tensor, none, or several, `return {cost, accuracy}`. Where one tensor is
+/// expected it is the first.
+class TowerOutputs {
+ public:
+  TowerOutputs() = default;
+  template <std::convertible_to<Tensor> Output>
+  TowerOutputs(const Output& output) : list_{output} {}
+  TowerOutputs(std::initializer_list<Tensor> outputs) : list_(outputs) {}
+  TowerOutputs(std::vector<Tensor> outputs) : list_(std::move(outputs)) {}
+
+  const std::vector<Tensor>& list() const { return list_; }
+  operator Tensor() const { return list_.empty() ? Tensor() : list_[0]; }
+
+ private:
+  std::vector<Tensor> list_;
+};
+
 /// What one call of a tower function left behind: its inputs, its outputs, and its tensors by name.
 class TowerTensorHandle {
  public:
-  TowerTensorHandle(const TowerContext& tower, Graph& graph, TowerInputs inputs, Tensor output)
-      : name_(tower.name()),
-        is_training_(tower.is_training()),
-        variable_scope_(tower.variable_scope()),
-        index_in_graph_(tower.index_in_graph_),
-        graph_(&graph),
-        inputs_(std::move(inputs)),
-        output_(output) {}
+  TowerTensorHandle(const TowerContext& tower, Graph& graph, TowerInputs inputs, TowerOutputs outputs);
 
   const std::string& name() const { return name_; }
   bool is_training() const { return is_training_; }
   const TowerInputs& inputs() const { return inputs_; }
-  /// What the function returned.
-  Tensor output() const { return output_; }
+  /// What the function returned; of several tensors the first.
+  Tensor output() const { return outputs_; }
+  const std::vector<Tensor>& outputs() const { return outputs_.list(); }
   /// The input of that name, else the tensor "prob" of this tower ("tower-pred/prob:0"), else a variable of
   /// it, else a tensor or variable of that full name in the graph. Throws UsageError when none is found; also
   /// when this tower does not train and the tensor found is one that another tower has computed: a name that
@@ -121,6 +135,11 @@ class TowerTensorHandle {
   /// The variable "fc/W" of this tower: under its variable scope, if it has one. Throws UsageError when there
   /// is none.
   Variable variable(const std::string& name) const;
+  /// As above, one for each name.
+  std::vector<Tensor> tensors(const std::vector<std::string>& names) const;
+  std::vector<Variable> variables(const std::vector<std::string>& names) const;
+  /// What the function added to a collection in this call, be it that it was dropped since.
+  std::vector<Tensor> collection(const std::string& key) const;
 
  private:
   Tensor usable_here(const Tensor& found) const;
@@ -131,7 +150,8 @@ class TowerTensorHandle {
   size_t index_in_graph_;
   Graph* graph_;
   TowerInputs inputs_;
-  Tensor output_;
+  TowerOutputs outputs_;
+  std::map<std::string, std::vector<Tensor>> collections_;
 };
 
 /// The towers that a tower function has built, in order.
@@ -146,14 +166,14 @@ class TowerTensorHandles : public std::vector<TowerTensorHandle> {
 /// towers: to train, and again to predict.
 class TowerFunc {
  public:
-  using Function = std::function<Tensor(const TowerInputs&)>;
+  using Function = std::function<TowerOutputs(const TowerInputs&)>;
   /// Input names must be unique and hold none of ':', '/' and ' '.
   TowerFunc(Function function, std::vector<TensorSpec> signature);
 
   /// Calls the function in the current TowerContext (an error outside one). Inputs are put in the order of
   /// the signature; missing ones are none; an unknown name, or a dtype or shape that does not fit, is a
   /// UsageError.
-  Tensor operator()(const TowerInputs& inputs);
+  TowerOutputs operator()(const TowerInputs& inputs);
   /// Calls the function in `tower`, the current TowerContext, with `tensors` as its inputs, one for each of
   /// the signature and in its order. Returns the handle of the call, valid until the next.
   const TowerTensorHandle& build(const TowerContext& tower, const std::vector<Tensor>& tensors);
@@ -165,7 +185,7 @@ class TowerFunc {
   const TowerTensorHandle* find_tower(const std::string& name) const;
 
  private:
-  Tensor call(const TowerContext& tower, std::vector<std::pair<std::string, Tensor>> inputs);
+  TowerOutputs call(const TowerContext& tower, std::vector<std::pair<std::string, Tensor>> inputs);
 
   Function function_;
   std::vector<TensorSpec> signature_;

@@ -69,6 +69,38 @@ TEST_F(TowerTest, VariablesAreThoseOfTheTowersOwnScope) {
   EXPECT_THROW(function.towers()[0].variable("tower0/y"), UsageError);
 }
 
+TEST_F(TowerTest, AFunctionMayReturnSeveralTensors) {
+  TowerFunc several(
+      [](const TowerInputs& in) -> TowerOutputs {
+        return {in["x"] * 2, in["x"] * 3};
+      },
+      {{"x", {2}}});
+  TowerFunc list([](const TowerInputs& in) { return std::vector<Tensor>{in["x"]}; }, {{"x", {2}}});
+  TowerContext context("", {.is_training = true});
+  const Tensor first = several({{"x", ones({2})}});
+  EXPECT_EQ(several.towers()[0].output(), first);
+  EXPECT_THAT(several.towers()[0].outputs(), SizeIs(2));
+  EXPECT_THAT(list({{"x", ones({2})}}).list(), SizeIs(1));
+}
+
+TEST_F(TowerTest, AHandleGivesListsAndWhatWasAddedToCollections) {
+  function = TowerFunc(
+      [](const TowerInputs& in) {
+        default_graph().add_to_collection(kUpdateOps, no_op());
+        return build(in);
+      },
+      {{"x", {kDynamic, 2}}});
+  default_graph().add_to_collection(kUpdateOps, no_op());
+  const TowerTensorHandle tower = call("", {.is_training = true});
+  const TowerTensorHandle again = call("pred", {.is_training = false});
+  EXPECT_THAT(tower.tensors({"y", "x"}), SizeIs(2));
+  EXPECT_EQ(tower.variables({"W"})[0].name(), "W");
+  EXPECT_THAT(tower.collection(kUpdateOps), SizeIs(1));
+  EXPECT_THAT(again.collection(kUpdateOps), SizeIs(1));
+  EXPECT_THAT(graph.collection(kUpdateOps), SizeIs(2));
+  EXPECT_THAT(tower.collection("none"), SizeIs(0));
+}
+
 TEST_F(TowerTest, TowersAreListedByWhatTheyAreFor) {
   call("", {.is_training = true});
   call("pred", {.is_training = false});
