@@ -48,6 +48,14 @@ int64_t added_product(const Node& node) {
   return 2 * results(node) * input(node, 1).back() + results(node);
 }
 
+/// The products of all steps [T, N, C] with the kernels; the gates are few beside them.
+int64_t lstm(const Node& node) {
+  return 2 * input(node, 0)[0] * input(node, 0)[1] * elements(input(node, 1));
+}
+int64_t gru(const Node& node) {
+  return 2 * input(node, 0)[0] * input(node, 0)[1] * (elements(input(node, 1)) + elements(input(node, 3)));
+}
+
 constexpr int64_t kSoftmax = 4;  // less the largest, exp, sum, division
 
 /// Of queries [..., L, E], keys [..., S, E] and values [..., S, V].
@@ -90,7 +98,9 @@ constexpr Rule kProducts[] = {{"belfry::conv2d", convolution},
                               {"aten::linear", linear},
                               {"aten::addmm", added_product},
                               {"aten::baddbmm", added_product},
-                              {"aten::scaled_dot_product_attention", attention}};
+                              {"aten::scaled_dot_product_attention", attention},
+                              {"belfry::lstm", lstm},
+                              {"belfry::gru", gru}};
 
 constexpr Rule kOthers[] = {{"belfry::max_pool2d", pool},
                             {"belfry::avg_pool2d", pool},

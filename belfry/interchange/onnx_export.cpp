@@ -44,6 +44,7 @@ const OnnxOps& onnx_ops() {
     add_nn_ops(table);
     add_image_ops(table);
     add_loss_ops(table);
+    add_recurrent_ops(table);
     return table;
   }();
   return ops;

@@ -62,6 +62,7 @@ const OnnxBuilds& builds() {
     add_math_builds(table);
     add_array_builds(table);
     add_nn_builds(table);
+    add_recurrent_builds(table);
     return table;
   }();
   return all;

@@ -154,11 +154,15 @@ Tensor avg_pool2d(const Tensor& x, const PoolAttributes& attributes, const std::
 }
 
 Tensor resize(const Tensor& x, Size2D size, const ResizeAttributes& attributes, const std::string& name) {
+  const char* method = attributes.method == ResizeMethod::kNearest    ? "nearest"
+                       : attributes.method == ResizeMethod::kBilinear ? "bilinear"
+                                                                      : "bicubic";
   return call("belfry::resize", {x},
               {{"size", list(size)},
-               {"method", attributes.method == ResizeMethod::kNearest ? "nearest" : "bilinear"},
+               {"method", method},
                {"align_corners", attributes.align_corners},
-               {"data_format", attributes.data_format}},
+               {"data_format", attributes.data_format},
+               {"half_pixel_centers", attributes.half_pixel_centers}},
               name);
 }
 

@@ -121,13 +121,18 @@ Tensor max_pool2d(const Tensor& x, const PoolAttributes& attributes = {}, const 
 /// Padding is not counted.
 Tensor avg_pool2d(const Tensor& x, const PoolAttributes& attributes = {}, const std::string& name = "");
 
-enum class ResizeMethod { kNearest, kBilinear };
+enum class ResizeMethod { kNearest, kBilinear, kBicubic };
 struct ResizeAttributes {
   ResizeMethod method = ResizeMethod::kBilinear;
-  /// Corner elements of input and output meet; else pixels are areas whose edges meet (half-pixel centres).
+  /// Corner elements of input and output meet; else edges do.
   bool align_corners = false;
+  /// Where no corners meet: pixels are areas, sampled in their middle, as TensorFlow's second version does.
+  /// false: in the corner where the image begins, as the first did.
+  bool half_pixel_centers = true;
   std::string data_format = "NHWC";
 };
+/// Bicubic is Keys' with a = -0.5, and weights of what is outside shared among the rest, for half-pixel
+/// centres; else with a = -0.75 and borders repeated: what TensorFlow does. Of uint8 it rounds.
 Tensor resize(const Tensor& x, Size2D size, const ResizeAttributes& attributes = {},
               const std::string& name = "");
 

@@ -60,6 +60,95 @@ def causal_attention(q, k, v):
     return attention(q, k, v, 0.3, (1 - np.tri(3)) * -1e30)
 
 
+def floats(x):
+    return tf.cast(x, tf.float32)
+
+
+def turned(x, lengths, reverse):
+    return tf.reverse_sequence(x, lengths, seq_axis=0, batch_axis=1) if reverse else x
+
+
+def last(x, lengths, first):
+    """The state of each sequence after its last step."""
+    states = tf.concat([floats(first)[None], x], 0)
+    return tf.stack([states[n, i] for i, n in enumerate(np.asarray(lengths))])
+
+
+def in_time(x, lengths):
+    return x * tf.transpose(tf.sequence_mask(lengths, len(x), tf.float32))[:, :, None]
+
+
+def lstm(x, w, b, cell, output, lengths, forget_bias, reverse):
+    none = tf.zeros(2)
+    y = tf.raw_ops.BlockLSTM(
+        seq_len_max=tf.constant(3, tf.int64), x=turned(floats(x), lengths, reverse), cs_prev=floats(cell), b=floats(b),
+        h_prev=floats(output), w=floats(w), wci=none, wcf=none, wco=none, forget_bias=forget_bias, cell_clip=-1.0)
+    return [in_time(turned(y.h, lengths, reverse), lengths), last(y.cs, lengths, cell), last(y.h, lengths, output)]
+
+
+def gru(x, w, b, w_c, b_c, first, lengths, reverse):
+    state, states = floats(first), []
+    for step in turned(floats(x), lengths, reverse):
+        state = tf.raw_ops.GRUBlockCell(x=step, h_prev=state, w_ru=floats(w), w_c=floats(w_c), b_ru=floats(b),
+                                        b_c=floats(b_c)).h
+        states.append(state)
+    y = tf.stack(states)
+    return [in_time(turned(y, lengths, reverse), lengths), last(y, lengths, first)]
+
+
+def sparse(x, lengths):
+    rows, columns = np.nonzero(tf.sequence_mask(lengths, x.shape[1]))
+    indices = np.stack([rows, columns], 1)
+    return tf.SparseTensor(indices, tf.gather_nd(x, indices), x.shape)
+
+
+def decoded(paths, score, sign):
+    dense = tf.sparse.to_dense(paths[0], -1)
+    return [dense, tf.reduce_sum(tf.cast(dense >= 0, tf.int64), 1), score[:, 0]]
+
+
+def between(x):
+    return tf.concat([x, x + tf.abs(x) + 0.5], -1)
+
+
+def centre_and_size(boxes):
+    low, high = tf.split(boxes, 2, -1)
+    return (low + high) / 2, high - low
+
+
+def encoded(boxes, anchors):
+    (centre, size), (anchor, unit) = centre_and_size(boxes), centre_and_size(anchors)
+    return tf.concat([(centre - anchor) / unit, tf.math.log(size / unit)], -1)
+
+
+def restored(x, anchors, most):
+    (anchor, unit), (shift, growth) = centre_and_size(anchors), tf.split(x, 2, -1)
+    centre, size = anchor + shift * unit, unit * tf.minimum(tf.exp(growth), most / 16)
+    return tf.concat([centre - size / 2, centre + size / 2], -1)
+
+
+def iou(a, b):
+    result = np.zeros([len(a), len(b)])
+    for i, p in enumerate(np.asarray(a)):
+        for j, q in enumerate(np.asarray(b)):
+            common = np.prod(np.maximum(np.minimum(p[2:], q[2:]) - np.maximum(p[:2], q[:2]), 0))
+            result[i, j] = common / (np.prod(p[2:] - p[:2]) + np.prod(q[2:] - q[:2]) - common)
+    return result
+
+
+def roi_align(x, boxes, which, rows, columns):
+    """2 x 2 samples in each part of a box, by TensorFlow's bilinear sampling of an image with its border repeated."""
+    image = tf.pad(floats(x), [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
+    height, width = image.shape[1] - 1, image.shape[2] - 1
+    corners = []
+    for x1, y1, x2, y2 in np.asarray(boxes) + 1:
+        down, right = (y2 - y1) / (2 * rows), (x2 - x1) / (2 * columns)
+        corners.append([(y1 + down / 2 - 0.5) / height, (x1 + right / 2 - 0.5) / width,
+                        (y2 - down / 2 - 0.5) / height, (x2 - right / 2 - 0.5) / width])
+    samples = tf.image.crop_and_resize(image, np.float32(corners), tf.cast(which, tf.int32), [2 * rows, 2 * columns])
+    return tf.nn.avg_pool2d(samples, 2, 2, "VALID")
+
+
 def sort_all(function):
     return [lambda x: [function(x), function(x, axis=0, direction="DESCENDING")]]
 
@@ -187,7 +276,39 @@ CASES = {
         lambda x: tf.image.resize(x, [5, 7]),
         lambda x: v1.image.resize_bilinear(x, [5, 7], align_corners=True),
         lambda x: tf.image.resize(x, [5, 7], "nearest"),
+        lambda x: v1.image.resize_nearest_neighbor(x, [5, 7], align_corners=True),
+        lambda x: v1.image.resize_nearest_neighbor(x, [5, 7]),
+        lambda x: v1.image.resize_bilinear(x, [5, 7]),
+        lambda x: tf.image.resize(x, [6, 8], "bicubic"),
+        lambda x: v1.image.resize_bicubic(x, [5, 7], align_corners=True),
+        lambda x: v1.image.resize_bicubic(x, [6, 8]),
     ],
+    "lstm": [lambda x, w, b: lstm(x, w, b, tf.zeros([2, 2]), tf.zeros([2, 2]), [3, 3], 1.0, False)]
+            + [lambda *all, r=r: lstm(*all, 0.5, r) for r in [False, True]],
+    "gru": [lambda *all: gru(*all, tf.zeros([2, 2]), [3, 3], False)]
+           + [lambda *all, r=r: gru(*all, r) for r in [False, True]],
+    "ctc_loss": [lambda x, labels, n: tf.nn.ctc_loss(labels, floats(x), n, [5, 5], blank_index=-1)] * 2,
+    "ctc_greedy_decoder": [lambda x, n, m=m: decoded(*tf.nn.ctc_greedy_decoder(floats(x), tf.cast(n, tf.int32), m), -1)
+                           for m in [True, False]],
+    "ctc_beam_search_decoder": [
+        lambda x, n, m=m: decoded(*v1.nn.ctc_beam_search_decoder(floats(x), tf.cast(n, tf.int32), 4, 1, m), 1)
+        for m in [True, False]],
+    "edit_distance": [lambda x, n, y, m, r=r: tf.edit_distance(sparse(x, n), sparse(y, tf.maximum(m, 1)), r)
+                      for r in [True, False]],
+    "non_max_suppression": [
+        lambda x, s: tf.image.non_max_suppression(floats(x), floats(s), 4, 0.3, -0.5),
+        # Classes are as far apart as no box reaches.
+        lambda x, s, c: tf.image.non_max_suppression(floats(x + 100 * tf.cast(c, x.dtype)[:, None]), floats(s), 6, 0.1),
+    ],
+    "combined_non_max_suppression": [lambda x, s: list(tf.image.combined_non_max_suppression(
+        floats(x), floats(s), 2, 8, 0.2, 0.1, pad_per_class=True, clip_boxes=False))] * 2,
+    "crop_and_resize": [lambda x, boxes, n, m=m: tf.image.crop_and_resize(
+        floats(x), floats(boxes), tf.cast(n, tf.int32), [3, 2], m, 0.5) for m in ["bilinear", "nearest"]],
+    "roi_align": [lambda x, boxes, n: roi_align(x, boxes * 3 + 1, n, 2, 3)],
+    "encode_bbox_target": [lambda x, a: encoded(between(x), between(a))],
+    "decode_bbox_target": [lambda x, a: restored(x, between(a), 20)],
+    "clip_boxes": [lambda x: tf.clip_by_value(x, tf.zeros(4, x.dtype), tf.constant([0.4, 0.7] * 2, x.dtype))],
+    "pairwise_iou": [lambda x, y: iou(between(x), between(y))],
     "space_to_depth": [lambda x: tf.nn.space_to_depth(x, 2), nchw(lambda x: tf.nn.space_to_depth(x, 2))],
     "depth_to_space": [lambda x: tf.nn.depth_to_space(x, 2), nchw(lambda x: tf.nn.depth_to_space(x, 2))],
     "bias_add": [tf.nn.bias_add, nchw(tf.nn.bias_add)],

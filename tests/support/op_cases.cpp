@@ -432,6 +432,15 @@ void add_images(std::vector<OpCase>& cases) {
   one("resize", {image({2, 3, 4, 2})}, [](In in) {
     return resize(in[0], {5, 7}, {.method = ResizeMethod::kNearest});
   });
+  const auto resized = [&](Size2D size, const ResizeAttributes& how) {
+    one("resize", {image({2, 3, 4, 2})}, [=](In in) { return resize(in[0], size, how); });
+  };
+  resized({5, 7}, {.method = ResizeMethod::kNearest, .align_corners = true});
+  resized({5, 7}, {.method = ResizeMethod::kNearest, .half_pixel_centers = false});
+  resized({5, 7}, {.half_pixel_centers = false});
+  resized({6, 8}, {.method = ResizeMethod::kBicubic});
+  resized({5, 7}, {.method = ResizeMethod::kBicubic, .align_corners = true});
+  resized({6, 8}, {.method = ResizeMethod::kBicubic, .half_pixel_centers = false});
   one("space_to_depth", {image({2, 4, 6, 3})}, [](In in) { return space_to_depth(in[0], 2); });
   one("space_to_depth", {image({2, 3, 4, 6}, {0, 2, 3})},
       [](In in) { return space_to_depth(in[0], 2, "NCHW"); });
@@ -527,6 +536,135 @@ void add_without_derivative(std::vector<OpCase>& cases) {
   one("constant", {}, [](In) { return constant(std::vector<int64_t>{1, 2, 3, 4}, {2, 2}); });
 }
 
+void add_recurrent(std::vector<OpCase>& cases) {
+  const OpInput x = image({3, 2, 3}, {0, 1}), n{{2}, {}, Values::kIndices, 4};
+  cases.push_back({"lstm", {x, fixed({5, 8}), fixed({8})}, [](In in) {
+                     const auto y = lstm(in[0], in[1], in[2]);
+                     return In{y.outputs, y.state.cell, y.state.output};
+                   }});
+  for (bool reverse : {false, true}) {
+    cases.push_back({"lstm",
+                     {fixed({3, 2, 3}), fixed({5, 8}), fixed({8}), fixed({2, 2}), fixed({2, 2}), n},
+                     [reverse](In in) {
+                       const auto y = lstm(in[0], in[1], in[2], {in[3], in[4]},
+                                           {.forget_bias = 0.5, .lengths = in[5], .reverse = reverse});
+                       return In{y.outputs, y.state.cell, y.state.output};
+                     }});
+  }
+  const std::vector<OpInput> gru_inputs = {fixed({3, 2, 3}), fixed({5, 4}), fixed({4}), fixed({5, 2}),
+                                           fixed({2})};
+  cases.push_back({"gru", gru_inputs, [](In in) {
+                     const auto y = gru(in[0], {in[1], in[2], in[3], in[4]});
+                     return In{y.outputs, y.state};
+                   }});
+  std::vector<OpInput> all = gru_inputs;
+  all.insert(all.end(), {fixed({2, 2}), n});
+  for (bool reverse : {false, true}) {
+    cases.push_back({"gru", all, [reverse](In in) {
+                       const auto y = gru(in[0], {in[1], in[2], in[3], in[4]}, in[5],
+                                          {.lengths = in[6], .reverse = reverse});
+                       return In{y.outputs, y.state};
+                     }});
+  }
+}
+
+void add_ctc(std::vector<OpCase>& cases) {
+  const auto number = [](int64_t count, int64_t classes) {
+    return OpInput{{count}, {}, Values::kIndices, classes};
+  };
+  const OpInput labels{{2, 2}, {}, Values::kIndices, 2};
+  /// All steps of the logits for each of the sequences `n`.
+  const auto all_steps = [](const Tensor& logits, const Tensor& n) {
+    return n * 0 + select(shape(logits), 0);
+  };
+  for (bool ignores : {false, true}) {
+    cases.push_back({"ctc_loss", {fixed({5, 2, 3}), labels, number(2, 3)}, [=](In in) {
+                       return In{ctc_loss(in[0], in[1], in[2], all_steps(in[0], in[2]),
+                                          {.ignore_longer_outputs_than_inputs = ignores})};
+                     }});
+  }
+  const auto decoder = [&](const char* name, auto decode) {
+    cases.push_back({name,
+                     {batch({6, 3, 3}), number(3, 7)},
+                     [=](In in) {
+                       const CtcDecoded d = decode(in[0], minimum(in[1], select(shape(in[0]), 0)));
+                       return In{d.labels, d.lengths, d.score};
+                     },
+                     /*differentiable=*/false,
+                     /*depends_on_data=*/true});
+  };
+  for (bool merge : {true, false}) {
+    decoder("ctc_greedy_decoder", [merge](const Tensor& logits, const Tensor& n) {
+      return ctc_greedy_decoder(logits, n, {.merge_repeated = merge});
+    });
+    decoder("ctc_beam_search_decoder", [merge](const Tensor& logits, const Tensor& n) {
+      return ctc_beam_search_decoder(logits, n, {.beam_width = 4, .merge_repeated = merge});
+    });
+  }
+  for (bool normalize : {true, false}) {
+    cases.push_back({"edit_distance",
+                     {OpInput{{4, 5}, {}, Values::kIndices, 3}, number(4, 6),
+                      OpInput{{4, 3}, {}, Values::kIndices, 2}, number(4, 4)},
+                     [normalize](In in) {
+                       return In{
+                           edit_distance(in[0], in[1], in[2], maximum(in[3], 1), {.normalize = normalize})};
+                     },
+                     /*differentiable=*/false});
+  }
+}
+
+void add_detection(std::vector<OpCase>& cases) {
+  const OpInput boxes = no_gradient(fixed({3, 4})), which{{3}, {}, Values::kIndices, 2};
+  const auto selection = [&](const char* name, std::vector<OpInput> inputs, auto build, bool depends) {
+    cases.push_back({name, std::move(inputs), build, /*differentiable=*/false, depends});
+  };
+  selection(
+      "non_max_suppression", {batch({6, 4}), batch({6})},
+      [](In in) {
+        return In{non_max_suppression(in[0], in[1], 4, {.iou_threshold = 0.3, .score_threshold = -0.5})};
+      },
+      true);
+  selection(
+      "non_max_suppression", {batch({6, 4}), batch({6}), indices({6}, 2)},
+      [](In in) {
+        return In{non_max_suppression(in[0], in[1], 6, {.iou_threshold = 0.1, .classes = in[2]})};
+      },
+      true);
+  for (int64_t own : {1, 3}) {
+    selection(
+        "combined_non_max_suppression", {batch({2, 5, own, 4}), batch({2, 5, 3})},
+        [](In in) {
+          const auto y = combined_non_max_suppression(
+              in[0], in[1], 2, 8,
+              {.iou_threshold = 0.2, .score_threshold = 0.1, .pad_per_class = true, .clip_boxes = false});
+          return In{y.boxes, y.scores, y.classes, y.valid_detections};
+        },
+        false);
+  }
+  for (ResizeMethod method : {ResizeMethod::kBilinear, ResizeMethod::kNearest}) {
+    cases.push_back({"crop_and_resize", {fixed({2, 5, 4, 3}), boxes, which}, [method](In in) {
+                       return In{crop_and_resize(in[0], in[1], in[2], {3, 2},
+                                                 {.method = method, .extrapolation_value = 0.5})};
+                     }});
+  }
+  cases.push_back({"roi_align", {fixed({2, 5, 4, 3}), boxes, which}, [](In in) {
+                     return In{roi_align(in[0], in[1] * 3 + 1, in[2], {2, 3})};
+                   }});
+  const auto between = [](const Tensor& x) { return concat({x, x + abs(x) + 0.5}, -1); };
+  const auto one = [&](const char* name, std::vector<OpInput> inputs, std::function<Tensor(const In&)> f) {
+    cases.push_back({name, std::move(inputs), [f](const In& in) { return In{f(in)}; }});
+  };
+  one("encode_bbox_target", {batch({3, 2}), fixed({1, 2})},
+      [=](In in) { return encode_bbox_target(between(in[0]), between(in[1])); });
+  one("decode_bbox_target", {batch({3, 4}), fixed({1, 2})},
+      [=](In in) { return decode_bbox_target(in[0], between(in[1]), {.max_size = 20}); });
+  one("clip_boxes", {batch({3, 4})}, [](In in) {
+    return clip_boxes(in[0], constant(std::vector<double>{0.7, 0.4}));
+  });
+  one("pairwise_iou", {batch({3, 2}), batch({4, 2})},
+      [=](In in) { return pairwise_iou(between(in[0]), between(in[1])); });
+}
+
 std::vector<OpCase> make_cases() {
   std::vector<OpCase> cases;
   add_elementwise(cases);
@@ -536,6 +674,9 @@ std::vector<OpCase> make_cases() {
   add_arrays(cases);
   add_images(cases);
   add_normalisation(cases);
+  add_recurrent(cases);
+  add_ctc(cases);
+  add_detection(cases);
   add_without_derivative(cases);
   return cases;
 }

@@ -1,5 +1,3 @@
-#include <ATen/ops/_upsample_nearest_exact2d.h>
-#include <ATen/ops/_upsample_nearest_exact2d_backward.h>
 #include <ATen/ops/avg_pool2d.h>
 #include <ATen/ops/avg_pool2d_backward.h>
 #include <ATen/ops/constant_pad_nd.h>
@@ -7,8 +5,6 @@
 #include <ATen/ops/max_pool2d.h>
 #include <ATen/ops/max_pool2d_with_indices.h>
 #include <ATen/ops/mean.h>
-#include <ATen/ops/upsample_bilinear2d.h>
-#include <ATen/ops/upsample_bilinear2d_backward.h>
 #include <ATen/ops/zeros.h>
 #include <torch/library.h>
 
@@ -135,39 +131,6 @@ Tensor avg_pool2d_backprop_meta(const Tensor& gradient, IntArrayRef, IntArrayRef
   return at::empty(input_size, gradient.options());
 }
 
-Tensor resize(const Tensor& input, IntArrayRef size, std::string_view method, bool align_corners,
-              std::string_view data_format) {
-  const Tensor x = internal::as_nchw(input, data_format);
-  TORCH_CHECK(size[0] > 0 && size[1] > 0, "expected a positive size, got ", size);
-  TORCH_CHECK(at::isFloatingType(x.scalar_type()) || x.scalar_type() == at::kByte,
-              "expected images of floating-point numbers or uint8, got ", x.scalar_type());
-  if (method == "nearest") {
-    TORCH_CHECK(!align_corners, "expected the bilinear method with align_corners, got nearest");
-    return internal::from_nchw(at::_upsample_nearest_exact2d(x, size), data_format);
-  }
-  TORCH_CHECK(method == "bilinear", "expected the method \"nearest\" or \"bilinear\", got \"", method, "\"");
-  return internal::from_nchw(at::upsample_bilinear2d(x, size, align_corners), data_format);
-}
-
-Tensor resize_backprop(const Tensor& gradient, IntArrayRef input_size, std::string_view method,
-                       bool align_corners, std::string_view data_format) {
-  const Tensor g = internal::as_nchw(gradient, data_format);
-  const bool nhwc = internal::is_nhwc(data_format);
-  const IntArrayRef size = g.sizes().slice(2);
-  const std::vector<int64_t> nchw =
-      nhwc ? std::vector<int64_t>{input_size[0], input_size[3], input_size[1], input_size[2]}
-           : input_size.vec();
-  return internal::from_nchw(method == "nearest"
-                                 ? at::_upsample_nearest_exact2d_backward(g, size, nchw)
-                                 : at::upsample_bilinear2d_backward(g, size, nchw, align_corners),
-                             data_format);
-}
-
-Tensor resize_backprop_meta(const Tensor& gradient, IntArrayRef input_size, std::string_view, bool,
-                            std::string_view) {
-  return at::empty(input_size, gradient.options());
-}
-
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(belfry, m) {
@@ -191,21 +154,11 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
       "avg_pool2d_backprop(Tensor gradient, *, int[2] kernel, int[2] strides, str padding='VALID', "
       "int[] input_size, str data_format='NHWC') -> Tensor",
       avg_pool2d_backprop);
-  m.def(
-      "resize(Tensor input, *, int[2] size, str method='bilinear', bool align_corners=False, "
-      "str data_format='NHWC') -> Tensor",
-      resize);
-  m.def(
-      "resize_backprop(Tensor gradient, *, int[] input_size, str method='bilinear', bool "
-      "align_corners=False, "
-      "str data_format='NHWC') -> Tensor",
-      resize_backprop);
 }
 
 TORCH_LIBRARY_IMPL(belfry, Meta, m) {
   m.impl("max_pool2d_backprop", max_pool2d_backprop_meta);
   m.impl("avg_pool2d_backprop", avg_pool2d_backprop_meta);
-  m.impl("resize_backprop", resize_backprop_meta);
 }
 
 }  // namespace belfry

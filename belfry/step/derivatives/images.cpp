@@ -100,7 +100,17 @@ bool resize(Backprop& b) {
                        {{"input_size", b.input("input").shape()},
                         {"method", b.attribute("method").toStringRef()},
                         {"align_corners", b.attribute("align_corners").toBool()},
-                        {"data_format", b.attribute("data_format").toStringRef()}}));
+                        {"data_format", b.attribute("data_format").toStringRef()},
+                        {"half_pixel_centers", b.attribute("half_pixel_centers").toBool()}}));
+  return true;
+}
+
+bool crop_and_resize(Backprop& b) {
+  b.give("image",
+         call("belfry::crop_and_resize_backprop", {b.gradient(), b.input("boxes"), b.input("box_indices")},
+              {{"image_size", b.input("image").shape()},
+               {"size", b.integers("size")},
+               {"method", b.attribute("method").toStringRef()}}));
   return true;
 }
 
@@ -127,6 +137,7 @@ void add_image_derivatives(DerivativeRules& rules) {
   rules["belfry::max_pool2d_with_indices"] = max_pool2d;
   rules["belfry::avg_pool2d"] = avg_pool2d;
   rules["belfry::resize"] = resize;
+  rules["belfry::crop_and_resize"] = crop_and_resize;
   rules["belfry::space_to_depth"] = space_to_depth;
   rules["belfry::depth_to_space"] = depth_to_space;
 }

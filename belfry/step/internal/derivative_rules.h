@@ -95,6 +95,7 @@ void add_limit_derivatives(DerivativeRules& rules);
 void add_loss_derivatives(DerivativeRules& rules);
 void add_normalization_derivatives(DerivativeRules& rules);
 void add_product_derivatives(DerivativeRules& rules);
+void add_recurrent_derivatives(DerivativeRules& rules);
 void add_reduction_derivatives(DerivativeRules& rules);
 
 }  // namespace belfry::internal

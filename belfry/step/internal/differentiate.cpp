@@ -78,6 +78,7 @@ const DerivativeRules& rules() {
     add_loss_derivatives(rules);
     add_normalization_derivatives(rules);
     add_product_derivatives(rules);
+    add_recurrent_derivatives(rules);
     add_reduction_derivatives(rules);
     return rules;
   }();

@@ -188,24 +188,81 @@ OnnxName pool(OnnxCall& call, const std::string& op, OnnxAttributes attributes) 
   return from_nchw(call, call.out.add(op, {x}, attributes));
 }
 
+/// How ONNX says what a resize samples.
+OnnxAttributes sampling_of(const OnnxCall& call) {
+  const std::string method = call.text("method");
+  const bool corners = call.flag("align_corners"), middles = call.flag("half_pixel_centers");
+  OnnxAttributes attributes{{"mode", method == "nearest"    ? "nearest"
+                                     : method == "bilinear" ? "linear"
+                                                            : "cubic"},
+                            {"coordinate_transformation_mode", corners   ? "align_corners"
+                                                               : middles ? "half_pixel"
+                                                                         : "asymmetric"}};
+  if (method == "nearest")
+    attributes.push_back({"nearest_mode", corners || middles ? "round_prefer_ceil" : "floor"});
+  if (method == "bicubic") {
+    const bool keys = middles && !corners;
+    attributes.push_back({"cubic_coeff_a", keys ? -0.5F : -0.75F});
+    attributes.push_back({"exclude_outside", int64_t{keys}});
+  }
+  return attributes;
+}
+
 OnnxNames resize(OnnxCall& call) {
   OnnxBuilder& out = call.out;
-  const bool nearest = call.text("method") == "nearest";
-  OnnxAttributes attributes{
-      {"mode", nearest ? "nearest" : "linear"},
-      {"coordinate_transformation_mode", call.flag("align_corners") ? "align_corners" : "half_pixel"}};
-  if (nearest) attributes.push_back({"nearest_mode", "round_prefer_ceil"});
   const DType dtype = call.result().dtype;
-  const bool rounds = !nearest && !c10::isFloatingType(dtype);  // where runtimes cut off fractions
+  // Runtimes cut off the fractions of integers.
+  const bool rounds = call.text("method") != "nearest" && !c10::isFloatingType(dtype);
   const OnnxName x = rounds ? out.cast(as_nchw(call), dtype, kFloat32) : as_nchw(call);
-  const OnnxName sizes =
-      out.add("Concat", {out.sizes(x, 0, 2), out.constant(call.integers("size"))}, {{"axis", int64_t{0}}});
-  OnnxName y = out.add("Resize", {x, "", "", sizes}, attributes);
+  const auto followed_by_size = [&](const OnnxName& sizes) {
+    return out.add("Concat", {sizes, out.constant(call.integers("size"))}, {{"axis", int64_t{0}}});
+  };
+  OnnxName y;
+  if (call.text("method") == "bicubic") {
+    // As one image of all channels: ONNX Runtime moves transpositions over the operator, and has it not for
+    // channels that are last.
+    const OnnxName planes = out.add(
+        "Concat", {out.constant(Ints{1, -1}), out.sizes(x, 2, 4)}, {{"axis", int64_t{0}}});
+    const OnnxName one = out.add("Reshape", {x, planes});
+    y = out.add("Resize", {one, "", "", followed_by_size(out.sizes(one, 0, 2))}, sampling_of(call));
+    y = out.add("Reshape", {y, followed_by_size(out.sizes(x, 0, 2))});
+  } else {
+    y = out.add("Resize", {x, "", "", followed_by_size(out.sizes(x, 0, 2))}, sampling_of(call));
+  }
   if (rounds) {
     y = out.add("Floor", {out.add("Add", {y, out.constant(0.5, kFloat32)})});
+    y = out.add("Clip", {y, out.constant(0, kFloat32), out.constant(255, kFloat32)});
     y = out.cast(y, kFloat32, dtype);
   }
   return {from_nchw(call, y)};
+}
+
+/// The boxes of each class moved to a place of its own, so that those of two classes never overlap.
+OnnxName boxes_apart(OnnxCall& call) {
+  OnnxBuilder& out = call.out;
+  const DType dtype = call.dtype("boxes");
+  const OnnxName boxes = call.value("boxes");
+  if (!call.tensor("classes").defined()) return boxes;
+  const OnnxName zero = out.reshape(out.constant(0, dtype), {1, 1});  // where there are no boxes
+  const OnnxName all = out.add("Concat", {out.reshape(boxes, {-1, 1}), zero}, {{"axis", int64_t{0}}});
+  const OnnxName extent = out.add(
+      "Sub", {reduce(out, "ReduceMax", all, {0, 1}, false), reduce(out, "ReduceMin", all, {0, 1}, false)});
+  const OnnxName distance = out.add("Add", {extent, out.constant(1, dtype)});
+  const OnnxName label = out.unsqueeze(call.value("classes", dtype), {1});
+  return out.add("Add", {boxes, out.add("Mul", {label, distance})});
+}
+
+OnnxNames non_max_suppression(OnnxCall& call) {
+  OnnxBuilder& out = call.out;
+  if (call.dtype("boxes") != kFloat32 || call.dtype("scores") != kFloat32)
+    call.unsupported("boxes or scores of another dtype than float32");
+  OnnxNames inputs{out.unsqueeze(boxes_apart(call), {0}), out.unsqueeze(call.value("scores"), {0, 1}),
+                   out.constant(Ints{call.integer("max_output_size")}),
+                   out.reshape(out.constant(call.number("iou_threshold"), kFloat32), {1})};
+  if (call.has("score_threshold"))
+    inputs.push_back(out.reshape(out.constant(call.number("score_threshold"), kFloat32), {1}));
+  const OnnxName rows = out.add("NonMaxSuppression", inputs);  // image, class and box of each
+  return {out.add("Gather", {rows, out.constant(2, kInt64)}, {{"axis", int64_t{1}}})};
 }
 
 /// Both have the channels of one pixel of a block together ("DCR"), as ours.
@@ -236,6 +293,7 @@ void add_image_ops(OnnxOps& ops) {
     return {pool(call, "AveragePool", {{"count_include_pad", int64_t{0}}})};
   };
   ops["belfry::resize"] = resize;
+  ops["belfry::non_max_suppression"] = non_max_suppression;
   add_block_op(ops, "belfry::space_to_depth", "SpaceToDepth");
   add_block_op(ops, "belfry::depth_to_space", "DepthToSpace");
 }

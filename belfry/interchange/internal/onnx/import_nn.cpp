@@ -8,6 +8,7 @@
 #include "belfry/interchange/internal/onnx/importer.h"
 #include "belfry/ops/array.h"
 #include "belfry/ops/call.h"
+#include "belfry/ops/detection.h"
 #include "belfry/ops/math.h"
 #include "belfry/ops/nn.h"
 #include "belfry/ops/operators.h"
@@ -364,8 +365,9 @@ Tensors resize_as_onnx(const OnnxImport& node) {
                           node.text("nearest_mode", "round_prefer_floor")};
   node.ignore_input(1);  // the part of the image that tf_crop_and_resize alone, which is refused, takes
   node.ignore_attribute("extrapolation_value");  // likewise
-  node.ignore_attribute("cubic_coeff_a");        // of the cubic mode, which is refused
-  if (node.integer("exclude_outside", 0) != 0) throw ImportFailure{"excludes what is outside"};
+  const double cubic = node.number("cubic_coeff_a", -0.75);
+  const bool excludes = node.integer("exclude_outside", 0) != 0;
+  if (excludes && mode != "cubic") throw ImportFailure{"excludes what is outside"};
   const auto resized = resized_sizes(node);
   const auto& sizes = resized.sizes;
   const auto& scales = resized.scales;
@@ -375,9 +377,17 @@ Tensors resize_as_onnx(const OnnxImport& node) {
     return node.has(3) ? sizes[i] == x.dim(axis) : scales[i] == 1;
   };
   const bool image = x.rank() == 4 && sizes[2] != kDynamic && sizes[3] != kDynamic && kept(0) && kept(1);
-  if (image && nearest && sampling.places == "half_pixel" && sampling.rounding == "round_prefer_ceil" &&
-      node.has(3))
-    return {resize(x, {sizes[2], sizes[3]}, {.method = ResizeMethod::kNearest, .data_format = "NCHW"})};
+  const bool by_corners = sampling.places == "align_corners", by_middles = sampling.places == "half_pixel";
+  const bool rounds_as_ours = by_corners || by_middles
+                                  ? sampling.rounding == "round_prefer_ceil"
+                                  : sampling.places == "asymmetric" && sampling.rounding == "floor";
+  if (image && nearest && rounds_as_ours && node.has(3)) {
+    return {resize(x, {sizes[2], sizes[3]},
+                   {.method = ResizeMethod::kNearest,
+                    .align_corners = by_corners,
+                    .half_pixel_centers = by_corners || by_middles,
+                    .data_format = "NCHW"})};
+  }
   if (nearest) {
     Tensor y = x;
     for (int64_t axis = 0; axis < x.rank(); ++axis) {
@@ -386,15 +396,40 @@ Tensors resize_as_onnx(const OnnxImport& node) {
     }
     return {y};
   }
-  const bool corners = sampling.places == "align_corners";
-  if (mode != "linear" || (!corners && sampling.places != "half_pixel"))
+  const bool corners = sampling.places == "align_corners", middles = sampling.places == "half_pixel";
+  const bool keys = middles && cubic == -0.5 && excludes;
+  const bool older = !middles && cubic == -0.75 && !excludes;
+  if ((!corners && !middles && sampling.places != "asymmetric") ||
+      (mode != "linear" && !(mode == "cubic" && (keys || older))))
     throw ImportFailure{"resizes in the mode " + mode + ", " + sampling.places};
   if (!image) throw ImportFailure{"expected images with a static height and width to resize to"};
   for (size_t i = 2; i < 4 && !corners && !node.has(3); ++i) {
     if (static_cast<float>(sizes[i]) != scales[i] * static_cast<float>(x.dim(static_cast<int64_t>(i))))
       throw ImportFailure{"resizes by scales to sizes that are not whole"};
   }
-  return {resize(x, {sizes[2], sizes[3]}, {.align_corners = corners, .data_format = "NCHW"})};
+  return {resize(x, {sizes[2], sizes[3]},
+                 {.method = mode == "cubic" ? ResizeMethod::kBicubic : ResizeMethod::kBilinear,
+                  .align_corners = corners,
+                  .half_pixel_centers = corners || middles,
+                  .data_format = "NCHW"})};
+}
+
+/// Of one image and one class, which is what Belfry's is.
+Tensors non_max_suppression_as_onnx(const OnnxImport& node) {
+  const Tensor &boxes = node.input(0), &scores = node.input(1);
+  if (node.integer("center_point_box", 0) != 0) throw ImportFailure{"expected boxes of two corners"};
+  if (boxes.rank() != 3 || boxes.dim(0) != 1 || scores.rank() != 3 || scores.dim(0) != 1 ||
+      scores.dim(1) != 1)
+    throw ImportFailure{"expected the boxes of one image and the scores of one class"};
+  const auto scalar = [&](size_t index, double otherwise) {
+    return node.has(index) ? node.constant(index).to(kFloat64).item<double>() : otherwise;
+  };
+  NonMaxSuppressionAttributes attributes{.iou_threshold = scalar(3, 0)};
+  if (node.has(4)) attributes.score_threshold = scalar(4, 0);
+  const int64_t most = node.has(2) ? node.constant(2).to(kInt64).item<int64_t>() : 0;
+  const Tensor kept =
+      expand_dims(non_max_suppression(squeeze(boxes, {0}), squeeze(scores, {0, 1}), most, attributes), 1);
+  return {concat({zeros_like(kept), zeros_like(kept), kept}, 1)};
 }
 
 Tensors gemm(const OnnxImport& node) {
@@ -472,6 +507,7 @@ void add_nn_builds(OnnxBuilds& builds) {
   };
   builds["LRN"] = lrn;
   builds["Resize"] = resize_as_onnx;
+  builds["NonMaxSuppression"] = non_max_suppression_as_onnx;
   builds["MatMul"] = [](const OnnxImport& node) -> Tensors { return {matmul(node.input(0), node.input(1))}; };
   builds["Gemm"] = gemm;
   builds["Einsum"] = [](const OnnxImport& node) -> Tensors {

@@ -70,6 +70,7 @@ using OnnxBuilds = std::unordered_map<std::string, OnnxBuild>;
 void add_math_builds(OnnxBuilds& builds);
 void add_array_builds(OnnxBuilds& builds);
 void add_nn_builds(OnnxBuilds& builds);
+void add_recurrent_builds(OnnxBuilds& builds);
 
 /// The operators that can be imported, but Constant, by name.
 std::vector<std::string> onnx_operators();

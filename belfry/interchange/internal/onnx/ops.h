@@ -45,6 +45,7 @@ void add_reduce_ops(OnnxOps& ops);
 void add_nn_ops(OnnxOps& ops);
 void add_image_ops(OnnxOps& ops);
 void add_loss_ops(OnnxOps& ops);
+void add_recurrent_ops(OnnxOps& ops);
 
 const OnnxOps& onnx_ops();
 

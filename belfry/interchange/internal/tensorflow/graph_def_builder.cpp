@@ -119,6 +119,7 @@ TfNames add_calls(GraphDefBuilder& out, const Function& function, std::unordered
     add_nn_ops(table);
     add_image_ops(table);
     add_loss_ops(table);
+    add_recurrent_ops(table);
     return table;
   }();
   const std::function<TfName(const Tensor&)> name_of = [&](const Tensor& tensor) { return names.at(tensor); };

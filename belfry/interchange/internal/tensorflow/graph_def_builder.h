@@ -103,6 +103,7 @@ void add_lookup_ops(TfOps& ops);
 void add_nn_ops(TfOps& ops);
 void add_image_ops(TfOps& ops);
 void add_loss_ops(TfOps& ops);
+void add_recurrent_ops(TfOps& ops);
 
 /// A reduction of `x`, of the dtype `dtype`, over `axes`.
 TfName reduce(GraphDefBuilder& out, const std::string& op, const TfName& x, DType dtype,

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 
 #include "belfry/interchange/internal/tensorflow/graph_def_builder.h"
 
@@ -83,18 +84,82 @@ void add_pool(TfOps& ops, const std::string& ours, const std::string& tf) {
 }
 
 TfNames resize(TfCall& call) {
-  const bool nearest = call.text("method") == "nearest", corners = call.flag("align_corners");
-  TfName y = call.out.add(nearest ? "ResizeNearestNeighbor" : "ResizeBilinear",
-                          {as_nhwc(call, "input"), call.out.constant(call.integers("size"))}, call.dtype(),
-                          {{"align_corners", corners}, {"half_pixel_centers", !corners}});
+  GraphDefBuilder& out = call.out;
+  const std::string method = call.text("method");
+  const bool corners = call.flag("align_corners"), nearest = method == "nearest";
+  TfName y = out.add(
+      nearest                ? "ResizeNearestNeighbor"
+      : method == "bilinear" ? "ResizeBilinear"
+                             : "ResizeBicubic",
+      {as_nhwc(call, "input"), out.constant(call.integers("size"))}, call.dtype(),
+      {{"align_corners", corners}, {"half_pixel_centers", !corners && call.flag("half_pixel_centers")}});
   if (!nearest) {  // gives float32 whatever it takes
     if (!c10::isFloatingType(call.dtype())) {
-      y = call.out.add("AddV2", {y, call.out.constant(0.5, kFloat32)}, kFloat32);
-      y = call.out.add("Floor", {y}, kFloat32);
+      y = out.add("AddV2", {y, out.constant(0.5, kFloat32)}, kFloat32);
+      y = out.add("Floor", {y}, kFloat32);
+      y = out.add("ClipByValue", {y, out.constant(0, kFloat32), out.constant(255, kFloat32)}, kFloat32);
     }
-    y = call.out.cast(y, kFloat32, call.dtype());
+    y = out.cast(y, kFloat32, call.dtype());
   }
   return {from_nhwc(call, y)};
+}
+
+/// The boxes of each class moved to a place of its own, so that those of two classes never overlap.
+TfName boxes_apart(TfCall& call) {
+  GraphDefBuilder& out = call.out;
+  const DType dtype = call.dtype("boxes");
+  const TfName boxes = call.value("boxes");
+  if (!call.tensor("classes").defined()) return boxes;
+  const TfName zero = out.reshape(out.constant(0, dtype), dtype, {1});  // where there are no boxes
+  const TfName all = out.concat({out.reshape(boxes, dtype, {-1}), zero}, dtype, 0);
+  const TfName extent = out.add(
+      "Sub", {reduce(out, "Max", all, dtype, {0}, false), reduce(out, "Min", all, dtype, {0}, false)}, dtype);
+  const TfName distance = out.add("AddV2", {extent, out.constant(1, dtype)}, dtype);
+  const TfName label = out.reshape(call.value("classes", dtype), dtype, {-1, 1});
+  return out.add("AddV2", {boxes, out.add("Mul", {label, distance}, dtype)}, dtype);
+}
+
+/// A threshold that drops nothing stands for none.
+double score_threshold(const TfCall& call) {
+  return call.has("score_threshold") ? call.number("score_threshold")
+                                     : -std::numeric_limits<double>::infinity();
+}
+
+TfNames non_max_suppression(TfCall& call) {
+  GraphDefBuilder& out = call.out;
+  if (call.dtype("boxes") != kFloat32 || call.dtype("scores") != kFloat32)
+    call.unsupported("boxes or scores of another dtype than float32");
+  const TfName kept = out.add(
+      "NonMaxSuppressionV3",
+      {boxes_apart(call), call.value("scores"),
+       out.constant(c10::Scalar(call.integer("max_output_size")), kInt32),
+       out.constant(call.number("iou_threshold"), kFloat32), out.constant(score_threshold(call), kFloat32)},
+      kFloat32, {{"T_threshold", tf_dtype(kFloat32)}});
+  return {out.cast(kept, kInt32, kInt64)};
+}
+
+TfNames combined_non_max_suppression(TfCall& call) {
+  GraphDefBuilder& out = call.out;
+  if (call.dtype("boxes") != kFloat32 || call.dtype("scores") != kFloat32)
+    call.unsupported("boxes or scores of another dtype than float32");
+  return out.add_multi(
+      "CombinedNonMaxSuppression",
+      {call.value("boxes"), call.value("scores"),
+       out.constant(c10::Scalar(call.integer("max_output_size_per_class")), kInt32),
+       out.constant(c10::Scalar(call.integer("max_total_size")), kInt32),
+       out.constant(call.number("iou_threshold"), kFloat32), out.constant(score_threshold(call), kFloat32)},
+      4, {{"pad_per_class", call.flag("pad_per_class")}, {"clip_boxes", call.flag("clip_boxes")}});
+}
+
+TfNames crop_and_resize(TfCall& call) {
+  GraphDefBuilder& out = call.out;
+  const TfName y = out.add("CropAndResize",
+                           {call.value("image"), call.value("boxes", kFloat32),
+                            call.value("box_indices", kInt32), out.constant(call.integers("size"))},
+                           call.dtype("image"),
+                           {{"method", call.text("method")},
+                            {"extrapolation_value", static_cast<float>(call.number("extrapolation_value"))}});
+  return {out.cast(y, kFloat32, call.dtype())};
 }
 
 void add_block_op(TfOps& ops, const std::string& ours, const std::string& tf) {
@@ -116,6 +181,9 @@ void add_image_ops(TfOps& ops) {
   add_pool(ops, "belfry::max_pool2d", "MaxPool");
   add_pool(ops, "belfry::avg_pool2d", "AvgPool");
   ops["belfry::resize"] = resize;
+  ops["belfry::non_max_suppression"] = non_max_suppression;
+  ops["belfry::combined_non_max_suppression"] = combined_non_max_suppression;
+  ops["belfry::crop_and_resize"] = crop_and_resize;
   add_block_op(ops, "belfry::space_to_depth", "SpaceToDepth");
   add_block_op(ops, "belfry::depth_to_space", "DepthToSpace");
 }
