@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
 #include "belfry/graph/graph.h"
@@ -98,11 +100,54 @@ Tensor update_moving_average(const Variable& average, const Tensor& value, doubl
   return call("aten::lerp_.Scalar", {average, value}, {{"weight", 1 - momentum}}, "update_moving_average");
 }
 
+/// The data format of channels in dimension `axis`, where that is given.
+std::string format_of(const std::string& who, const Tensor& x, const BatchNormOptions& options) {
+  const std::string format = data_format_for_ops(who, *options.data_format);
+  if (!options.axis) return format;
+  const int64_t axis = *options.axis;
+  if (axis != 1 && !(axis == 3 && x.rank() == 4))
+    throw UsageError(
+        fmt::format("[{}] expected .axis of 1, or 3 of images, got {} of {}", who, axis, describe(x)));
+  return axis == 3 ? "NHWC" : x.rank() == 4 ? "NCHW" : format;
+}
+
+/// `x` [N, ...] as [N / size, size, ...].
+Tensor in_parts(const std::string& who, const Tensor& x, int64_t size) {
+  if (size < 1 || (x.dim(0) != kDynamic && x.dim(0) % size != 0)) {
+    throw UsageError(fmt::format("[{}] expected a .virtual_batch_size that divides the batch, got {} of {}",
+                                 who, size, describe(x)));
+  }
+  Shape known = x.shape();
+  known[0] = known[0] == kDynamic ? kDynamic : known[0] / size;
+  known.insert(known.begin() + 1, size);
+  if (std::ranges::count(known, kDynamic) == 0) return reshape(x, known);
+  const Tensor rest = slice(shape(x), {1}, {x.rank() - 1});
+  return reshape(x, RunTimeShape(concat({constant(std::vector<int64_t>{-1, size}), rest}, 0), known));
+}
+
+/// Each part by its own statistics.
+BatchNormOutputs normalize_parts(const std::string& who, const Tensor& x, const Variables& variables,
+                                 const std::string& data_format, const BatchNormOptions& options) {
+  const Tensor parts = in_parts(who, x, *options.virtual_batch_size);
+  const bool nchw = x.rank() == 4 && data_format == "NCHW";
+  const Axes axes = x.rank() == 2 ? Axes{1} : nchw ? Axes{1, 3, 4} : Axes{1, 2, 3};
+  const auto [mean, variance] = moments(parts, axes, {.keep_dims = true});
+  Shape by_channel(parts.shape().size(), 1);
+  by_channel[nchw ? 2 : by_channel.size() - 1] = -1;
+  Tensor y = (parts - mean) * rsqrt(variance + *options.epsilon);
+  if (variables.gamma) y = y * reshape(variables.gamma, by_channel);
+  if (variables.beta) y = y + reshape(variables.beta, by_channel);
+  const bool is_static = std::ranges::count(x.shape(), kDynamic) == 0;
+  return {.y = is_static ? reshape(y, x.shape()) : reshape(y, RunTimeShape(shape(x), x.shape())),
+          .mean = stop_gradient(reshape(select(mean, 0), {-1})),
+          .variance = stop_gradient(reshape(select(variance, 0), {-1}))};
+}
+
 }  // namespace
 
 Tensor detail::build_batch_norm(const std::string& who, const Tensor& x, const BatchNormOptions& options) {
   const TowerContext& tower = current_tower_context(who);
-  const std::string data_format = data_format_for_ops(who, *options.data_format);
+  const std::string data_format = format_of(who, x, options);
   check(who, options);
   const int64_t channels = channels_of(who, x, data_format);
   const DType dtype = c10::isReducedFloatingType(variable_dtype(who, x)) ? kFloat32 : x.dtype();
@@ -117,7 +162,11 @@ Tensor detail::build_batch_norm(const std::string& who, const Tensor& x, const B
     return batch_norm(x, variables.mean, variables.variance, variables.gamma, variables.beta, attributes);
   }
 
-  const BatchNormOutputs batch = *options.sync_statistics
+  const bool in_virtual_batches = options.virtual_batch_size.has_value();
+  if (in_virtual_batches && *options.sync_statistics)
+    throw UsageError(fmt::format("[{}] expected .virtual_batch_size or .sync_statistics, got both", who));
+  const BatchNormOutputs batch = in_virtual_batches ? normalize_parts(who, x, variables, data_format, options)
+                                 : *options.sync_statistics
                                      ? normalize_by_all(x, variables, attributes)
                                      : batch_norm_training(x, variables.gamma, variables.beta, attributes);
   const bool updates = tower.is_main_training_tower() || !tower.is_training();
@@ -125,7 +174,7 @@ Tensor detail::build_batch_norm(const std::string& who, const Tensor& x, const B
   const std::vector<Tensor> operations = {
       update_moving_average(variables.mean, batch.mean, *options.momentum),
       update_moving_average(variables.variance, batch.variance, *options.momentum)};
-  if (*options.ema_update == EmaUpdate::kCollection) {
+  if (*options.ema_update == EmaUpdate::kCollection && !in_virtual_batches) {
     for (const Tensor& operation : operations) default_graph().add_to_collection(kUpdateOps, operation);
     return batch.y;
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "belfry/graph/variable.h"
@@ -32,6 +33,11 @@ struct BatchNormOptions {
   /// Statistics of the batches of all processes of a distributed training, whatever their sizes, with the
   /// exact derivative: one message forward and one backward.
   Option<bool> sync_statistics = by_default(false);
+  Option<int64_t> axis = {};  ///< the dimension of the channels, 1 or 3; default: by `data_format`
+  /// Normalises so many samples at a time, when it uses statistics of the batch, whose size it must divide
+  /// ("Ghost BatchNorm"). The averages are of the first of these parts, and, unless skipped, updated
+  /// whenever the layer's output is computed.
+  Option<int64_t> virtual_batch_size = {};
 };
 
 namespace detail {

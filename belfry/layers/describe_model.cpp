@@ -31,6 +31,12 @@ const internal::LayerRecord* owner(const std::vector<internal::LayerRecord>& lay
   return best;
 }
 
+std::string shapes_of(const std::vector<Tensor>& tensors) {
+  std::string text;
+  for (const Tensor& tensor : tensors) text += (text.empty() ? "" : ", ") + to_string(tensor.shape());
+  return text;
+}
+
 /// Columns as wide as their widest cell; the last one, of numbers, is aligned at the right.
 std::string format_table(const std::vector<Row>& rows) {
   std::array<size_t, 4> widths{};
@@ -66,7 +72,7 @@ std::string describe_model(const Graph& graph) {
 
   std::vector<Row> rows = {{"name", "layer", "output", "parameters"}};
   for (const auto& layer : layers) {
-    rows.push_back({layer.name, layer.kind, to_string(layer.output.shape()),
+    rows.push_back({layer.name, layer.kind, shapes_of(layer.outputs),
                     parameters.contains(&layer) ? std::to_string(parameters[&layer]) : ""});
   }
   rows.insert(rows.end(), others.begin(), others.end());

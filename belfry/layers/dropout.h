@@ -4,12 +4,15 @@
 #include <string>
 
 #include "belfry/layers/layer.h"
+#include "belfry/layers/number_or_tensor.h"
 #include "belfry/layers/option.h"
 
 namespace belfry {
 
 struct DropoutOptions {
-  Option<double> rate = by_default(0.5);  ///< probability to drop, in [0, 1)
+  /// Probability to drop, in [0, 1); a tensor is not checked.
+  Option<NumberOrTensor> rate = by_default(NumberOrTensor(0.5));
+  Option<NumberOrTensor> keep_prob = {};  ///< probability to keep, instead of the rate
   Option<bool> training = {};             ///< default: whether the tower trains
   Option<int64_t> seed = {};              ///< default: from the graph's seed and the node's name
   /// Sizes of the random mask, 1 where all elements share it, -1 as the input's; empty: all as the input's.

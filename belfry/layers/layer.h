@@ -5,9 +5,12 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "belfry/graph/scope.h"
 #include "belfry/graph/tensor.h"
+#include "belfry/graph/variable.h"
 #include "belfry/layers/argscope.h"
 
 namespace belfry {
@@ -21,15 +24,18 @@ namespace detail {
 /// registers the outcome.
 class LayerScope {
  public:
-  LayerScope(const char* kind, const std::string& name, const Tensor& x);
+  LayerScope(const char* kind, const std::string& name, const std::vector<Tensor>& inputs,
+             bool log_shape = true);
   ~LayerScope();
   /// "Conv2D conv0", for messages.
   std::string who() const;
   Tensor finish(const Tensor& result);
+  std::vector<Tensor> finish(std::vector<Tensor> results);
 
  private:
   std::string kind_, name_;
   VariableScope scope_;
+  bool log_shape_;
   std::optional<size_t> record_;  ///< none where the layer is listed already
   bool finished_ = false;
 };
@@ -55,11 +61,13 @@ class Layer {
   /// Builds the layer under its scope. `who` ("Conv2D conv0") starts the messages of errors.
   using Build = Tensor (*)(const std::string& who, const Tensor& x, const Options& options);
 
-  constexpr Layer(const char* kind, Build build) : kind_(kind), build_(build) {}
+  /// `log_shape`: whether the shapes are logged.
+  constexpr Layer(const char* kind, Build build, bool log_shape = true)
+      : kind_(kind), build_(build), log_shape_(log_shape) {}
 
   /// Applies the layer to `x`. Throws UsageError when a required option is still open, or `x` does not fit.
   Tensor operator()(const std::string& name, const Tensor& x, const Options& options = {}) const {
-    detail::LayerScope scope(kind_, name, x);
+    detail::LayerScope scope(kind_, name, {x}, log_shape_);
     return scope.finish(build_(scope.who(), x, with_argscope(options)));
   }
 
@@ -71,6 +79,31 @@ class Layer {
  protected:
   const char* kind_;
   Build build_;
+  bool log_shape_;
+};
+
+/// A layer of several inputs or outputs: `MultiLayer<MyOptions> MyLayer{"MyLayer", build_my_layer}`, called
+/// as `MyLayer("name", {x, y})`, gives a list. Outcomes are named "<name>/output", "<name>/output_1", ...
+template <typename Options>
+class MultiLayer {
+ public:
+  using Build = std::vector<Tensor> (*)(const std::string& who, const std::vector<Tensor>& inputs,
+                                        const Options& options);
+
+  constexpr MultiLayer(const char* kind, Build build, bool log_shape = true)
+      : kind_(kind), build_(build), log_shape_(log_shape) {}
+
+  /// Throws UsageError when a required option is still open, or the inputs do not fit; there must be one.
+  std::vector<Tensor> operator()(const std::string& name, const std::vector<Tensor>& inputs,
+                                 const Options& options = {}) const {
+    detail::LayerScope scope(kind_, name, inputs, log_shape_);
+    return scope.finish(build_(scope.who(), inputs, with_argscope(options)));
+  }
+
+ private:
+  const char* kind_;
+  Build build_;
+  bool log_shape_;
 };
 
 /// A layer that may also be called without a name; it then opens no scope of its own.
@@ -94,5 +127,29 @@ auto operator|(const Tensor& x, const Function& function) {
 inline Tensor operator|(const Tensor& x, Tensor (*op)(const Tensor&, const std::string& name)) {
   return op(x, "");
 }
+
+/// `x`, after logging what it is while the graph is built: `x | Conv2D(…) | print_tensor | …`.
+Tensor print_tensor(const Tensor& x);
+
+/// The variables of one call of a layer.
+class LayerVariables {
+ public:
+  explicit LayerVariables(Graph& graph, std::string scope) : graph_(&graph), scope_(std::move(scope)) {}
+  /// "W" of the layer "conv0" is the variable "conv0/W". Throws UsageError, with those that there are, when
+  /// there is none.
+  Variable operator[](const std::string& name) const;
+  /// All of them, those of layers inside too.
+  std::vector<Variable> list() const;
+
+ private:
+  Graph* graph_;
+  std::string scope_;
+};
+/// Of the layer whose outcome `output` is: `variables_of(Conv2D("conv0", x, …))["W"]`. Throws UsageError for
+/// a tensor that is none's.
+LayerVariables variables_of(const Tensor& output);
+
+/// No layer of the default graph that is called from now on logs its shapes. describe_model still lists them.
+void disable_layer_logging();
 
 }  // namespace belfry

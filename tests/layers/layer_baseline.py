@@ -2,7 +2,8 @@
 
     .env/python/bin/python3 tests/layers/layer_baseline.py > tests/layers/layer_baseline.h
 
-Element i of the input is sin(0.7 i), element i of a variable cos(0.3 i), and 1.5 + cos(0.3 i) of a variance.
+Element i of the input is sin(0.7 i), element i of a variable cos(0.3 i), and 1.5 + cos(0.3 i) of a variance
+or standard deviation.
 """
 import logging
 
@@ -16,6 +17,19 @@ from tensorpack.models import *  # noqa: E402
 from tensorpack.tfutils.tower import TrainTowerContext, PredictTowerContext  # noqa: E402
 
 IMAGE = [2, 7, 5, 4]
+
+
+def group_norm(x, groups):
+    """Each group of channels by its own moments. tensorpack has the layer in an example, for NCHW."""
+    with tf1.variable_scope("layer"):
+        n, h, w, c = x.shape.as_list()
+        gamma = tf1.get_variable("gamma", [c], initializer=tf1.ones_initializer())
+        beta = tf1.get_variable("beta", [c], initializer=tf1.zeros_initializer())
+        parts = tf.reshape(x, [n, h, w, groups, c // groups])
+        mean, variance = tf.nn.moments(parts, [1, 2, 4], keepdims=True)
+        return tf.reshape((parts - mean) / tf.sqrt(variance + 1e-5), x.shape) * gamma + beta
+
+
 CASES = {
     # name: (input shape, training, layer)
     "conv_same_odd_stride": (IMAGE, True, lambda x: Conv2D("layer", x, 3, 3, strides=2)),
@@ -43,6 +57,19 @@ CASES = {
     "bn_no_center": (IMAGE, True, lambda x: BatchNorm("layer", x, center=False)),
     "bn_skip": (IMAGE, True, lambda x: BatchNorm("layer", x, ema_update="skip")),
     "bn_internal": (IMAGE, True, lambda x: BatchNorm("layer", x, ema_update="internal")),
+    "bn_axis": ([6, 4], True, lambda x: BatchNorm("layer", x, axis=1)),
+    "bn_virtual": (IMAGE, True, lambda x: BatchNorm("layer", x, virtual_batch_size=1)),
+    "bn_virtual_matrix": ([6, 4], True, lambda x: BatchNorm("layer", x, virtual_batch_size=3, center=False)),
+    "bn_virtual_inference": (IMAGE, False, lambda x: BatchNorm("layer", x, virtual_batch_size=1)),
+    "renorm": (IMAGE, True, lambda x: BatchRenorm("layer", x, rmax=1.5, dmax=0.3, gamma_initializer=tf1.ones_initializer())),
+    "renorm_wide": (IMAGE, True, lambda x: BatchRenorm("layer", x, rmax=9.0, dmax=9.0, gamma_initializer=tf1.ones_initializer())),
+    "renorm_no_scale": (IMAGE, True, lambda x: BatchRenorm("layer", x, rmax=1.5, dmax=0.3, scale=False)),
+    "renorm_inference": (IMAGE, False, lambda x: BatchRenorm("layer", x, rmax=1.5, dmax=0.3, gamma_initializer=tf1.ones_initializer())),
+    "group_norm": (IMAGE, True, lambda x: group_norm(x, 2)),
+    "unpooling": (IMAGE, True, lambda x: FixedUnPooling("layer", x, 2)),
+    "unpooling_matrix": (IMAGE, True, lambda x: FixedUnPooling(
+        "layer", x, (2, 3), unpool_mat=np.arange(6, dtype="float32").reshape(2, 3))),
+    "concat_with": (IMAGE, True, lambda x: ConcatWith(x, [x * 2, x], 3)),
     "layer_norm": (IMAGE, True, lambda x: LayerNorm("layer", x)),
     "layer_norm_matrix": ([6, 4], True, lambda x: LayerNorm("layer", x, epsilon=1e-3, center=False)),
     "instance_norm": (IMAGE, True, lambda x: InstanceNorm("layer", x)),
@@ -68,7 +95,7 @@ def run(shape, training, layer):
         variables = sorted(tf1.global_variables(), key=lambda v: v.op.name)
         for v in variables:
             value = np.cos(0.3 * np.arange(count(v.shape.as_list())))
-            if "variance" in v.op.name:
+            if "variance" in v.op.name or "stddev" in v.op.name:
                 value += 1.5
             v.load(value.reshape(v.shape.as_list()).astype(np.float32), session)
         image = np.sin(0.7 * np.arange(count(shape))).reshape(shape).astype(np.float32)
@@ -103,7 +130,7 @@ def main():
         print("        {")
         for v, v_shape, trainable, after in variables:
             print('            {"%s", %s, %s, %s},' % (v, ints(v_shape), "true" if trainable else "false",
-                                                       floats(after) if "EMA" in v else "{}"))
+                                                       floats(after) if not trainable else "{}"))
         print("        }}},")
     print("};\n// clang-format on\n\n}  // namespace belfry::test")
 

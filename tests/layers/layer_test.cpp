@@ -4,6 +4,7 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cos.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/sin.h>
 #include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
@@ -16,6 +17,7 @@
 #include "belfry/graph/node.h"
 #include "belfry/graph/tower.h"
 #include "belfry/layers/batch_norm.h"
+#include "belfry/layers/batch_renorm.h"
 #include "belfry/layers/conv2d.h"
 #include "belfry/layers/conv2d_transpose.h"
 #include "belfry/layers/dropout.h"
@@ -23,6 +25,7 @@
 #include "belfry/layers/layer_norm.h"
 #include "belfry/layers/nonlinearity.h"
 #include "belfry/layers/pooling.h"
+#include "belfry/layers/shapes.h"
 #include "belfry/ops/ops.h"
 #include "belfry/runtime/session.h"
 #include "tests/layers/layer_baseline.h"
@@ -42,8 +45,9 @@ at::Tensor input_values(const Shape& shape) {
   return at::sin(counted(shape) * 0.7);
 }
 at::Tensor variable_values(const Variable& variable) {
-  const bool is_variance = variable.name().find("variance") != std::string::npos;
-  return at::cos(counted(variable.shape()) * 0.3) + (is_variance ? 1.5 : 0.0);
+  const bool is_positive = variable.name().find("variance") != std::string::npos ||
+                           variable.name().find("stddev") != std::string::npos;
+  return at::cos(counted(variable.shape()) * 0.3) + (is_positive ? 1.5 : 0.0);
 }
 
 using Builder = std::function<Tensor(const Tensor& x)>;
@@ -82,6 +86,25 @@ const std::map<std::string, Builder>& builders() {
       {"bn_no_center", BatchNorm("layer", {.center = false})},
       {"bn_skip", BatchNorm("layer", {.ema_update = EmaUpdate::kSkip})},
       {"bn_internal", BatchNorm("layer", {.ema_update = EmaUpdate::kInternal})},
+      {"bn_axis", BatchNorm("layer", {.axis = 1})},
+      {"bn_virtual", BatchNorm("layer", {.virtual_batch_size = 1})},
+      {"bn_virtual_matrix", BatchNorm("layer", {.center = false, .virtual_batch_size = 3})},
+      {"bn_virtual_inference", BatchNorm("layer", {.virtual_batch_size = 1})},
+      {"renorm", BatchRenorm("layer", {.rmax = 1.5, .dmax = 0.3})},
+      {"renorm_wide",
+       [](const Tensor& x) {
+         return BatchRenorm("layer", x, {.rmax = constant(9.0, x.dtype()), .dmax = constant(9.0, x.dtype())});
+       }},
+      {"renorm_no_scale", BatchRenorm("layer", {.rmax = 1.5, .dmax = 0.3, .scale = false})},
+      {"renorm_inference", BatchRenorm("layer", {.rmax = 1.5, .dmax = 0.3})},
+      {"group_norm", GroupNorm("layer", {.groups = 2})},
+      {"unpooling", FixedUnPooling("layer", {.shape = 2})},
+      {"unpooling_matrix",
+       [](const Tensor& x) {
+         const Tensor matrix = constant(std::vector<double>{0, 1, 2, 3, 4, 5}, {2, 3}, x.dtype());
+         return FixedUnPooling("layer", x, {.shape = Size2D(2, 3), .unpool_mat = matrix});
+       }},
+      {"concat_with", [](const Tensor& x) { return identity(x | ConcatWith({x * 2, x}, 3), "layer/output"); }},
       {"layer_norm", LayerNorm("layer")},
       {"layer_norm_matrix", LayerNorm("layer", {.epsilon = 1e-3, .center = false})},
       {"instance_norm", InstanceNorm("layer")},
@@ -160,7 +183,7 @@ TEST_P(LayerTest, UpdatesMovingAveragesAsTensorpackDoes) {
   }
 }
 
-/// All but bn_internal, which changes its averages at each run.
+/// All but those that change their averages at each run, or stop gradients.
 class SteadyLayerTest : public LayerTest {};
 
 TEST_P(SteadyLayerTest, HasTheGradientsOfNumericDifferences) {
@@ -199,7 +222,10 @@ std::vector<std::string> case_names() {
 }
 std::vector<std::string> steady_case_names() {
   std::vector<std::string> names = case_names();
-  std::erase(names, "bn_internal");
+  std::erase_if(names, [](const std::string& name) {
+    return name == "bn_internal" || name.starts_with("bn_virtual") ||
+           (name.starts_with("renorm") && name != "renorm_inference");
+  });
   return names;
 }
 std::string name_of(const testing::TestParamInfo<std::string>& info) {
@@ -284,6 +310,100 @@ TEST_F(LayerCallTest, NullptrTakesAnActivationOfTheArgScopeAway) {
   Conv2D("conv1", x, {.activation = nullptr});
   EXPECT_TRUE(graph.find_variable("conv0/bn/gamma"));
   EXPECT_FALSE(graph.find_variable("conv1/bn/gamma"));
+}
+
+TEST_F(LayerCallTest, VariablesAreFoundByTheOutcome) {
+  const Tensor y = Conv2D("conv0", x, {.filters = 4, .kernel = 3, .activation = BNReLU});
+  EXPECT_EQ(variables_of(y)["W"].name(), "conv0/W");
+  EXPECT_EQ(variables_of(y)["bn/mean/EMA"].name(), "conv0/bn/mean/EMA");
+  EXPECT_EQ(variables_of(y).list().size(), 6u);
+  EXPECT_THAT(error_of([&] { variables_of(y)["w"]; }), HasSubstr("conv0/W"));
+  EXPECT_THAT(error_of([&] { variables_of(relu(y)); }), HasSubstr("expected the outcome of a layer"));
+}
+
+struct SwapOptions {
+  Option<double> scale = by_default(2.0);
+};
+std::vector<Tensor> build_swap(const std::string&, const std::vector<Tensor>& inputs,
+                               const SwapOptions& options) {
+  const Tensor w = get_variable("w", {});
+  return {inputs[1] * w, inputs[0] * *options.scale};
+}
+constexpr MultiLayer<SwapOptions> Swap{"Swap", build_swap};
+
+TEST_F(LayerCallTest, ALayerMayHaveSeveralInputsAndOutputs) {
+  const ArgScope scope(SwapOptions{.scale = 3});
+  const auto y = Swap("swap", {x, mean(x)});
+  EXPECT_EQ(y[0].name(), "swap/output:0");
+  EXPECT_EQ(y[1].name(), "swap/output_1:0");
+  EXPECT_EQ(y[1].shape(), x.shape());
+  EXPECT_EQ(variables_of(y[1])["w"].name(), "swap/w");
+  EXPECT_THAT(error_of([&] { Swap("none", {}); }), HasSubstr("expected an input"));
+}
+
+TEST_F(LayerCallTest, DropoutTakesARateThatARunComputes) {
+  const Tensor rate = placeholder("rate", {}), keep = placeholder("keep", {});
+  const Tensor wide = placeholder("wide", {200, 50});
+  const Tensor y = Dropout("drop", wide, {.rate = rate});
+  const Tensor kept = Dropout(wide, {.keep_prob = keep, .noise_shape = Shape{-1, 1}});
+  Session session(graph);
+  const auto share = [&](const Tensor& t, double number) {
+    const at::Tensor ones = at::cos(at::zeros({200, 50}));
+    const at::Tensor given = at::full({}, number, at::kFloat);
+    return session.run(t, {{wide, ones}, {rate, given}, {keep, given}});
+  };
+  EXPECT_NEAR(share(y, 0.8).ne(0).to(at::kFloat).mean().item<double>(), 0.2, 0.03);
+  EXPECT_NEAR(share(y, 0.8).max().item<double>(), 5, 1e-4);
+  EXPECT_NEAR(share(y, 0.0).min().item<double>(), 1, 1e-6);
+  const at::Tensor rows = share(kept, 0.5).ne(0);
+  EXPECT_TRUE(rows.all(1).equal(rows.any(1)));
+  EXPECT_NEAR(rows.to(at::kFloat).mean().item<double>(), 0.5, 0.15);
+  EXPECT_THAT(error_of([&] { Dropout(wide, {.rate = 0.1, .keep_prob = 0.9}); }), HasSubstr("got both"));
+  EXPECT_THAT(error_of([&] { Dropout(wide, {.keep_prob = 1.5}); }), HasSubstr("[0, 1)"));
+}
+
+TEST_F(LayerCallTest, NormalisationsRefuseWhatDoesNotFit) {
+  const Tensor rows = placeholder("rows", {6, 4});
+  EXPECT_THAT(error_of([&] { BatchNorm("a", x, {.axis = 2}); }), HasSubstr("expected .axis of 1"));
+  EXPECT_THAT(error_of([&] { BatchNorm("b", rows, {.virtual_batch_size = 4}); }),
+              HasSubstr("divides the batch"));
+  EXPECT_THAT(error_of([&] { GroupNorm("c", x, {.groups = 2}); }), HasSubstr("divide 3 channels"));
+  EXPECT_THAT(error_of([&] { BatchRenorm("d", x, {.rmax = 1.5}); }), HasSubstr("dmax"));
+  EXPECT_THAT(error_of([&] { FixedUnPooling("e", x, {.shape = 2, .unpool_mat = rows}); }),
+              HasSubstr("expected an .unpool_mat [2, 2]"));
+}
+
+TEST_F(LayerCallTest, GhostNormalisationTakesDynamicSizes) {
+  const Tensor any = placeholder("any", {kDynamic, kDynamic, kDynamic, 3});
+  const Tensor y = BatchNorm("bn", any, {.ema_update = EmaUpdate::kSkip, .virtual_batch_size = 2});
+  Session session(graph);
+  session.initialize_variables();
+  const at::Tensor value = at::sin(counted({4, 5, 6, 3}));
+  const at::Tensor whole = session.run(y, {{any, value.to(at::kFloat)}});
+  EXPECT_EQ(whole.sizes(), value.sizes());
+  const at::Tensor part = session.run(y, {{any, value.narrow(0, 2, 2).to(at::kFloat)}});
+  EXPECT_TRUE(test::close(whole.narrow(0, 2, 2), part, test::kSameSums));
+}
+
+/// What is logged while `act` runs.
+template <typename Act>
+std::string logged_by(const Act& act) {
+  std::string text;
+  set_log_sink([&](LogLevel, std::string_view message) { text += std::string(message) + "\n"; });
+  act();
+  set_log_sink({});
+  return text;
+}
+
+TEST_F(LayerCallTest, ShapesAreLoggedUnlessTurnedOff) {
+  const auto build = [&](const char* name) { Conv2D(name, x, {.filters = 4, .kernel = 3}); };
+  EXPECT_THAT(logged_by([&] { build("conv0"); }), HasSubstr("'conv0': [?, 8, 8, 3] --> [?, 8, 8, 4]"));
+  EXPECT_EQ(logged_by([&] { build("conv0/inner"); }).empty(), false);
+  constexpr MultiLayer<SwapOptions> quiet{"Quiet", build_swap, /*log_shape=*/false};
+  EXPECT_EQ(logged_by([&] { quiet("quiet", {x, x}); }), "");
+  disable_layer_logging();
+  EXPECT_EQ(logged_by([&] { build("conv1"); }), "");
+  EXPECT_THAT(logged_by([&] { x | print_tensor; }), HasSubstr("x:0 float32 [?, 8, 8, 3]"));
 }
 
 TEST_F(LayerCallTest, EachFieldOfAnOptionsStructIsMerged) {

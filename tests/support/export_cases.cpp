@@ -15,6 +15,7 @@
 #include "belfry/graph/tower.h"
 #include "belfry/interchange/internal/tensorflow/graph_def_builder.h"
 #include "belfry/layers/batch_norm.h"
+#include "belfry/layers/batch_renorm.h"
 #include "belfry/layers/conv2d.h"
 #include "belfry/layers/conv2d_transpose.h"
 #include "belfry/layers/dropout.h"
@@ -22,6 +23,8 @@
 #include "belfry/layers/layer_norm.h"
 #include "belfry/layers/nonlinearity.h"
 #include "belfry/layers/pooling.h"
+#include "belfry/layers/rnn.h"
+#include "belfry/layers/shapes.h"
 #include "belfry/ops/ops.h"
 #include "tests/support/close.h"
 
@@ -375,6 +378,9 @@ std::vector<ExportCase> network_cases() {
                  LayerNorm("ln", t[0]),
                  LayerNorm("ln_rows", GlobalAvgPooling("gap", t[0])),
                  InstanceNorm("in", t[0]),
+                 GroupNorm("gn", t[0], {.groups = 2}),
+                 BatchRenorm("renorm", t[0], {.rmax = 2, .dmax = 1}),
+                 FixedUnPooling("unpool", t[0], {.shape = Size2D(2, 3)}),
                  Maxout(t[0], {.units = 2}),
                  BNReLU(t[0]),
                  Dropout(t[0], {.rate = 0.5})};
@@ -447,6 +453,18 @@ std::vector<ExportCase> network_cases() {
                  call("aten::huber_loss", {t[0], t[0] * 2}, {{"reduction", 1}, {"delta", 1.5}}),
                  in_top_k(t[0], t[1], 2),
                  not_in_top_k(t[0], t[1], 2)};
+       }},
+      {"recurrent",
+       {{"x", {kAny, 4, 3}}, {"n", {kAny}, kInt64}},
+       [](const Tensors& t) -> Tensors {
+         const Tensor n = t[1] + 1;
+         const RnnOutputs plain = dynamic_rnn(MultiRNNCell({BasicLSTMCell(3), GRUCell(2)}), t[0]);
+         const auto both = bidirectional_dynamic_rnn(LSTMCell(3), LSTMCell(2), t[0], {.sequence_length = n});
+         const auto simple = dynamic_rnn(BasicRNNCell(2), t[0], {.sequence_length = n, .scope = "simple"});
+         Tensors all = {plain.outputs, both.forward, both.backward, simple.outputs};
+         for (const RnnState& state : {plain.state, both.state_forward, both.state_backward, simple.state})
+           all.insert(all.end(), state.begin(), state.end());
+         return all;
        }},
       {"residual_net",
        {image},

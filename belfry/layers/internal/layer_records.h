@@ -11,7 +11,7 @@ namespace belfry::internal {
 struct LayerRecord {
   std::string kind;
   std::string name;  ///< its variable scope, the same in every tower
-  Tensor input, output;
+  std::vector<Tensor> inputs, outputs;
 };
 
 /// The extension of a graph that holds its layers, in the order in which their calls began: a layer stands
