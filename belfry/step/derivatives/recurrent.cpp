@@ -1,11 +1,18 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "belfry/base/error.h"
+#include "belfry/ops/array.h"
 #include "belfry/ops/call.h"
+#include "belfry/ops/math.h"
+#include "belfry/ops/nn.h"
 #include "belfry/ops/operators.h"
+#include "belfry/ops/state.h"
 #include "belfry/step/internal/derivative_rules.h"
 
-// Recurrent layers in the form that keeps its gates, of which the derivative is one operator, and CTC.
+// Recurrent layers, and CTC. An LSTM of few steps becomes ordinary nodes; where sequences have lengths, and
+// for the GRU, the form is the operator that keeps its gates, and the derivative one operator too.
 
 namespace belfry::internal {
 namespace {
@@ -29,7 +36,43 @@ bool refuse(Backprop& b) {
                                b.node().name()));
 }
 
+/// More steps than these stay one operator: the graph grows with each.
+constexpr int64_t kMostSteps = 256;
+
+/// `bias`, with `forget_bias` added to the gate of that.
+Tensor with_forget_bias(const Tensor& bias, double forget_bias) {
+  if (forget_bias == 0) return bias;
+  const auto size = static_cast<size_t>(bias.dim(0));
+  std::vector<double> added(size, 0.0);
+  std::fill_n(added.begin() + static_cast<std::ptrdiff_t>(size / 2), size / 4, forget_bias);
+  return bias + constant(added, {bias.dim(0)}, bias.dtype());
+}
+
+/// Step by step in ordinary nodes, which programs run on packed weights and fuse.
+std::vector<Tensor> unrolled_lstm(const Node& node, const std::vector<Tensor>& inputs) {
+  const Tensor &x = inputs[0], &kernel = inputs[1];
+  const int64_t time = x.dim(0), batch = x.dim(1), channels = x.dim(2), columns = kernel.dim(1);
+  const Tensor bias = with_forget_bias(inputs[2], node.attribute("forget_bias").toDouble());
+  const Tensor by_input = slice(kernel, {0, 0}, {channels, -1});
+  const Tensor by_state = slice(kernel, {channels, 0}, {columns / 4, -1});
+  const Tensor products = matmul(reshape(x, {time * batch, channels}), by_input) + bias;
+  const auto steps = unstack(reshape(products, {time, batch, columns}));
+  const bool reverse = node.attribute("reverse").toBool();
+  Tensor cell = inputs[3], output = inputs[4];
+  std::vector<Tensor> outputs(steps.size());
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const size_t t = reverse ? steps.size() - 1 - i : i;
+    const auto gates = split(output ? steps[t] + matmul(output, by_state) : steps[t], 4, /*axis=*/1);
+    const Tensor write = sigmoid(gates[0]) * tanh(gates[1]);
+    cell = cell ? sigmoid(gates[2]) * cell + write : write;
+    outputs[t] = output = sigmoid(gates[3]) * tanh(cell);
+  }
+  return {stack(outputs), cell, output};
+}
+
 std::vector<Tensor> lstm_form(const Node& node, const std::vector<Tensor>& inputs) {
+  const int64_t time = inputs[0].dim(0);
+  if (!inputs[5].defined() && time > 0 && time <= kMostSteps) return unrolled_lstm(node, inputs);
   Attributes attributes = order(node);
   attributes.emplace_back("forget_bias", node.attribute("forget_bias").toDouble());
   auto results = call_multi("belfry::lstm_with_gates", inputs, attributes, node.name());
