@@ -20,8 +20,16 @@ namespace {
 const std::vector<int64_t> kSizes = {0, 1, 2, 3, 4, 5, 6, 7, 12, 13, 64};
 
 /// Functions whose result has a rank, or a number, that a size decides, or that check a size while building.
-const std::set<std::string> kWantStaticSizes = {"gather_nd",  "scatter_nd", "unstack", "squeeze",
-                                                "layer_norm", "lstm",       "gru", "non_max_suppression", "combined_non_max_suppression", "crop_and_resize"};
+const std::set<std::string> kWantStaticSizes = {"gather_nd",
+                                                "scatter_nd",
+                                                "unstack",
+                                                "squeeze",
+                                                "layer_norm",
+                                                "lstm",
+                                                "gru",
+                                                "non_max_suppression",
+                                                "combined_non_max_suppression",
+                                                "crop_and_resize"};
 
 /// An operator of the table in a graph of its own.
 class Built {

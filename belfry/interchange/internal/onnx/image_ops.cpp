@@ -221,8 +221,8 @@ OnnxNames resize(OnnxCall& call) {
   if (call.text("method") == "bicubic") {
     // As one image of all channels: ONNX Runtime moves transpositions over the operator, and has it not for
     // channels that are last.
-    const OnnxName planes = out.add(
-        "Concat", {out.constant(Ints{1, -1}), out.sizes(x, 2, 4)}, {{"axis", int64_t{0}}});
+    const OnnxName planes =
+        out.add("Concat", {out.constant(Ints{1, -1}), out.sizes(x, 2, 4)}, {{"axis", int64_t{0}}});
     const OnnxName one = out.add("Reshape", {x, planes});
     y = out.add("Resize", {one, "", "", followed_by_size(out.sizes(one, 0, 2))}, sampling_of(call));
     y = out.add("Reshape", {y, followed_by_size(out.sizes(x, 0, 2))});

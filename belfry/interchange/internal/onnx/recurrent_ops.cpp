@@ -86,7 +86,8 @@ OnnxNames lstm(OnnxCall& call) {
                    state_of(call, "first_cell")};
   while (inputs.back().empty()) inputs.pop_back();
   const OnnxNames y = out.add_multi("LSTM", inputs, 3, attributes_of(call, sizes.units));
-  return {out.squeeze(y[0], {1}), last_state(call, y[2], "first_cell"), last_state(call, y[1], "first_output")};
+  return {out.squeeze(y[0], {1}), last_state(call, y[2], "first_cell"),
+          last_state(call, y[1], "first_output")};
 }
 
 OnnxNames gru(OnnxCall& call) {
