@@ -114,6 +114,8 @@ std::vector<Case> all_cases() {
   for (size_t index = 0; index < test::op_cases().size(); ++index) {
     const OpCase& op = test::op_cases()[index];
     if (op.inputs.empty() || matches(op.function, "random_.*|dropout|truncated_normal")) continue;
+    // Places and orders: TensorFlow refuses boxes that are not finite, and ends the process at large ones.
+    if (matches(op.function, "crop_and_resize|roi_align|.*non_max_suppression")) continue;
     const bool floating = std::any_of(op.inputs.begin(), op.inputs.end(),
                                       [](const test::OpInput& in) { return in.dtype() == kFloat64; });
     for (DType dtype : {kFloat32, kInt64, kInt32}) {
@@ -229,15 +231,17 @@ class HardValuesTest : public testing::Test {
     return all;
   }
 
-  /// False for a case of integers, which the format has no operator for.
+  /// False for a case, of integers most often, that the format has no operator for.
   template <typename Write>
   bool exported(const Case& c, Write write) {
     try {
       write(*c.built, folder_ / c.name());
       return true;
     } catch (const UsageError& error) {
-      EXPECT_TRUE(c.dtype != kFloat32 && std::string(error.what()).find(" of int") != std::string::npos)
-          << c.name() << ": " << error.what();
+      const std::string message = error.what();
+      EXPECT_TRUE((c.dtype != kFloat32 && message.find(" of int") != std::string::npos) ||
+                  message.find("got an unknown operator") != std::string::npos)
+          << c.name() << ": " << message;
       return false;
     }
   }

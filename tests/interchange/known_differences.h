@@ -42,6 +42,10 @@ inline const std::vector<Known> kKnown = {
     {"ONNX Runtime", "resize", "[+]?-?inf|all -inf", "weights of 0 are left out"},
     {"ONNX Runtime", "layer_norm|avg_pool2d|conv2d.*|local_response_normalization|resize", "largest",
      "sums in another order, and overflows"},
+    {"ONNX Runtime", "lstm|gru", "(all )?NaN|[+]?-?inf|all -inf|largest",
+     "its activations make numbers of NaN"},
+    {"ONNX Runtime", "resize", "size 33", "TensorFlow's bicubic weights come from a table of 1024 places"},
+    {"ONNX Runtime|TensorFlow", "lstm", "size 0", "have no recurrence without steps", /*dies=*/true},
     // TensorFlow's own.
     {"TensorFlow",
      "log|rsqrt|sign|floor|ceil|divide|(not_)?equal|less.*|greater.*|operator(/|/"
