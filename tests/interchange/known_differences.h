@@ -57,6 +57,8 @@ inline const std::vector<Known> kKnown = {
     {"TensorFlow", "local_response_normalization", "NaN|[+]?-?inf",
      "adds infinities times 0, outside the window"},
     {"TensorFlow", "resize", "NaN|[+]?-?inf|all -inf", "weights of 0 are left out"},
+    {"TensorFlow", "lstm", "-?inf", "its block of gates subtracts infinities"},
+    {"TensorFlow", "lstm|gru", "largest", "sums in another order, and overflows"},
     {"TensorFlow", "operator[+]=|operator-=", "largest", "the optimizer adds the numbers first"},
     {"TensorFlow", "layer_norm|local_response_normalization|resize", "largest",
      "sums in another order, and overflows"},
