@@ -1,5 +1,9 @@
 #include "belfry/base/rng.h"
 
+#include <atomic>
+
+#include "belfry/base/global_seed.h"
+
 namespace belfry {
 
 namespace {
@@ -17,13 +21,28 @@ uint64_t mixed(uint64_t x) {
   return x ^ (x >> 31);
 }
 
+// What seeds are changed by: 0, which is no change, without a global seed.
+std::atomic<uint64_t> global_change = 0;
+std::atomic<uint64_t> global_seed = 0;
+std::atomic<bool> has_global_seed = false;
+
 }  // namespace
 
-Rng::Rng(uint64_t seed, uint64_t stream) : engine_(engine_of(seed, stream)) {}
+void fix_rng_seed(std::optional<uint64_t> seed) {
+  global_seed = seed.value_or(0);
+  has_global_seed = seed.has_value();
+  global_change = seed ? mixed(*seed + 0x9e3779b97f4a7c15u) : 0;
+}
+
+std::optional<uint64_t> fixed_rng_seed() {
+  return has_global_seed ? std::optional(global_seed.load()) : std::nullopt;
+}
+
+Rng::Rng(uint64_t seed, uint64_t stream) : engine_(engine_of(seed ^ global_change, stream)) {}
 
 // Made for each datapoint, so from one number, which takes a quarter of the time that a std::seed_seq takes.
 Rng::Rng(uint64_t seed, uint64_t stream, uint64_t substream)
-    : engine_(mixed(mixed(mixed(seed + 1) + stream + 1) + substream + 1)) {}
+    : engine_(mixed(mixed(mixed((seed ^ global_change) + 1) + stream + 1) + substream + 1)) {}
 
 uint64_t Rng::below(uint64_t n) {
   // Numbers under `bias` would make the small results more likely: 2^64 is not a multiple of n.

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "belfry/base/error.h"
+#include "belfry/base/global_seed.h"
 #include "belfry/graph/graph.h"
 
 namespace belfry {
@@ -26,6 +27,7 @@ std::string Node::op_name() const {
 std::optional<uint64_t> Node::seed() const {
   if (data_.seed) return data_.seed->exact ? data_.seed->value : hash_name(data_.name, data_.seed->value);
   if (const auto seed = graph_->seed()) return hash_name(data_.name, *seed);
+  if (const auto seed = fixed_rng_seed()) return hash_name(data_.name, *seed);
   return {};
 }
 

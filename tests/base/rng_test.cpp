@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "belfry/base/global_seed.h"
+
 namespace belfry {
 namespace {
 
@@ -69,6 +71,24 @@ TEST(Rng, ShuffleLeavesEmptyAndSingleRangesAlone) {
   rng.shuffle(one);
   EXPECT_TRUE(none.empty());
   EXPECT_THAT(one, testing::ElementsAre(5));
+}
+
+TEST(Rng, AGlobalSeedChangesAllNumbersAndCanBeHadAgain) {
+  const std::vector<uint64_t> without = first_bits(Rng(7, 1)), of_datapoint = first_bits(Rng(7, 1, 2));
+  fix_rng_seed(42);
+  EXPECT_EQ(fixed_rng_seed(), 42u);
+  const std::vector<uint64_t> with = first_bits(Rng(7, 1));
+  EXPECT_NE(with, without);
+  EXPECT_NE(first_bits(Rng(7, 1, 2)), of_datapoint);
+  EXPECT_NE(first_bits(Rng(8, 1)), with);
+  fix_rng_seed(0);
+  EXPECT_NE(first_bits(Rng(7, 1)), with);
+  EXPECT_NE(first_bits(Rng(7, 1)), without);
+  fix_rng_seed(42);
+  EXPECT_EQ(first_bits(Rng(7, 1)), with);
+  fix_rng_seed({});
+  EXPECT_FALSE(fixed_rng_seed());
+  EXPECT_EQ(first_bits(Rng(7, 1)), without);
 }
 
 }  // namespace
