@@ -49,9 +49,10 @@ std::optional<int64_t> BatchData::size() const {
 }
 
 DataIterator BatchData::start_pass(int64_t pass) {
-  return DataIterator(BatchPass{source_->start_pass(pass),
-                                internal::BatchBuilder("BatchData", batch_size_, options_.pinned),
-                                {batch_size_, options_.remainder}});
+  return DataIterator(
+      BatchPass{source_->start_pass(pass),
+                internal::BatchBuilder("BatchData", batch_size_, options_.pinned, options_.use_list),
+                {batch_size_, options_.remainder}});
 }
 
 }  // namespace belfry

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <atomic>
 #include <concepts>
 #include <cstdint>
@@ -14,12 +12,9 @@
 
 #include "belfry/base/rng.h"
 #include "belfry/base/shared.h"
+#include "belfry/dataflow/datapoint.h"
 
 namespace belfry {
-
-/// One sample (or batch): its components, e.g. {image, label}. Components may share memory with the dataset
-/// they come from, so nobody writes into them in place.
-using Datapoint = std::vector<at::Tensor>;
 
 /// A place in the data: `index` datapoints of pass number `pass` have been taken. Passes count from 0.
 struct DataPosition {

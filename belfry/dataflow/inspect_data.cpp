@@ -5,12 +5,17 @@
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
+#include "belfry/base/printable.h"
 #include "belfry/dataflow/internal/describe.h"
+#include "belfry/dataflow/object_component.h"
 
 namespace belfry {
 namespace {
 
+constexpr size_t kMostText = 100;  // characters of a text that are shown
+
 std::string describe_values(const at::Tensor& tensor) {
+  if (is_text(tensor)) return fmt::format("text '{}'", printable(text_of(tensor).substr(0, kMostText)));
   const bool is_ordered = tensor.defined() && tensor.numel() > 0 && !tensor.is_complex();
   if (is_ordered && tensor.dim() == 0) {
     return fmt::format("{} with value {}", c10::toString(tensor.scalar_type()),
@@ -29,7 +34,8 @@ std::string describe(const Datapoint& datapoint, int64_t index, const PrintDataO
   std::string text = fmt::format("Contents of DataFlow{}: datapoint {}/{} with {} components consists of",
                                  label, index, options.num, datapoint.size());
   for (size_t i = 0; i < datapoint.size(); ++i)
-    text += fmt::format("\n  {}: {}", i, describe_values(datapoint[i]));
+    text += fmt::format("\n  {}: {}", datapoint.has_names() ? datapoint.names()[i] : fmt::to_string(i),
+                        describe_values(datapoint[i]));
   return text;
 }
 

@@ -1,5 +1,7 @@
 #include "belfry/dataflow/join_data.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "belfry/base/error.h"
@@ -37,13 +39,32 @@ struct ConcatPass {
 struct JoinPass {
   std::optional<Datapoint> next() {
     Datapoint joined;
+    bool has_names = false;
     for (DataIterator& pass : passes) {
       std::optional<Datapoint> part = pass.next();
       if (!part) return std::nullopt;
-      joined.insert(joined.end(), std::make_move_iterator(part->begin()),
-                    std::make_move_iterator(part->end()));
+      if (&pass == &passes.front()) {
+        has_names = part->has_names();
+        joined = std::move(*part);
+      } else if (part->has_names() != has_names) {
+        throw DataError("[JoinData] expected names in all sources or in none, got some of each");
+      } else if (has_names) {
+        add_names(joined, *part);
+      } else {
+        joined.insert(joined.end(), std::make_move_iterator(part->begin()),
+                      std::make_move_iterator(part->end()));
+      }
     }
     return joined;
+  }
+
+  static void add_names(Datapoint& joined, Datapoint& part) {
+    for (size_t i = 0; i < part.size(); ++i) {
+      const std::string& name = part.names()[i];
+      if (joined.find(name))
+        throw DataError(fmt::format("[JoinData] expected different names, got '{}' in two sources", name));
+      joined.set(name, std::move(part[i]));
+    }
   }
 
   int64_t skip(int64_t count) {

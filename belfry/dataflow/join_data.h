@@ -20,9 +20,11 @@ class ConcatData : public DataFlow {
 };
 
 /// Puts the components of one datapoint of each source into one datapoint: {a, b} and {c} make {a, b, c}.
-/// Ends with the first source that ends. Pass n joins pass n of each source: sources of the same size that
-/// are shuffled with the same seed stay in step, and a source that is to be paired with another order of
-/// itself needs another seed.
+/// Of components with names the result has all names. Ends with the first source that ends. Pass n joins pass
+/// n of each source: sources of the same size that are shuffled with the same seed stay in step, and a source
+/// that is to be paired with another order of itself needs another seed.
+///
+/// A name in two sources, and sources with names beside sources without, are a DataError.
 class JoinData : public DataFlow {
  public:
   /// Throws UsageError when `sources` is empty. Logs a warning when sources of known sizes differ.

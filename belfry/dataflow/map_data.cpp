@@ -3,6 +3,8 @@
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "belfry/base/error.h"
 #include "belfry/base/error_context.h"
 #include "belfry/dataflow/internal/map_call.h"
@@ -21,15 +23,23 @@ void check_index(int64_t index, std::string_view stage) {
   if (index < 0) throw UsageError(fmt::format("[{}] expected a component index >= 0, got {}", stage, index));
 }
 
+at::Tensor& component(Datapoint& datapoint, int64_t index) {
+  check_component(datapoint, index, "MapDataComponent");
+  return datapoint[static_cast<size_t>(index)];
+}
+at::Tensor& component(Datapoint& datapoint, const std::string& name) {
+  return datapoint.at(name);
+}
+
 // The function on datapoints has the same form as the one on the component, for what its type says matters.
-MapFunction map_component(MapComponentFunction function, int64_t index) {
+template <typename Key>
+MapFunction map_component(MapComponentFunction function, Key key) {
   if (!function) throw UsageError("[MapDataComponent] expected a function, got an empty one");
-  check_index(index, "MapDataComponent");
-  auto apply = [function, index](Datapoint datapoint, auto&... rng) -> std::optional<Datapoint> {
-    check_component(datapoint, index, "MapDataComponent");
-    std::optional<at::Tensor> value = function(std::move(datapoint[index]), rng...);
+  auto apply = [function, key](Datapoint datapoint, auto&... rng) -> std::optional<Datapoint> {
+    at::Tensor& place = component(datapoint, key);
+    std::optional<at::Tensor> value = function(std::move(place), rng...);
     if (!value) return std::nullopt;
-    datapoint[index] = std::move(*value);
+    place = std::move(*value);
     return datapoint;
   };
   auto apply_without_dropping = [apply](Datapoint datapoint, auto&... rng) {
@@ -46,13 +56,35 @@ MapFunction map_component(MapComponentFunction function, int64_t index) {
 
 MapFunction select(std::vector<int64_t> indices) {
   for (int64_t index : indices) check_index(index, "SelectComponent");
-  return [indices = std::move(indices)](Datapoint datapoint) {
+  std::vector<int64_t> sorted = indices;
+  std::sort(sorted.begin(), sorted.end());
+  const bool are_different = std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end();
+  return [indices = std::move(indices), are_different](Datapoint datapoint) {
     Datapoint selected;
     selected.reserve(indices.size());
     for (int64_t index : indices) {
       check_component(datapoint, index, "SelectComponent");
-      selected.push_back(datapoint[index]);
+      selected.push_back(datapoint[static_cast<size_t>(index)]);
     }
+    if (datapoint.has_names() && are_different) {
+      auto names = std::make_shared<Datapoint::Names>();
+      for (int64_t index : indices) names->push_back(datapoint.names()[static_cast<size_t>(index)]);
+      selected.set_names(std::move(names));
+    }
+    return selected;
+  };
+}
+
+MapFunction select(Datapoint::Names names) {
+  Datapoint::Names sorted = names;
+  std::sort(sorted.begin(), sorted.end());
+  if (auto twice = std::adjacent_find(sorted.begin(), sorted.end()); twice != sorted.end())
+    throw UsageError(fmt::format("[SelectComponent] expected different names, got '{}' twice", *twice));
+  return [names = std::make_shared<const Datapoint::Names>(std::move(names))](Datapoint datapoint) {
+    Datapoint selected;
+    selected.reserve(names->size());
+    for (const std::string& name : *names) selected.push_back(std::move(datapoint.at(name)));
+    selected.set_names(names);
     return selected;
   };
 }
@@ -121,7 +153,16 @@ DataIterator MapData::start_pass(int64_t pass) {
 
 MapDataComponent::MapDataComponent(AnyDataFlow source, MapComponentFunction function, int64_t index,
                                    MapDataOptions options)
-    : MapData(std::move(source), map_component(std::move(function), index), options) {}
+    : MapData(std::move(source),
+              map_component(std::move(function), (check_index(index, "MapDataComponent"), index)), options) {}
+
+MapDataComponent::MapDataComponent(AnyDataFlow source, MapComponentFunction function, std::string name,
+                                   MapDataOptions options)
+    : MapData(std::move(source), map_component(std::move(function), std::move(name)), options) {}
+
+SelectComponent SelectComponent::named(AnyDataFlow source, Datapoint::Names names) {
+  return {std::move(source), select(std::move(names))};
+}
 
 SelectComponent::SelectComponent(AnyDataFlow source, std::vector<int64_t> indices)
     : MapData(std::move(source), select(std::move(indices))) {}

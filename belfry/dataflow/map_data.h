@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "belfry/dataflow/map_function.h"
 
 namespace belfry {
@@ -32,14 +34,22 @@ class MapDataComponent : public MapData {
   /// Throws UsageError when `function` is empty or `index` negative.
   MapDataComponent(AnyDataFlow source, MapComponentFunction function, int64_t index = 0,
                    MapDataOptions options = {});
+  /// Of the component of that name.
+  MapDataComponent(AnyDataFlow source, MapComponentFunction function, std::string name,
+                   MapDataOptions options = {});
 };
 
-/// Keeps the components named by `indices`, in that order: {2, 0} makes {c2, c0} of {c0, c1, c2}. A datapoint
-/// without one of them is a DataError.
+/// Keeps the components named by `indices`, in that order: {2, 0} makes {c2, c0} of {c0, c1, c2}; names are
+/// kept where none comes twice. A datapoint without one of them is a DataError.
 class SelectComponent : public MapData {
  public:
   /// Throws UsageError when an index is negative.
   SelectComponent(AnyDataFlow source, std::vector<int64_t> indices);
+  /// Keeps the components of these names, in that order. Throws UsageError when one comes twice.
+  static SelectComponent named(AnyDataFlow source, Datapoint::Names names);
+
+ private:
+  SelectComponent(AnyDataFlow source, MapFunction select) : MapData(std::move(source), std::move(select)) {}
 };
 
 }  // namespace belfry

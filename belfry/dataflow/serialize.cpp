@@ -2,8 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "belfry/base/error.h"
+#include "belfry/base/printable.h"
+#include "belfry/dataflow/internal/describe.h"
 #include "belfry/dataflow/internal/stored_tensor.h"
+#include "belfry/dataflow/object_component.h"
 #include "belfry/formats/file_kind.h"
 #include "belfry/formats/msgpack.h"
 #include "belfry/formats/pickle.h"
@@ -28,17 +33,39 @@ PythonValue parse(ByteSpan bytes, const std::string& where) {
   }
 }
 
+void write(MsgpackWriter& writer, const at::Tensor& component) {
+  if (is_text(component)) return writer.text(text_of(component));
+  if (is_object(component)) {
+    throw UsageError(fmt::format("[dumps] expected components that are tensors or text, got {}",
+                                 internal::describe(component)));
+  }
+  const at::Tensor dense = internal::dense(component);
+  writer.array(internal::stored_type(dense.scalar_type(), "dumps"), dense.sizes().vec(),
+               internal::elements_of(dense));
+}
+
+std::shared_ptr<const Datapoint::Names> names_of(const PythonDict& dict, const std::string& where) {
+  std::vector<std::string_view> sorted = dict.keys;
+  std::sort(sorted.begin(), sorted.end());
+  if (auto twice = std::adjacent_find(sorted.begin(), sorted.end()); twice != sorted.end())
+    throw DataError(where, fmt::format("expected different names, got '{}' twice", printable(*twice)));
+  return std::make_shared<const Datapoint::Names>(dict.keys.begin(), dict.keys.end());
+}
+
 }  // namespace
 
 std::string dumps(const Datapoint& datapoint) {
   size_t size = kHeadSize;
-  for (const at::Tensor& tensor : datapoint) size += tensor.nbytes() + kHeadSize;
+  for (const at::Tensor& component : datapoint) {
+    size += kHeadSize;
+    if (!is_object(component)) size += component.nbytes();
+  }
   MsgpackWriter writer(size);
-  writer.list(datapoint.size());
-  for (const at::Tensor& tensor : datapoint) {
-    const at::Tensor dense = internal::dense(tensor);
-    writer.array(internal::stored_type(dense.scalar_type(), "dumps"), dense.sizes().vec(),
-                 internal::elements_of(dense));
+  const Datapoint::Names& names = datapoint.names();
+  names.empty() ? writer.list(datapoint.size()) : writer.map(datapoint.size());
+  for (size_t i = 0; i < datapoint.size(); ++i) {
+    if (!names.empty()) writer.text(names[i]);
+    write(writer, datapoint[i]);
   }
   return writer.take();
 }
@@ -46,9 +73,12 @@ std::string dumps(const Datapoint& datapoint) {
 Datapoint loads(ByteSpan bytes, const std::string& where, const std::shared_ptr<const void>& owner) {
   const PythonValue value = parse(bytes, where);
   const auto* list = std::get_if<PythonValue::List>(&value.value);
-  if (!list)
-    throw DataError(where,
-                    "expected a datapoint, which is a list, got " + type_name(value) + looks_like(bytes));
+  const auto* dict = std::get_if<PythonDict>(&value.value);
+  if (dict) list = &dict->values;
+  if (!list) {
+    throw DataError(where, "expected a datapoint, which is a list or a dict, got " + type_name(value) +
+                               looks_like(bytes));
+  }
   if (list->size() > kFreeComponents + bytes.size() / kBytesPerComponent) {
     throw DataError(where, fmt::format("expected a datapoint of fewer components, got {} in {} bytes",
                                        list->size(), bytes.size()));
@@ -57,8 +87,9 @@ Datapoint loads(ByteSpan bytes, const std::string& where, const std::shared_ptr<
   datapoint.reserve(list->size());
   for (const PythonValue& component : *list) {
     datapoint.push_back(
-        internal::tensor_of(component, fmt::format("{}: component {}", where, datapoint.size()), owner));
+        internal::component_of(component, fmt::format("{}: component {}", where, datapoint.size()), owner));
   }
+  if (dict) datapoint.set_names(names_of(*dict, where));
   return datapoint;
 }
 

@@ -82,7 +82,7 @@ class Parser {
     const auto head = static_cast<uint8_t>(take(1)[0]);
     if (head < kFixMap) return {int64_t{head}};
     if (head >= kNegative) return {int64_t{static_cast<int8_t>(head)}};
-    if (head < kFixList) return {numpy(head - kFixMap, depth)};
+    if (head < kFixList) return map(head - kFixMap, depth);
     if (head < kFixText) return list(head - kFixList, depth);
     if (head < kNil) return {as_text(take(head - kFixText))};
     if (head >= kUnsigned8 && head < kSigned8) return unsigned_number(head - kUnsigned8);
@@ -104,7 +104,7 @@ class Parser {
         return list(number(1 + head - kList16), depth);
       case kMap16:
       case kMap16 + 1:
-        return {numpy(number(1 + head - kMap16), depth)};
+        return map(number(1 + head - kMap16), depth);
     }
     --at_;
     fail(fmt::format("expected a MessagePack value, got the unused or extension type {:#x}", head));
@@ -154,7 +154,32 @@ class Parser {
     return {std::move(values)};
   }
 
-  // Python 3 writes the keys as bytes, Python 2 as text.
+  /// An array of numpy's, or, as the outermost value, any dictionary with text as keys. msgpack_numpy's keys
+  /// are bytes in Python 3; in Python 2, where all keys are text, the first is "nd".
+  PythonValue map(uint64_t count, int depth) {
+    if (depth > 0 || count == 0) return {numpy(count, depth)};
+    const size_t begin = at_;
+    const PythonValue first = next(kMaxPythonDepth);
+    at_ = begin;
+    const auto* text = std::get_if<std::string_view>(&first.value);
+    if (!text || *text == "nd") return {numpy(count, depth)};
+    return {dictionary(count)};
+  }
+
+  PythonDict dictionary(uint64_t count) {
+    if (count > left()) fail(fmt::format("expected a dictionary of {} values, got {} bytes", count, left()));
+    if (count > values_left_) fail("expected fewer values, got more than fit the size of the whole");
+    values_left_ -= count;
+    PythonDict dict;
+    dict.keys.reserve(count);
+    dict.values.reserve(count);
+    for (uint64_t i = 0; i < count; ++i) {
+      dict.keys.push_back(key());
+      dict.values.push_back(next(1));
+    }
+    return dict;
+  }
+
   std::string_view key() {
     const PythonValue value = next(kMaxPythonDepth);
     if (const auto* bytes = std::get_if<ByteSpan>(&value.value)) return as_text(*bytes);
@@ -261,6 +286,10 @@ void MsgpackWriter::head(uint8_t short_head, size_t short_limit, uint8_t long_he
 
 void MsgpackWriter::list(size_t elements) {
   head(kFixList, kSmallList, kList16, elements);
+}
+
+void MsgpackWriter::map(size_t elements) {
+  head(kFixMap, kSmallList, kMap16, elements);
 }
 
 void MsgpackWriter::bytes(ByteSpan bytes) {

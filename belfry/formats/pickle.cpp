@@ -26,6 +26,8 @@ enum Opcode : uint8_t {
   kAppends = 'e',
   kEmptyTuple = ')',
   kEmptyDict = '}',
+  kSetItem = 's',
+  kSetItems = 'u',
   kTuple = 't',
   kTuple1 = 0x85,
   kTuple2 = 0x86,
@@ -86,13 +88,16 @@ struct Dtype {
   char order = '|';
 };
 struct EmptyArray {};  // to which BUILD gives its content
+struct Dict {
+  Objects items;  // key, value, key, value, …
+};
 
 // Objects beyond kFreeObjects need as many bytes as the shortest number that has one of its own.
 constexpr uint64_t kFreeObjects = uint64_t{1} << 18, kBytesPerObject = 3;
 
 // What is on the pickle machine's stack and in its memo. A tuple is a list here.
 struct Object {
-  std::variant<PythonValue, Objects, Mark, Function, Dtype, EmptyArray> content;
+  std::variant<PythonValue, Objects, Mark, Function, Dtype, EmptyArray, Dict> content;
 };
 
 std::string_view as_text(ByteSpan bytes) {
@@ -114,15 +119,15 @@ class Machine {
           fail(
               "expected an array's elements in the pickle, got a mark that they are elsewhere (it was made "
               "with a buffer_callback)");
-        fail(fmt::format("expected plain values and arrays of numbers, got {}",
-                         op == kEmptyDict ? "a dictionary, an object or a structure"
-                                          : fmt::format("the pickle opcode {:#x}", op)));
+        fail(fmt::format("expected plain values and arrays of numbers, got the pickle opcode {:#x}", op));
       }
     }
     if (at_ != bytes_.size())
       fail(fmt::format("expected the end of the pickle, got {} more bytes", bytes_.size() - at_));
     left_ = kMaxRepetition * bytes_.size();
-    return value_of(*pop(), 0);
+    const Object& whole = *pop();
+    if (const auto* dict = std::get_if<Dict>(&whole.content)) return {dictionary(*dict)};
+    return value_of(whole, 0);
   }
 
  private:
@@ -239,6 +244,8 @@ class Machine {
       case kEmptyList:
       case kEmptyTuple:
         return push(Objects{});
+      case kEmptyDict:
+        return push(Dict{});
       case kMark:
         return push_shared(mark_, Mark{});
       case kGlobal: {
@@ -307,6 +314,12 @@ class Machine {
       case kAppends:
         append(pop_to_mark());
         return true;
+      case kSetItem:
+        set_items(pop_tuple(2));
+        return true;
+      case kSetItems:
+        set_items(pop_to_mark());
+        return true;
       case kStackGlobal: {
         const Objects words = pop_tuple(2);
         return push_function(text(*words[0]), text(*words[1]));
@@ -328,6 +341,12 @@ class Machine {
     auto* list = std::get_if<Objects>(&top()->content);
     if (!list) fail("expected a list to append to, got something else");
     list->insert(list->end(), values.begin(), values.end());
+  }
+
+  void set_items(const Objects& items) {
+    auto* dict = std::get_if<Dict>(&top()->content);
+    if (!dict || items.size() % 2 != 0) fail("expected keys and values for a dictionary, got something else");
+    dict->items.insert(dict->items.end(), items.begin(), items.end());
   }
 
   bool push_function(std::string_view module, std::string_view name) {
@@ -394,6 +413,11 @@ class Machine {
       type->order = text(*state[1])[0];
     } else if (std::holds_alternative<EmptyArray>(object.content)) {
       if (state.size() != 5) fail("expected the state of an array");
+      if (const auto* objects = std::get_if<Objects>(&state[4]->content);
+          objects && dtype(*state[2]).type == "O8") {
+        object.content = array_of_objects(*objects, shape(*state[1]));
+        return;
+      }
       const auto* flag = std::get_if<PythonValue>(&state[3]->content);
       const auto* is_fortran = flag ? std::get_if<bool>(&flag->value) : nullptr;
       object.content =
@@ -401,6 +425,39 @@ class Machine {
     } else {
       fail("expected a numpy array or dtype to set the state of, got something else");
     }
+  }
+
+  using Content = decltype(Object::content);
+
+  /// Lists of lists of the elements, which lie row by row; without dimensions the one element itself.
+  Content array_of_objects(Objects elements, const std::vector<int64_t>& sizes) {
+    // A list may be referred to by any number of arrays, and each copies it.
+    const auto* dict = elements.size() == 1 ? std::get_if<Dict>(&elements[0]->content) : nullptr;
+    copied_ += elements.size() + (dict ? dict->items.size() : 0);
+    if (copied_ > bytes_.size()) fail("expected arrays, got ones that repeat their parts too often");
+    if (sizes.empty() && elements.size() == 1) {
+      if (!dict) return plain(*elements[0]);
+      return *dict;
+    }
+    uint64_t size = 1;
+    for (int64_t n : sizes) {
+      const bool fits = n >= 0 && !__builtin_mul_overflow(size, static_cast<uint64_t>(n), &size);
+      if (!fits || sizes.size() > kMaxPythonRank) fail("expected the shape of an array of objects");
+    }
+    if (size != elements.size() || sizes.empty())
+      fail(fmt::format("expected an array of {} objects, got {}", elements.size(), size));
+    for (size_t axis = sizes.size(); axis-- > 1 && !elements.empty();) {
+      const auto row = static_cast<size_t>(sizes[axis]);
+      Objects rows;
+      rows.reserve(elements.size() / row);
+      for (size_t begin = 0; begin < elements.size(); begin += row) {
+        const auto first = elements.begin() + static_cast<ptrdiff_t>(begin);
+        objects_.push_back({Objects(first, first + static_cast<ptrdiff_t>(row))});
+        rows.push_back(&objects_.back());
+      }
+      elements = std::move(rows);
+    }
+    return elements;
   }
 
   PythonArray array(const Dtype& type, std::vector<int64_t> shape, ByteSpan elements, bool is_fortran) const {
@@ -413,6 +470,8 @@ class Machine {
 
   const PythonValue& plain(const Object& object) const {
     if (const auto* value = std::get_if<PythonValue>(&object.content)) return *value;
+    if (std::holds_alternative<Dict>(object.content))
+      fail("expected a plain value, got a dictionary, an object or a structure");
     fail("expected a plain value, got a list or something of numpy's");
   }
   static bool is_none(const Object& object) {
@@ -446,6 +505,21 @@ class Machine {
       sizes.push_back(*number);
     }
     return sizes;
+  }
+
+  PythonDict dictionary(const Dict& dict) {
+    const size_t count = dict.items.size() / 2;
+    if (count > values_left_) fail("expected fewer values, got more than fit the size of the pickle");
+    values_left_ -= count;
+    PythonDict result;
+    result.keys.reserve(count);
+    result.values.reserve(count);
+    for (size_t i = 0; i < dict.items.size(); i += 2) {
+      result.keys.push_back(text(*dict.items[i]));
+      spend(result.keys.back().size());
+      result.values.push_back(value_of(*dict.items[i + 1], 1));
+    }
+    return result;
   }
 
   PythonValue value_of(const Object& object, int depth) {
@@ -494,7 +568,8 @@ class Machine {
   std::unordered_map<uint64_t, Object*> far_memo_;  // of indexes that leave a gap
   Object *none_ = nullptr, *mark_ = nullptr, *booleans_[2] = {}, *bytes_as_integers_[256] = {};
   uint64_t values_left_;
-  uint64_t left_ = 0;  // bytes that the parts of values may still take
+  uint64_t copied_ = 0;  // elements of arrays of objects
+  uint64_t left_ = 0;    // bytes that the parts of values may still take
 };
 
 }  // namespace

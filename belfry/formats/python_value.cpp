@@ -12,8 +12,8 @@
 namespace belfry {
 
 std::string type_name(const PythonValue& value) {
-  constexpr const char* kNames[] = {"None", "bool",  "int",   "int",  "float",
-                                    "str",  "bytes", "array", "list", "list"};
+  constexpr const char* kNames[] = {"None",  "bool",  "int",  "int",  "float", "str",
+                                    "bytes", "array", "list", "list", "dict"};
   static_assert(std::size(kNames) == std::variant_size_v<decltype(PythonValue::value)>);
   return kNames[value.value.index()];
 }

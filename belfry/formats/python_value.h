@@ -33,14 +33,21 @@ struct PythonNumbers {
   bool add(const PythonValue& value);
 };
 
+/// A dict whose keys are text, in its order; a key may come twice. Only the outermost value may be one.
+struct PythonDict {
+  std::vector<std::string_view> keys;
+  std::vector<PythonValue> values;  // one for each key
+};
+
 /// What Python programs put into datapoints: None, bool, int (uint64_t only from 2^63 on), float, str, bytes,
-/// numpy arrays and scalars, and lists of these (tuples come as lists). Text, bytes and arrays are views into
-/// the bytes that were parsed. Lists inside the outermost one come as PythonNumbers where they have more than
-/// kMaxPythonRank numbers of one type.
+/// numpy arrays and scalars, lists of these (tuples come as lists), and a dict of all these. Text, bytes and
+/// arrays are views into the bytes that were parsed. numpy's arrays of objects come as lists, in each other
+/// where they have more dimensions. Lists inside the outermost one come as PythonNumbers where they have more
+/// than kMaxPythonRank numbers of one type.
 struct PythonValue {
   using List = std::vector<PythonValue>;
   std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string_view, ByteSpan, PythonArray, List,
-               PythonNumbers>
+               PythonNumbers, PythonDict>
       value;
 };
 

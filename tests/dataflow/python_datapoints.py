@@ -31,7 +31,8 @@ def as_array(value):
 
 
 def show(label, datapoint):
-    for value in map(as_array, datapoint):
+    values = datapoint.values() if isinstance(datapoint, dict) else datapoint
+    for value in map(as_array, values):
         little = value.astype(value.dtype.newbyteorder('<'))
         print(label, value.dtype.name, list(value.shape), little.tobytes().hex())
 
@@ -54,6 +55,8 @@ cases = {
     'layouts': [np.asfortranarray(values.astype('int32')), values.astype('>i4')[:, ::2],
                 (values * (1 + 2j)).astype('>c8'), values.astype('>f2').T, np.zeros([0, 3], np.float32), np.zeros([]), np.int64(5)],
     'many': [np.uint8([i]) for i in range(20)],
+    'dict': {'image': values.astype('float32'), 'file': 'dog.jpg', 'label': np.int64(3)},
+    'large_dict': {f'component {i}': np.uint8([i]) for i in range(70)},
 }
 for name, datapoint in cases.items():
     write(name, datapoint)

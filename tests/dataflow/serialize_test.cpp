@@ -12,6 +12,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/dataflow/internal/stored_tensor.h"
+#include "belfry/dataflow/object_component.h"
 #include "belfry/formats/dtype.h"
 #include "tests/formats/arrays.h"
 #include "tests/support/message_of.h"
@@ -28,7 +29,9 @@ using testing::HasSubstr;
 // A line for each component, as python_datapoints.py prints them.
 std::vector<std::string> lines_of(const std::string& label, const Datapoint& datapoint) {
   std::vector<std::string> lines;
-  for (const at::Tensor& tensor : datapoint) {
+  for (const at::Tensor& component : datapoint) {
+    const at::Tensor tensor =
+        is_text(component) ? internal::tensor_of(PythonValue{text_of(component)}, "test") : component;
     const ByteSpan bytes = internal::elements_of(tensor);
     lines.push_back(fmt::format("{} {} [{}] {}", label,
                                 to_string(internal::stored_type(tensor.scalar_type(), "test")),
@@ -73,7 +76,8 @@ TEST_F(DatapointsWithTensorpack, TensorpackReadsOurs) {
 }
 
 TEST_F(DatapointsWithTensorpack, ReadsAllThatTensorpackWrites) {
-  for (std::string name : {"arrays", "scalars", "numbers", "texts", "lists", "layouts", "many"}) {
+  for (std::string name :
+       {"arrays", "scalars", "numbers", "texts", "lists", "layouts", "many", "dict", "large_dict"}) {
     for (const char* suffix : {".msgpack", ".pickle", ".pickle4"})
       EXPECT_EQ(lines_of(name, load_file(*folder / (name + suffix))), said[name]) << suffix;
   }
@@ -82,8 +86,20 @@ TEST_F(DatapointsWithTensorpack, ReadsAllThatTensorpackWrites) {
 TEST_F(DatapointsWithTensorpack, WritesArraysByteForByteAsTensorpackDoes) {
   const std::string theirs = test::slurp(*folder / "arrays.msgpack");
   EXPECT_EQ(dumps(loads(as_byte_span(theirs))), theirs);
-  const std::string many = test::slurp(*folder / "many.msgpack");
-  EXPECT_EQ(dumps(loads(as_byte_span(many))), many);
+  for (const char* name : {"many.msgpack", "dict.msgpack", "large_dict.msgpack"}) {
+    const std::string bytes = test::slurp(*folder / name);
+    EXPECT_EQ(dumps(loads(as_byte_span(bytes))), bytes) << name;
+  }
+}
+
+TEST_F(DatapointsWithTensorpack, ReadsNamesAndText) {
+  for (const char* suffix : {".msgpack", ".pickle", ".pickle4"}) {
+    const Datapoint datapoint = load_file(*folder / (std::string("dict") + suffix));
+    EXPECT_THAT(datapoint.names(), testing::ElementsAre("image", "file", "label"));
+    EXPECT_TRUE(is_text(datapoint["file"]));
+    EXPECT_EQ(text_of(datapoint["file"]), "dog.jpg");
+    EXPECT_EQ(datapoint["label"].item<int64_t>(), 3);
+  }
 }
 
 TEST_F(DatapointsWithTensorpack, SaysWhatIsNoTensor) {
@@ -93,7 +109,7 @@ TEST_F(DatapointsWithTensorpack, SaysWhatIsNoTensor) {
       {"dictionary", "got a dictionary with the key 'a'"},
       {"words", "got numpy's type '<U1'"},
       {"structure", "got one of structures"},
-      {"no_list", "expected a datapoint, which is a list, got int"},
+      {"no_list", "expected a datapoint, which is a list or a dict, got int"},
       {"mixed", "component 0: expected the values of a list to have one shape and type"},
   };
   for (auto [name, message] : cases) {
@@ -109,7 +125,7 @@ TEST_F(DatapointsWithTensorpack, RunsNoCodeOfPickles) {
       {"objects", "got a dictionary, an object or a structure"},
       {"dictionary", "got a dictionary"},
       {"words", "got numpy's type '<U1'"},
-      {"structure", "got a dictionary, an object or a structure"},
+      {"structure", "got numpy's type '|V4'"},
       {"code", "got a pickled posix.system"},
   };
   for (auto [name, message] : cases) {
@@ -119,6 +135,19 @@ TEST_F(DatapointsWithTensorpack, RunsNoCodeOfPickles) {
                   AllOf(testing::StartsWith(file), HasSubstr(message)));
     }
   }
+}
+
+TEST(Serialize, WritesTensorsAndTextOnly) {
+  EXPECT_EQ(message_of<UsageError>([] { dumps({make_object(3)}); }),
+            "[dumps] expected components that are tensors or text, got an object of int");
+  const std::string twice =
+      "\x82\xa1"
+      "a"
+      "\x01\xa1"
+      "a"
+      "\x02";
+  EXPECT_EQ(message_of<DataError>([&] { loads(as_byte_span(twice), "x"); }),
+            "x: expected different names, got 'a' twice");
 }
 
 TEST(Serialize, KeepsTypesShapesAndValues) {

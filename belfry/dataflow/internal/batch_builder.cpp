@@ -3,11 +3,14 @@
 #include <ATen/Context.h>
 #include <ATen/ops/empty.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "belfry/base/error.h"
 #include "belfry/dataflow/internal/describe.h"
+#include "belfry/dataflow/object_component.h"
 
 namespace belfry::internal {
 
@@ -23,16 +26,46 @@ void BatchBuilder::add(const Datapoint& datapoint) {
         "[{}] expected {} components as in the batch's first datapoint, got {} in datapoint {} of it", stage_,
         columns_.size(), datapoint.size(), count_));
   }
-  for (size_t c = 0; c < datapoint.size(); ++c) {
-    if (!datapoint[c].defined()) {
-      throw DataError(fmt::format(
-          "[{}] expected a tensor as component {}, got an undefined one in datapoint {} of a batch", stage_,
-          c, count_));
-    }
-    if (count_ == 0) columns_.push_back(make_column(datapoint[c], c));
-    copy(datapoint[c], c);
+  if (count_ == 0) names_ = datapoint.shared_names();
+  // Most datapoints share one list of names, or have none.
+  if (datapoint.shared_names() == names_) {
+    for (size_t c = 0; c < datapoint.size(); ++c) add_component(datapoint[c], c);
+  } else {
+    check_names(datapoint);
+    for (size_t c = 0; c < datapoint.size(); ++c) add_component(datapoint.at((*names_)[c]), c);
   }
   ++count_;
+}
+
+void BatchBuilder::check_names(const Datapoint& datapoint) const {
+  const bool has_all = names_ && datapoint.has_names() &&
+                       std::all_of(names_->begin(), names_->end(),
+                                   [&](const std::string& name) { return datapoint.find(name) != nullptr; });
+  if (has_all) return;
+  const Datapoint::Names none, &expected = names_ ? *names_ : none;
+  throw DataError(fmt::format(
+      "[{}] expected components named ({}) as in the batch's first datapoint, got ({}) in datapoint {} of it",
+      stage_, fmt::join(expected, ", "), fmt::join(datapoint.names(), ", "), count_));
+}
+
+void BatchBuilder::add_component(const at::Tensor& value, size_t component) {
+  if (use_list_) {
+    if (count_ == 0) columns_.emplace_back();
+    columns_[component].list.push_back(value);
+    return;
+  }
+  if (!value.defined()) {
+    throw DataError(
+        fmt::format("[{}] expected a tensor as component {}, got an undefined one in datapoint {} of a batch",
+                    stage_, component, count_));
+  }
+  if (is_object(value)) {
+    throw DataError(fmt::format(
+        "[{}] expected a tensor as component {}, or the option use_list, got {} in datapoint {} of a batch",
+        stage_, component, describe(value), count_));
+  }
+  if (count_ == 0) columns_.push_back(make_column(value, component));
+  copy(value, component);
 }
 
 BatchBuilder::Column BatchBuilder::make_column(const at::Tensor& first, size_t component) const {
@@ -73,8 +106,15 @@ void BatchBuilder::copy(const at::Tensor& value, size_t component) {
 Datapoint BatchBuilder::finish() {
   Datapoint batch;
   batch.reserve(columns_.size());
-  for (Column& column : columns_)
-    batch.push_back(is_full() ? std::move(column.values) : column.values.narrow(0, 0, count_));
+  for (Column& column : columns_) {
+    if (use_list_) {
+      batch.push_back(make_list(std::move(column.list)));
+    } else {
+      batch.push_back(is_full() ? std::move(column.values) : column.values.narrow(0, 0, count_));
+    }
+  }
+  batch.set_names(std::move(names_));
+  names_ = nullptr;
   columns_.clear();
   count_ = 0;
   return batch;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "belfry/base/error.h"
+#include "belfry/dataflow/object_component.h"
 
 // Between tensors and what files hold (DataType, PythonValue). A list becomes one tensor in two walks: the
 // first finds the one type and shape that all its values must have, the second copies, so that a list of a
@@ -87,6 +88,8 @@ Layout layout_of(const PythonValue& value, const std::string& where) {
           return {scalar_type(held.dtype, where), held.shape};
         } else if constexpr (std::is_same_v<T, PythonNumbers>) {
           return {scalar_type(held.dtype, where), {length(held.bits)}};
+        } else if constexpr (std::is_same_v<T, PythonDict>) {
+          throw DataError(where, "expected an array, a number, text, bytes or a list, got a dictionary");
         } else {
           return layout_of(held, where);
         }
@@ -112,7 +115,7 @@ void write(const PythonValue& value, std::byte*& out) {
           for (uint64_t bit : held.bits) *out++ = static_cast<std::byte>(bit);
         } else if constexpr (std::is_same_v<T, std::string_view> || std::is_same_v<T, ByteSpan>) {
           append(held.data(), held.size());
-        } else if constexpr (!std::is_same_v<T, std::monostate>) {
+        } else if constexpr (!std::is_same_v<T, std::monostate> && !std::is_same_v<T, PythonDict>) {
           append(&held, sizeof held);
         }
       },
@@ -195,6 +198,12 @@ at::Tensor tensor_of(const PythonValue& value, const std::string& where,
         }
       },
       value.value);
+}
+
+at::Tensor component_of(const PythonValue& value, const std::string& where,
+                        const std::shared_ptr<const void>& owner) {
+  if (const auto* text = std::get_if<std::string_view>(&value.value)) return make_text(std::string(*text));
+  return tensor_of(value, where, owner);
 }
 
 }  // namespace belfry::internal

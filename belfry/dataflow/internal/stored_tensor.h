@@ -34,4 +34,8 @@ at::Tensor tensor_of(const PythonArray& array, const std::string& where,
 at::Tensor tensor_of(const PythonValue& value, const std::string& where,
                      const std::shared_ptr<const void>& owner = nullptr);
 
+/// The same, but text becomes a component of text.
+at::Tensor component_of(const PythonValue& value, const std::string& where,
+                        const std::shared_ptr<const void>& owner = nullptr);
+
 }  // namespace belfry::internal
