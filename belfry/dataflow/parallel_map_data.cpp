@@ -4,6 +4,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/dataflow/internal/ordered_map.h"
+#include "belfry/dataflow/internal/unordered_map.h"
 
 namespace belfry {
 
@@ -22,10 +23,15 @@ MultiThreadMapData::MultiThreadMapData(AnyDataFlow source, int64_t num_thread, M
 }
 
 DataIterator MultiThreadMapData::start_pass(int64_t pass) {
-  return DataIterator(internal::OrderedMapPass(
-      source_->start_pass(pass), function_,
-      {.stage = "MultiThreadMapData", .seed = options_.seed, .pass = pass, .index = 0}, num_thread_,
-      options_.buffer_size));
+  const internal::MapCall first{
+      .stage = "MultiThreadMapData", .seed = options_.seed, .pass = pass, .index = 0};
+  DataIterator source = source_->start_pass(pass);
+  if (options_.strict) {
+    return DataIterator(
+        internal::OrderedMapPass(std::move(source), function_, first, num_thread_, options_.buffer_size));
+  }
+  return DataIterator(
+      internal::UnorderedMapPass(std::move(source), function_, first, num_thread_, options_.buffer_size));
 }
 
 }  // namespace belfry

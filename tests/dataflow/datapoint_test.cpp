@@ -211,5 +211,66 @@ TEST(PrintData, ShowsNamesTextAndObjects) {
   EXPECT_THAT(shown, HasSubstr("Box"));
 }
 
+TEST(UnorderedMap, MapsEachDatapointOnceAndDropsWhatIsDropped) {
+  for (int64_t threads : {1, 2, 8}) {
+    MultiThreadMapData flow(
+        counting(39), threads,
+        [](Datapoint dp) { return value(dp) % 3 ? std::optional(scalar(value(dp) * 10)) : std::nullopt; },
+        {.buffer_size = 2, .strict = false});
+    EXPECT_FALSE(flow.can_resume());
+    for (int pass = 0; pass < 2; ++pass) {
+      std::vector<int64_t> got = values(flow), expected;
+      std::sort(got.begin(), got.end());
+      for (int64_t i : range(39)) {
+        if (i % 3) expected.push_back(i * 10);
+      }
+      EXPECT_EQ(got, expected);
+    }
+  }
+}
+
+TEST(UnorderedMap, ASlowDatapointDelaysNobody) {
+  std::promise<void> others_are_done;
+  std::shared_future<void> wait(others_are_done.get_future());
+  MultiThreadMapData flow(counting(13), 2,
+                          [wait](Datapoint dp) {
+                            if (value(dp) == 0) wait.wait();
+                            return dp;
+                          },
+                          {.buffer_size = 1, .strict = false});
+  DataIterator pass = flow.iterator();
+  for (int64_t i = 1; i < 13; ++i) EXPECT_EQ(value(*pass.next()), i);
+  others_are_done.set_value();
+  EXPECT_EQ(value(*pass.next()), 0);
+  EXPECT_FALSE(pass.next());
+}
+
+TEST(UnorderedMap, ErrorsArriveAfterWhatWaitsAndEndThePass) {
+  for (int64_t threads : {1, 3}) {
+    MultiThreadMapData flow(counting(13), threads, fail_at(7), {.buffer_size = 39, .strict = false});
+    DataIterator pass = flow.iterator();
+    EXPECT_EQ(message_of<Error>([&] { values(pass); }), "[MultiThreadMapData] datapoint 7: cannot read 7");
+    EXPECT_FALSE(pass.next());
+  }
+}
+
+TEST(UnorderedMap, StopsEarlyAndDrawsByDatapoint) {
+  const auto draw = [](Datapoint dp, Rng& rng) {
+    return Datapoint{dp[0], at::scalar_tensor(static_cast<int64_t>(rng.bits() >> 2), at::kLong)};
+  };
+  MultiThreadMapData unordered(endless(), 3, draw, {.strict = false, .seed = 5});
+  MapData plain(endless(), draw, {.seed = 5});
+  std::map<int64_t, int64_t> expected;
+  DataIterator ordered = plain.iterator(), pass = unordered.iterator();
+  for (int i = 0; i < 500; ++i) {
+    const Datapoint dp = *ordered.next();
+    expected[value(dp)] = dp[1].item<int64_t>();
+  }
+  for (int i = 0; i < 39; ++i) {
+    const Datapoint dp = *pass.next();
+    EXPECT_EQ(expected.at(value(dp)), dp[1].item<int64_t>());
+  }
+}
+
 }  // namespace
 }  // namespace belfry
