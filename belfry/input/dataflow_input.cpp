@@ -52,12 +52,28 @@ void DataFlowInput::taken_up_to(const DataPosition& position) {
   if (can_resume_) position_ = position;
 }
 
-void DataFlowInput::check(const Datapoint& datapoint) const {
-  if (datapoint.size() == signature().size()) return;
-  std::vector<std::string> names;
-  for (const TensorSpec& spec : signature()) names.push_back(spec.name);
-  throw UsageError(fmt::format("[{}] expected datapoints of {} components ({}), got {}", name(), names.size(),
-                               fmt::join(names, ", "), datapoint.size()));
+Datapoint DataFlowInput::for_inputs(Datapoint datapoint) const {
+  const std::vector<TensorSpec>& inputs = signature();
+  if (datapoint.has_names()) {
+    Datapoint chosen;
+    chosen.reserve(inputs.size());
+    for (const TensorSpec& spec : inputs) {
+      at::Tensor* component = datapoint.find(spec.name);
+      if (!component) {
+        throw UsageError(fmt::format("[{}] expected datapoints with a component '{}', got {}", name(),
+                                     spec.name, fmt::join(datapoint.names(), ", ")));
+      }
+      chosen.push_back(*component);
+    }
+    datapoint = std::move(chosen);
+  }
+  if (datapoint.size() != inputs.size()) {
+    std::vector<std::string> names;
+    for (const TensorSpec& spec : inputs) names.push_back(spec.name);
+    throw UsageError(fmt::format("[{}] expected datapoints of {} components ({}), got {}", name(),
+                                 names.size(), fmt::join(names, ", "), datapoint.size()));
+  }
+  return datapoint;
 }
 
 }  // namespace belfry

@@ -10,7 +10,8 @@
 namespace belfry {
 
 /// An input source whose values come from a dataflow: the components of a datapoint feed placeholders, one
-/// for each input, in the order of the signature. The placeholders are named as the inputs, at the root of
+/// for each input, in the order of the signature; components with names by the inputs' names, and those that
+/// no input has are left out. The placeholders are named as the inputs, at the root of
 /// the graph, and shared with other sources of the same inputs.
 class DataFlowInput : public InputSource {
  public:
@@ -51,8 +52,8 @@ class DataFlowInput : public InputSource {
   Pass new_pass();
   /// Everything before `position` has been handed out.
   void taken_up_to(const DataPosition& position);
-  /// Throws UsageError unless `datapoint` has one component for each input.
-  void check(const Datapoint& datapoint) const;
+  /// The component of each input, in their order. Throws UsageError unless `datapoint` has one for each.
+  Datapoint for_inputs(Datapoint datapoint) const;
 
  private:
   AnyDataFlow dataflow_;

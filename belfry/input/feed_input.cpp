@@ -19,10 +19,9 @@ std::optional<Datapoint> FeedInput::next(std::stop_token stop) {
   if (!pass_) throw UsageError("[FeedInput] expected reset_state before next, got no call of it");
   if (stop.stop_requested()) return std::nullopt;
   std::optional<Datapoint> datapoint = pass_->next();
-  if (datapoint) {
-    check(*datapoint);
-    taken_up_to(pass_->position());
-  }
+  if (!datapoint) return std::nullopt;
+  datapoint = for_inputs(std::move(*datapoint));
+  taken_up_to(pass_->position());
   return datapoint;
 }
 

@@ -85,9 +85,9 @@ std::optional<Datapoint> QueueInput::next(std::stop_token stop) {
   if (stop.stop_requested()) return std::nullopt;
   std::optional<Prefetcher::Item> item = prefetcher_->queue().pop(std::move(stop));
   if (!item) return std::nullopt;
-  check(item->datapoint);
+  Datapoint datapoint = for_inputs(std::move(item->datapoint));
   taken_up_to(item->after);
-  return std::move(item->datapoint);
+  return datapoint;
 }
 
 size_t QueueInput::queue_size() const {

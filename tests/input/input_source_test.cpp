@@ -9,11 +9,13 @@
 #include "belfry/base/error.h"
 #include "belfry/dataflow/batch_data.h"
 #include "belfry/dataflow/data_from_queue.h"
+#include "belfry/dataflow/object_component.h"
 #include "belfry/dataflow/raw.h"
 #include "belfry/dataflow/shuffle_data.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/node.h"
 #include "belfry/input/feed_input.h"
+#include "belfry/input/proxy_input.h"
 #include "belfry/input/queue_input.h"
 #include "belfry/input/tensor_input.h"
 #include "belfry/runtime/session.h"
@@ -154,6 +156,65 @@ TEST_P(DataFlowInputTest, PlaceholdersAreNamedAsTheInputsAndShared) {
   EXPECT_EQ(first->input_tensors()[0].name(), "x:0");
   EXPECT_THROW(make(Numbers(3), true, {{"x", {kDynamic}, kFloat32}}), UsageError);
   EXPECT_THROW(first->setup(kNumber), UsageError);
+}
+
+const std::vector<TensorSpec> kThree = {{"x", {}, kInt64}, {"y", {}, kInt64}, {"z", {}, kFloat32}};
+
+TEST_P(DataFlowInputTest, ComponentsWithNamesGoToTheInputsOfTheirNames) {
+  const auto number = [](int64_t i) { return at::scalar_tensor(i, at::kLong); };
+  const Datapoint datapoint =
+      Datapoint::named({{"file", make_text("a.jpg")}, {"y", number(2)}, {"x", number(1)}});
+  const std::vector<TensorSpec> signature(kThree.begin(), kThree.begin() + 2);
+  const Datapoint values = *make(DataFromList({datapoint}), false, signature)->next();
+  EXPECT_THAT((std::vector{values[0].item<int64_t>(), values[1].item<int64_t>()}), ElementsAre(1, 2));
+  EXPECT_EQ(values.size(), 2u);
+  auto input = make(DataFromList({datapoint}), false, kThree);
+  EXPECT_THAT([&] { input->next(); }, testing::ThrowsMessage<UsageError>(HasSubstr(
+                                          "expected datapoints with a component 'z', got file, y, x")));
+}
+
+TEST_P(DataFlowInputTest, RemappedInputsAreThoseOfTheNames) {
+  DataFromList data({{at::scalar_tensor(1.5), at::scalar_tensor(7, at::kLong)}});
+  Shared<InputSource> source;
+  if (GetParam()) {
+    source = QueueInput(data, {.infinite = false});
+  } else {
+    source = FeedInput(data, {.infinite = false});
+  }
+  Shared<InputSource> input = remap_input_source(source, {"z", "y"});
+  input->setup(kThree);
+  const std::vector<Tensor> tensors = input->input_tensors();
+  ASSERT_EQ(tensors.size(), 3u);
+  EXPECT_EQ(tensors[0].node().name(), "x");
+  EXPECT_THAT(input->feed_tensors(), ElementsAre(tensors[2], tensors[1]));
+  input->reset_state();
+  EXPECT_EQ(input->size(), 1);
+  EXPECT_EQ(input->next()->at(0).item<float>(), 1.5);
+  EXPECT_FALSE(input->next());
+}
+
+TEST(RemapInputSourceTest, NamesMustBeInputsOfTheModel) {
+  Graph graph;
+  GraphScope as_default(graph);
+  EXPECT_THAT(
+      [] {
+        remap_input_source(PlaceholderInput(), {"x", "w"})->setup(kThree);
+      },
+      testing::ThrowsMessage<UsageError>(HasSubstr("expected inputs of the model (x, y, z), got 'w'")));
+  EXPECT_THROW(remap_input_source(PlaceholderInput(), {}), UsageError);
+  EXPECT_THROW(remap_input_source(PlaceholderInput(), {"x", "x"}), UsageError);
+  EXPECT_THROW(remap_input_source(nullptr, {"x"}), UsageError);
+}
+
+TEST(PlaceholderInputTest, HasPlaceholdersAndNoValues) {
+  Graph graph;
+  GraphScope as_default(graph);
+  PlaceholderInput input;
+  input.setup(kThree);
+  input.reset_state();
+  EXPECT_EQ(input.input_tensors()[2].node().name(), "z");
+  EXPECT_TRUE(input.feed_tensors().empty());
+  EXPECT_TRUE(input.next()->empty());
 }
 
 TEST(QueueInputTest, AStopRequestWakesAStepThatWaitsForData) {
