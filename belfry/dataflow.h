@@ -11,6 +11,7 @@
 #include "belfry/dataflow/datapoint.h"
 #include "belfry/dataflow/datasets/cifar.h"
 #include "belfry/dataflow/datasets/digits.h"
+#include "belfry/dataflow/datasets/download.h"
 #include "belfry/dataflow/datasets/ilsvrc.h"
 #include "belfry/dataflow/datasets/labelled_files.h"
 #include "belfry/dataflow/datasets/mnist.h"
@@ -35,3 +36,4 @@
 #include "belfry/dataflow/serialize.h"
 #include "belfry/dataflow/shuffle_data.h"
 #include "belfry/dataflow/split_data.h"
+#include "belfry/dataflow/svm_light_data.h"

@@ -6,18 +6,22 @@
 #include <algorithm>
 
 #include "belfry/base/error.h"
+#include "belfry/dataflow/internal/indexed_pass.h"
 
 namespace belfry {
 namespace {
 
+Datapoint row_of(const std::vector<at::Tensor>& tensors, int64_t row) {
+  Datapoint datapoint;
+  datapoint.reserve(tensors.size());
+  for (const at::Tensor& tensor : tensors) datapoint.push_back(tensor.select(0, row));
+  return datapoint;
+}
+
 struct RowPass {
   std::optional<Datapoint> next() {
     if (row == tensors[0].size(0)) return std::nullopt;
-    Datapoint datapoint;
-    datapoint.reserve(tensors.size());
-    for (const at::Tensor& tensor : tensors) datapoint.push_back(tensor.select(0, row));
-    ++row;
-    return datapoint;
+    return row_of(tensors, row++);
   }
   int64_t skip(int64_t count) {
     const int64_t skipped = std::min(count, tensors[0].size(0) - row);
@@ -31,7 +35,8 @@ struct RowPass {
 
 }  // namespace
 
-DataFromTensors::DataFromTensors(std::vector<at::Tensor> tensors) : tensors_(std::move(tensors)) {
+DataFromTensors::DataFromTensors(std::vector<at::Tensor> tensors, DataFromTensorsOptions options)
+    : tensors_(std::move(tensors)), options_(options) {
   if (tensors_.empty()) throw UsageError("[DataFromTensors] expected at least one tensor, got none");
   for (size_t i = 0; i < tensors_.size(); ++i) {
     if (!tensors_[i].defined() || tensors_[i].dim() == 0) {
@@ -46,7 +51,11 @@ DataFromTensors::DataFromTensors(std::vector<at::Tensor> tensors) : tensors_(std
   }
 }
 
-DataIterator DataFromTensors::start_pass(int64_t) {
+DataIterator DataFromTensors::start_pass(int64_t pass) {
+  if (options_.shuffle) {
+    return internal::indexed_pass(*size(), Rng(options_.seed, static_cast<uint64_t>(pass)),
+                                  [tensors = tensors_](int64_t row) { return row_of(tensors, row); });
+  }
   return DataIterator(RowPass{tensors_});
 }
 
@@ -57,7 +66,7 @@ DataFromTensors DataFromTensors::slice(int64_t begin, int64_t end) const {
   }
   std::vector<at::Tensor> rows;
   for (const at::Tensor& tensor : tensors_) rows.push_back(tensor.slice(0, begin, end));
-  return DataFromTensors(std::move(rows));
+  return DataFromTensors(std::move(rows), options_);
 }
 
 }  // namespace belfry

@@ -1,15 +1,22 @@
 // Data sets of images in files: ILSVRC12, Tiny ImageNet, Places365, and what they are made of.
 
+#include <ATen/ops/arange.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "belfry/base/error.h"
+#include "belfry/dataflow/data_from_tensors.h"
 #include "belfry/dataflow/datasets/cifar.h"
+#include "belfry/dataflow/datasets/download.h"
 #include "belfry/dataflow/datasets/ilsvrc.h"
 #include "belfry/dataflow/datasets/mnist.h"
 #include "belfry/dataflow/datasets/places.h"
+#include "belfry/dataflow/svm_light_data.h"
 #include "tests/dataflow/flows.h"
 #include "tests/formats/arrays.h"
 #include "tests/support/message_of.h"
@@ -99,6 +106,21 @@ TEST_F(FileDatasets, IlsvrcMetaGivesNamesAndTheMean) {
   for (int channel = 0; channel < 3; ++channel) EXPECT_EQ(mean[8][9][channel].item<float>(), 3 - channel);
 }
 
+TEST_F(FileDatasets, IlsvrcsMeanCanBeResized) {
+  std::string blob = std::string("\x2a\x80\x80\x30", 4);  // data, of 4 * 3 * 256 * 256 bytes
+  for (int i = 0; i < 3 * 256 * 256; ++i) {
+    const auto value = static_cast<float>(i / (256 * 256) * 50 + i % 256);
+    blob.append(reinterpret_cast<const char*>(&value), sizeof value);
+  }
+  write("ilsvrc_metadata/imagenet_mean.binaryproto", blob);
+  const ILSVRCMeta meta(path("ilsvrc_metadata"));
+  const at::Tensor mean = meta.get_per_pixel_mean(64, 128);
+  EXPECT_THAT(mean.sizes(), ElementsAre(64, 128, 3));
+  EXPECT_NEAR(mean[7][10][2].item<float>(), 20.5, 1e-4);  // blue, between the columns 20 and 21
+  EXPECT_NEAR(mean[7][10][0].item<float>(), 120.5, 1e-4);
+  EXPECT_THROW(meta.get_per_pixel_mean(0, 5), UsageError);
+}
+
 TEST_F(FileDatasets, WhatIsMissingOfIlsvrcIsNamed) {
   EXPECT_THROW(ILSVRC12(folder_.path(), "all"), UsageError);
   EXPECT_THAT(message_of<DataError>([&] { ILSVRC12(folder_.path(), "train"); }),
@@ -179,6 +201,118 @@ TEST_F(FileDatasets, Cifar100HasFineAndCoarseLabels) {
 TEST_F(FileDatasets, FashionMnistNamesItsClasses) {
   EXPECT_EQ(FashionMnist::get_label_names().size(), 10u);
   EXPECT_THROW(FashionMnist(Split::kTrain, folder_.path()), DataError);
+}
+
+TEST_F(FileDatasets, IlsvrcFindsTheBoxesOfItsImages) {
+  const std::string box =
+      "<bndbox>\n<xmin>13</xmin><ymin>22.5</ymin><xmax>442</xmax><ymax>291</ymax></bndbox>";
+  write("boxes/n01/a.xml", "<annotation><size><width>500</width></size><object><name>n01</name>" + box +
+                               "</object><object><bndbox><xmin>1</xmin></bndbox></object></annotation>");
+  write("boxes/n01/b.xml", "<annotation></annotation>");
+  write("boxes/n01/c.xml",
+        "<object><bndbox><xmin>a</xmin><ymin>2</ymin><xmax>4</xmax><ymax>2</ymax></bndbox></object>");
+  const auto boxes = ILSVRC12::get_training_bbox(
+      path("boxes"), {{"n01/a.JPEG", 0}, {"n01/b.JPEG", 0}, {"n01/c.JPEG", 0}, {"n01/d.JPEG", 0}});
+  ASSERT_EQ(boxes.size(), 4u);
+  EXPECT_THAT(boxes[0].value(), ElementsAre(13, 22.5, 442, 291));
+  for (size_t i = 1; i < 4; ++i) EXPECT_FALSE(boxes[i]) << i;
+}
+
+std::string cifar_record(const std::string& labels, char pixel) {
+  return labels + std::string(3072, pixel);
+}
+
+TEST_F(FileDatasets, Cifar100KnowsItsNamesAndTheMeansOfBothParts) {
+  std::string train, test, names;
+  for (int i = 0; i < 50000; ++i) train += cifar_record(std::string("\1\2", 2), 40);
+  for (int i = 0; i < 10000; ++i) test += cifar_record(std::string("\1\2", 2), 100);
+  for (int i = 0; i < 20; ++i) names += fmt::format("group {}\n", i);
+  write("train.bin", train);
+  write("test.bin", test);
+  write("coarse_label_names.txt", names);
+  const Cifar100 cifar(Split::kTest, folder_.path(), {.coarse_labels = true, .shuffle = true});
+  EXPECT_EQ(cifar.get_label_names()[19], "group 19");
+  EXPECT_EQ(cifar.get_per_pixel_mean()[3][4][1].item<float>(), 100);
+  EXPECT_EQ(cifar.get_per_pixel_mean({Split::kTrain, Split::kTest})[3][4][1].item<float>(), 50);
+  EXPECT_THAT(cifar.get_per_channel_mean({Split::kTrain}).sizes(), ElementsAre(3));
+  EXPECT_THROW(cifar.get_per_pixel_mean({}), UsageError);
+  EXPECT_EQ(Cifar10::get_label_names()[3], "cat");
+  const Cifar100 fine(Split::kTest, folder_.path());
+  EXPECT_THAT(message_of<DataError>([&] { fine.get_label_names(); }), HasSubstr("cifar-100-binary"));
+}
+
+TEST_F(FileDatasets, DownloadsAndChecks) {
+  write("there/digits.txt", "0123456789");
+  const std::string url = "file://" + path("there/digits.txt");
+  const std::string md5 = "781e5e245d69b566979b86e28d23f2c7";  // md5sum
+  const DownloadOptions checked{.expect_size = 10, .md5 = md5};
+  EXPECT_EQ(download(url, path("here"), checked), path("here/digits.txt"));
+  EXPECT_EQ(test::slurp(path("here/digits.txt")), "0123456789");
+  write("there/digits.txt", "9876543210");
+  download(url, path("here"), checked);  // is there
+  EXPECT_EQ(test::slurp(path("here/digits.txt")), "0123456789");
+  EXPECT_THAT(message_of<DataError>([&] { download(url, path("other"), checked); }), HasSubstr(".part"));
+  EXPECT_THAT(message_of<DataError>([&] { download(url, path("other"), {.expect_size = 11}); }),
+              HasSubstr("expected 11 bytes, got 10"));
+  EXPECT_THAT(message_of<DataError>([&] { download(url + "x", path("other")); }),
+              HasSubstr("cannot be downloaded: curl:"));
+  EXPECT_TRUE(std::filesystem::is_empty(path("other")));
+  download(url, path("here"), {.filename = "digits.txt"});
+  EXPECT_EQ(test::slurp(path("here/digits.txt")), "9876543210");
+  EXPECT_THROW(download("scp://host/file", path("other")), UsageError);
+  EXPECT_THROW(download("file:///", path("other")), UsageError);
+  EXPECT_THROW(download(url, path("other"), {.filename = "../x"}), UsageError);
+}
+
+TEST_F(FileDatasets, TheEnvironmentSaysWhereDataSetsAre) {
+  const char* before = std::getenv("BELFRY_DATASET");
+  const std::string old = before ? before : "";
+  ::setenv("BELFRY_DATASET", folder_.path().c_str(), 1);
+  EXPECT_EQ(get_dataset_path("mnist"), path("mnist"));
+  EXPECT_EQ(get_dataset_path(), folder_.path());
+  ::setenv("BELFRY_DATASET", path("nowhere").c_str(), 1);
+  EXPECT_THAT(message_of<UsageError>([] { get_dataset_path("mnist"); }),
+              HasSubstr("expected a folder in $BELFRY_DATASET"));
+  before ? ::setenv("BELFRY_DATASET", old.c_str(), 1) : ::unsetenv("BELFRY_DATASET");
+}
+
+TEST_F(FileDatasets, SvmLightIsDense) {
+  write("a.svm", "# a comment\n+1 1:0.5 3:-2e1 # more\n\n-1 qid:3 2:7\n");
+  SVMLightData data(path("a.svm"), {.shuffle = false});
+  DataIterator pass = data.iterator();
+  const Datapoint first = *pass.next(), second = *pass.next();
+  EXPECT_TRUE(at::equal(first[0], at::tensor({0.5, 0.0, -20.0}, at::kDouble)));
+  EXPECT_EQ(first[1].item<double>(), 1);
+  EXPECT_TRUE(at::equal(second[0], at::tensor({0.0, 7.0, 0.0}, at::kDouble)));
+  EXPECT_EQ(second[1].item<double>(), -1);
+  write("zero.svm", "3 0:1 2:5\n");
+  EXPECT_EQ(SVMLightData(path("zero.svm")).tensors()[0].size(1), 3);
+  EXPECT_EQ(SVMLightData(path("a.svm"), {.features = 9}).tensors()[0].size(1), 9);
+  const std::pair<const char*, const char*> bad[] = {
+      {"1 2", "index:value pairs in line 1, got '2'"},
+      {"x 1:2", "got 'x'"},
+      {"1 1:2 1:3", "got '1:3'"},
+      {"1 1:2\n1 -1:3", "in line 2, got '-1:3'"},
+      {"1 1:", "got '1:'"},
+      {"# nothing", "without any"},
+      {"1 9000000000000000000:1", "got the index 9000000000000000000"},
+  };
+  for (auto [content, message] : bad) {
+    write("bad.svm", content);
+    EXPECT_THAT(message_of<DataError>([&] { SVMLightData(path("bad.svm")); }), HasSubstr(message)) << content;
+  }
+  EXPECT_THROW(SVMLightData(path("a.svm"), {.features = 2}), DataError);
+  EXPECT_THROW(SVMLightData(path("a.svm"), {.max_numbers = 5}), DataError);
+  EXPECT_THROW(SVMLightData(path("nowhere")), DataError);
+}
+
+TEST_F(FileDatasets, RowsOfTensorsCanBeShuffled) {
+  DataFromTensors rows({at::arange(39)}, {.shuffle = true, .seed = 3});
+  const std::vector<int64_t> first = values(rows), second = values(rows);
+  EXPECT_NE(first, second);
+  EXPECT_THAT(first, testing::UnorderedElementsAreArray(range(39)));
+  DataIterator again = rows.iterator_at({.pass = 1, .index = 30});
+  EXPECT_EQ(values(again), std::vector<int64_t>(second.begin() + 30, second.end()));
 }
 
 }  // namespace

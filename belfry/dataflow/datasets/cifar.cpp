@@ -1,11 +1,15 @@
 #include "belfry/dataflow/datasets/cifar.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/mean.h>
+#include <ATen/ops/sum.h>
 #include <fmt/format.h>
 
+#include "belfry/base/error.h"
 #include "belfry/dataflow/internal/data_file.h"
+#include "belfry/dataflow/internal/text_lines.h"
 
 namespace belfry {
 namespace {
@@ -81,9 +85,46 @@ at::Tensor CifarBase::get_per_channel_mean() const {
   return get_per_pixel_mean().mean({0, 1});
 }
 
-Cifar10::Cifar10(Split split, const std::string& folder) : CifarBase(read_10(split, folder)) {}
+at::Tensor CifarBase::get_per_pixel_mean(const std::vector<Split>& splits) const {
+  if (splits.empty()) throw UsageError("[Cifar] expected parts of the data set for a mean, got none");
+  at::Tensor sum;
+  int64_t count = 0;
+  for (Split split : splits) {
+    const at::Tensor images = read_(split)[0];
+    const at::Tensor part = at::sum(images, 0, /*keepdim=*/false, at::kDouble);
+    sum = sum.defined() ? sum + part : part;
+    count += images.size(0);
+  }
+  return (sum / static_cast<double>(count)).to(at::kFloat);
+}
+
+at::Tensor CifarBase::get_per_channel_mean(const std::vector<Split>& splits) const {
+  return get_per_pixel_mean(splits).mean({0, 1});
+}
+
+Cifar10::Cifar10(Split split, const std::string& folder, DataFromTensorsOptions options)
+    : CifarBase(
+          split, [folder](Split part) { return read_10(part, folder); }, options) {}
+
+std::vector<std::string> Cifar10::get_label_names() {
+  return {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
+}
 
 Cifar100::Cifar100(Split split, const std::string& folder, Cifar100Options options)
-    : CifarBase(read_100(split, folder, options.coarse_labels)) {}
+    : CifarBase(
+          split,
+          [folder, coarse = options.coarse_labels](Split part) { return read_100(part, folder, coarse); },
+          {.shuffle = options.shuffle, .seed = options.seed}),
+      folder_(folder),
+      coarse_labels_(options.coarse_labels) {}
+
+std::vector<std::string> Cifar100::get_label_names() const {
+  const std::string path = folder_ + (coarse_labels_ ? "/coarse_label_names.txt" : "/fine_label_names.txt");
+  const size_t classes = coarse_labels_ ? 20 : 100;
+  std::vector<std::string> names = internal::text_lines(path, "a file of cifar-100-binary.tar.gz");
+  if (names.size() != classes)
+    throw DataError(path, fmt::format("expected {} names, got {}", classes, names.size()));
+  return names;
+}
 
 }  // namespace belfry

@@ -80,6 +80,7 @@ std::vector<at::Tensor> read(Split split, const std::string& folder) {
 
 }  // namespace
 
-Digits::Digits(Split split, const std::string& folder) : DataFromTensors(read(split, folder)) {}
+Digits::Digits(Split split, const std::string& folder, DataFromTensorsOptions options)
+    : DataFromTensors(read(split, folder), options) {}
 
 }  // namespace belfry

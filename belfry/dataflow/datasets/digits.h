@@ -16,7 +16,7 @@ namespace belfry {
 /// the label, separated by commas. Throws DataError when the file is missing or is not that.
 class Digits : public DataFromTensors {
  public:
-  Digits(Split split, const std::string& folder);
+  Digits(Split split, const std::string& folder, DataFromTensorsOptions options = {});
 };
 
 }  // namespace belfry

@@ -1,6 +1,7 @@
 #include "belfry/dataflow/datasets/ilsvrc.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/upsample_bilinear2d.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -11,6 +12,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/base/file_system.h"
+#include "belfry/base/log.h"
 #include "belfry/dataflow/internal/hidden_files.h"
 #include "belfry/dataflow/internal/text_lines.h"
 #include "belfry/formats/caffe.h"
@@ -103,7 +105,58 @@ std::vector<LabelledFile> tiny_files(const std::string& dir, const std::string& 
   return files;
 }
 
+/// What is between the first <tag> and </tag> in `xml`; nothing where these are not.
+std::optional<std::string_view> element(std::string_view xml, const std::string& tag) {
+  const std::string open = "<" + tag + ">", close = "</" + tag + ">";
+  const size_t begin = xml.find(open);
+  if (begin == std::string_view::npos) return std::nullopt;
+  const size_t content = begin + open.size(), end = xml.find(close, content);
+  if (end == std::string_view::npos) return std::nullopt;
+  return xml.substr(content, end - content);
+}
+
+std::optional<std::array<float, 4>> box_in(std::string_view xml) {
+  const auto object = element(xml, "object");
+  const auto box = object ? element(*object, "bndbox") : std::nullopt;
+  if (!box) return std::nullopt;
+  std::array<float, 4> sides{};
+  const char* const tags[] = {"xmin", "ymin", "xmax", "ymax"};
+  for (size_t i = 0; i < sides.size(); ++i) {
+    const std::optional<std::string_view> text = element(*box, tags[i]);
+    if (!text) return std::nullopt;
+    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), sides[i]);
+    if (error != std::errc() || end != text->data() + text->size()) return std::nullopt;
+  }
+  return sides;
+}
+
 }  // namespace
+
+std::vector<std::optional<std::array<float, 4>>> ILSVRC12::get_training_bbox(
+    const std::string& bbox_dir, const std::vector<LabelledFile>& images) {
+  constexpr uint64_t kMaxAnnotation = 1 << 20;
+  std::vector<std::optional<std::array<float, 4>>> boxes;
+  int64_t found = 0;
+  for (const LabelledFile& image : images) {
+    const std::string path =
+        bbox_dir + "/" + std::filesystem::path(image.path).replace_extension(".xml").string();
+    std::error_code ignored;
+    boxes.emplace_back();
+    if (!std::filesystem::is_regular_file(path, ignored)) continue;
+    boxes.back() = box_in(read_file(FileSystem::posix(), path, kMaxAnnotation));
+    if (boxes.back()) ++found;
+  }
+  log_info("[ILSVRC12] {} of {} images have a bounding box", found, boxes.size());
+  return boxes;
+}
+
+at::Tensor ILSVRCMeta::get_per_pixel_mean(int64_t height, int64_t width) const {
+  if (height <= 0 || width <= 0)
+    throw UsageError(fmt::format("[ILSVRCMeta] expected sides > 0, got {} x {}", height, width));
+  const at::Tensor planes = get_per_pixel_mean().permute({2, 0, 1}).unsqueeze(0);
+  const at::Tensor resized = at::upsample_bilinear2d(planes, {height, width}, /*align_corners=*/false);
+  return resized.squeeze(0).permute({1, 2, 0}).contiguous();
+}
 
 std::vector<std::string> ILSVRCMeta::lines_of(const std::string& name) const {
   return internal::text_lines(folder_ + "/" + name, kMetaSource);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,9 @@ class ILSVRCMeta {
                                            DirStructure structure = DirStructure::kOriginal) const;
   /// imagenet_mean.binaryproto: float32 [256, 256, 3] in RGB, in [0, 255]. (tensorpack gives BGR.)
   at::Tensor get_per_pixel_mean() const;
+  /// The same resized, with linear interpolation: float32 [height, width, 3]. Throws UsageError when a side
+  /// is not positive.
+  at::Tensor get_per_pixel_mean(int64_t height, int64_t width) const;
 
   /// What `folder` looks like: kTrain when it holds a folder whose name begins with n. Throws DataError when
   /// it cannot be listed.
@@ -59,6 +63,12 @@ class ILSVRC12 : public LabelledFiles {
   /// `name` is "train", "val" or "test"; others are a UsageError. Throws DataError when the lists are
   /// missing, or one of the first ten images is.
   ILSVRC12(const std::string& dir, const std::string& name, const ILSVRC12Options& options = {});
+
+  /// The bounding box of each image of a list (ILSVRCMeta::get_image_list), from ImageNet's annotations below
+  /// `bbox_dir`: x1, y1, x2, y2 of the first object of n01440764/n01440764_10040.xml for .JPEG of that name.
+  /// Nothing where there is no such file or box; the log says for how many there is.
+  static std::vector<std::optional<std::array<float, 4>>> get_training_bbox(
+      const std::string& bbox_dir, const std::vector<LabelledFile>& images);
 };
 
 /// The same with the file's path, uint8 [length], in place of its bytes.

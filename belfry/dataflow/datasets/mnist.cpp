@@ -59,7 +59,8 @@ std::vector<at::Tensor> read(Split split, const std::string& folder) {
 
 }  // namespace
 
-Mnist::Mnist(Split split, const std::string& folder) : DataFromTensors(read(split, folder)) {}
+Mnist::Mnist(Split split, const std::string& folder, DataFromTensorsOptions options)
+    : DataFromTensors(read(split, folder), options) {}
 
 void Mnist::verify(Split split, const std::string& folder) {
   if (split == Split::kTrain) {

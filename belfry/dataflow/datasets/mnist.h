@@ -8,7 +8,7 @@
 
 namespace belfry {
 
-/// MNIST handwritten digits, or another dataset in its files, in the order of the files.
+/// MNIST handwritten digits, or another dataset in its files, in the order of the files unless shuffled.
 /// Datapoint: {image float32 [28, 28, 1] in [0, 1], label int64 scalar in [0, 10)}.
 ///
 /// Reads the IDX files `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, or `t10k-…` for Split::kTest,
@@ -16,7 +16,7 @@ namespace belfry {
 /// and 10,000). Throws DataError when a file is missing, damaged, or not such images.
 class Mnist : public DataFromTensors {
  public:
-  Mnist(Split split, const std::string& folder);
+  Mnist(Split split, const std::string& folder, DataFromTensorsOptions options = {});
   /// Whether `folder` has the gzip files of MNIST's page, by their checksums: throws DataError that names
   /// those that are missing or others. The constructor compares gzip's own checksums.
   static void verify(Split split, const std::string& folder);
