@@ -7,6 +7,7 @@
 
 #include "belfry/checkpoint/checkpoint_files.h"
 #include "belfry/checkpoint/checkpoint_reader.h"
+#include "belfry/checkpoint/dump_session_params.h"
 #include "belfry/checkpoint/restore.h"
 #include "belfry/checkpoint/saver.h"
 #include "belfry/checkpoint/variable_names.h"

@@ -65,6 +65,8 @@ at::Tensor CheckpointReader::tensor(std::string_view name) const {
 std::unique_ptr<CheckpointReader> CheckpointReader::open(const std::string& path) {
   if (path.ends_with(".npz")) return internal::open_npz(path);
   if (path.ends_with(".safetensors")) return internal::open_safetensors(path);
+  if (path.ends_with(".npy")) return internal::open_npy(path);
+  if (path.ends_with(".caffemodel")) return internal::open_caffe_model(path);
   return internal::open_bundle(resolve_checkpoint(path));
 }
 
@@ -86,6 +88,14 @@ void save_checkpoint(const std::string& path, const std::map<std::string, at::Te
   }
   if (path.ends_with(".npz")) return internal::write_npz(path, dense);
   if (path.ends_with(".safetensors")) return internal::write_safetensors(path, dense);
+  for (const char* suffix : {".npy", ".caffemodel"}) {
+    if (path.ends_with(suffix)) {
+      throw UsageError(
+          fmt::format("[save_checkpoint {}] expected .npz, .safetensors or a TensorFlow prefix, got {}, "
+                      "which is read only",
+                      path, suffix));
+    }
+  }
   internal::write_bundle(path, dense);
 }
 

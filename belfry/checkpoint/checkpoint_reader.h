@@ -31,7 +31,11 @@ class CheckpointReader {
   ///   checkpoint and no other;
   /// - a folder, or the file `checkpoint` in it: the newest that is complete (see latest_checkpoint);
   /// - a SavedModel's folder: its variables;
-  /// - a .npz or .safetensors file.
+  /// - a .npz or .safetensors file;
+  /// - a .npy file in which numpy.save has pickled a dict of arrays;
+  /// - a .caffemodel, whose weights get the names and layouts that tensorpack's load_caffe gives them:
+  /// "conv1/W"
+  ///   [H, W, in, out], "fc6/W" [in, out], "bn1/gamma" of the Scale behind it.
   static std::unique_ptr<CheckpointReader> open(const std::string& path);
   virtual ~CheckpointReader() = default;
 

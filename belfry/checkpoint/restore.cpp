@@ -26,7 +26,8 @@ using internal::Assignments;
 using internal::Fit;
 
 bool is_array_file(const std::string& path) {
-  return path.ends_with(".npz") || path.ends_with(".safetensors");
+  return path.ends_with(".npz") || path.ends_with(".safetensors") || path.ends_with(".npy") ||
+         path.ends_with(".caffemodel");
 }
 
 /// "~/x" -> "$HOME/x"
@@ -183,5 +184,11 @@ SmartInit::SmartInit(const std::string& path, SmartInitOptions options) {
 
 SmartInit::SmartInit(std::map<std::string, at::Tensor> values, SmartInitOptions options)
     : init_(DictRestore(std::move(values), {.ignore_mismatch = options.ignore_mismatch})) {}
+
+SmartInit::SmartInit(const std::vector<std::string>& paths, SmartInitOptions options) {
+  std::vector<AnySessionInit> inits;
+  for (const std::string& path : paths) inits.push_back(SmartInit(path, options));
+  init_ = ChainInit(std::move(inits));
+}
 
 }  // namespace belfry

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <initializer_list>
 #include <map>
 #include <string>
 #include <vector>
@@ -88,13 +89,18 @@ struct SmartInitOptions {
 };
 
 /// What fits the argument: SaverRestore (or SaverRestoreRelaxed with ignore_mismatch) for a TensorFlow
-/// checkpoint, DictRestore for a .npz or .safetensors file or a map, nothing for an empty path.
+/// checkpoint, DictRestore for a .npz, .npy, .safetensors or .caffemodel file or a map, nothing for an empty
+/// path; a ChainInit of what fits each of several paths.
 class SmartInit : public SessionInit {
  public:
   explicit SmartInit(const std::string& path, SmartInitOptions options = {});
   explicit SmartInit(const char* path, SmartInitOptions options = {})
       : SmartInit(std::string(path), options) {}
   explicit SmartInit(std::map<std::string, at::Tensor> values, SmartInitOptions options = {});
+  explicit SmartInit(const std::vector<std::string>& paths, SmartInitOptions options = {});
+  /// SmartInit({"backbone.npz", "head.npz"})
+  explicit SmartInit(std::initializer_list<std::string> paths, SmartInitOptions options = {})
+      : SmartInit(std::vector<std::string>(paths), options) {}
   void init(Session& session) const override {
     if (init_) init_->init(session);
   }

@@ -9,7 +9,7 @@ namespace {
 
 // Field numbers of caffe.proto.
 constexpr uint32_t kDatumChannels = 1, kDatumHeight = 2, kDatumWidth = 3, kDatumData = 4, kDatumLabel = 5,
-                   kDatumEncoded = 7, kBlobData = 5;
+                   kDatumEncoded = 7, kBlobData = 5, kBlobDoubleData = 8;
 
 // Only the tag tells how a value is stored: one of another wire type than the field has is skipped.
 constexpr uint32_t varint(uint32_t number) {
@@ -70,6 +70,12 @@ std::vector<float> parse_caffe_blob(const std::string& where, std::string_view c
         }
         case protozero::tag_and_type(kBlobData, protozero::pbf_wire_type::fixed32):
           values.push_back(message.get_float());
+          break;
+        case bytes(kBlobDoubleData):
+          for (double value : message.get_packed_double()) values.push_back(static_cast<float>(value));
+          break;
+        case protozero::tag_and_type(kBlobDoubleData, protozero::pbf_wire_type::fixed64):
+          values.push_back(static_cast<float>(message.get_double()));
           break;
         default:
           message.skip();

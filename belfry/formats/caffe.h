@@ -20,7 +20,8 @@ struct CaffeDatum {
 /// Throws DataError naming `where` when `bytes` are no such message.
 CaffeDatum parse_caffe_datum(const std::string& where, std::string_view bytes);
 
-/// The values of a caffe.BlobProto. Throws DataError naming `where` when `bytes` are no such message.
+/// The values of a caffe.BlobProto, of doubles too. Throws DataError naming `where` when `bytes` are no such
+/// message.
 std::vector<float> parse_caffe_blob(const std::string& where, std::string_view bytes);
 
 }  // namespace belfry

@@ -200,6 +200,10 @@ NpyHeader parse_npy_header(const std::string& where, std::string_view bytes) {
   return header;
 }
 
+bool is_pickled(const NpyHeader& header) {
+  return header.foreign_type == "|O" || header.foreign_type == "O";
+}
+
 void check_numbers(const std::string& where, const NpyHeader& header) {
   if (header.foreign_type.empty()) return;
   const bool is_pickled = header.foreign_type.find('O') != std::string::npos && header.foreign_type[0] != '[';

@@ -33,6 +33,9 @@ NpyHeader parse_npy_header(const std::string& where, std::string_view bytes);
 /// dates, structures.
 void check_numbers(const std::string& where, const NpyHeader& header);
 
+/// Whether a pickle follows the head, not elements: an array of Python's objects.
+bool is_pickled(const NpyHeader& header);
+
 /// The head that numpy writes for such an array. Throws UsageError when npy has no such type.
 std::string npy_header(DataType dtype, const std::vector<int64_t>& shape);
 

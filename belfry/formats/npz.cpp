@@ -174,6 +174,20 @@ void NpzReader::read(const std::string& name, MutableByteSpan out) const {
   to_native_layout(header, out);
 }
 
+std::string NpzReader::read_pickle(const std::string& name) const {
+  const std::string where = archive_->where(name);
+  const auto found = archive_->index.find(name);
+  if (found == archive_->index.end()) throw DataError(where, "not in the archive");
+  const Member member = archive_->open(name);
+  const NpyHeader header = read_header(member.get(), where);
+  if (!is_pickled(header)) throw DataError(where, "expected an array of objects, got one of other values");
+  std::string pickle(archive_->stat(found->second).size - header.size, '\0');
+  read_exactly(member.get(), where, pickle.data(), pickle.size());
+  char beyond;
+  if (zip_fread(member.get(), &beyond, 1) != 0) throw DataError(where, zip_file_strerror(member.get()));
+  return pickle;
+}
+
 struct NpzWriter::Archive {
   zip_source_t* target = nullptr;
   zip_t* zip = nullptr;

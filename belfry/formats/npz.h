@@ -33,6 +33,10 @@ class NpzReader {
   /// entry.
   void read(const std::string& name, MutableByteSpan out) const;
 
+  /// What follows the head of an array of objects ("|O"): a pickle. Throws DataError when the array is
+  /// missing, damaged, or one of something else.
+  std::string read_pickle(const std::string& name) const;
+
  private:
   struct Archive;
   void read_headers();

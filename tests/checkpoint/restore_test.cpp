@@ -7,7 +7,9 @@
 #include <fstream>
 
 #include "belfry/checkpoint/checkpoint_reader.h"
+#include "belfry/checkpoint/dump_session_params.h"
 #include "belfry/checkpoint/variable_names.h"
+#include "belfry/ops/initializers.h"
 #include "tests/checkpoint/fixture.h"
 
 namespace belfry {
@@ -209,6 +211,35 @@ TEST(VariableNames, TrainingNamesAreThoseThatInferenceDoesNotMiss) {
   for (const char* name : {"conv0/W", "bn0/mean/EMA", "bn0/variance/EMA:0", "AdamW", "step"}) {
     EXPECT_FALSE(is_training_name(name)) << name;
   }
+}
+
+TEST_F(Restore, SmartInitOfSeveralPathsRestoresEach) {
+  save_checkpoint(dir / "a.npz", {{"a", filled({2}, 5)}, {"b", filled({2}, 6)}});
+  save_checkpoint(dir / "model-7", {{"b", filled({2}, 7)}});
+  variable("a", {2}), variable("b", {2});
+  SmartInit({dir / "a.npz", dir / "model-7"}).init(session);
+  EXPECT_EQ(get("a"), 5);
+  EXPECT_EQ(get("b"), 7);
+  SmartInit(std::vector<std::string>{dir / "a.npz", ""}).init(session);
+  EXPECT_EQ(get("b"), 6);
+}
+
+TEST_F(Restore, DumpedParamsHoldWhatPredictionNeeds) {
+  variable("W", {2}, 3);
+  const VariableOptions of_the_model{.initializer = constant_initializer(4),
+                                     .trainable = false,
+                                     .collections = {kGlobalVariables, kModelVariables}};
+  get_variable("bn/mean/EMA", {2}, of_the_model);
+  get_variable("global_step", {}, {.dtype = kInt64, .trainable = false});
+  Session session(graph);
+  session.initialize_variables();
+  Graph empty_graph;
+  dump_session_params(session, dir / "params.npz");
+  const auto saved = load_checkpoint(dir / "params.npz");
+  EXPECT_EQ(saved.size(), 2u);
+  EXPECT_EQ(saved.at("bn/mean/EMA")[0].item<float>(), 4);
+  EXPECT_THROW_WITH(dump_session_params(Session(empty_graph), dir / "x.npz"), UsageError,
+                    "expected trainable");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "belfry/base/error.h"
 #include "belfry/formats/bundle_reader.h"
 #include "belfry/formats/caffe.h"
+#include "belfry/formats/caffe_model.h"
 #include "belfry/formats/checkpoint_state.h"
 #include "belfry/formats/internal/bundle_proto.h"
 #include "belfry/formats/internal/table.h"
@@ -64,8 +65,28 @@ void read_msgpack(const std::string& bytes) {
 std::string pickle_list(std::string_view piece, size_t size) {
   return std::string("\x80\x04](") + repeated(piece, size) + "e.";
 }
+std::string pickle_dict(std::string_view piece, size_t size) {
+  return std::string("\x80\x04}(") + repeated(piece, size) + "u.";
+}
+/// One list of objects, and arrays that all hold it.
+std::string pickle_arrays(size_t elements, size_t arrays) {
+  const std::string object_type =
+      "\x8c\x05numpy\x8c\x05"
+      "dtype\x93\x8c\x02O8\x85R";
+  const std::string array =
+      "\x8c\x16numpy.core.multiarray\x8c\x0c_reconstruct\x93)R(K\x01h\x02h\x01\x89h\x00tb";
+  const auto size = static_cast<uint32_t>(elements);
+  std::string shape = "J";
+  shape.append(reinterpret_cast<const char*>(&size), sizeof size).append("\x85");
+  return std::string("\x80\x04](") + repeated("N", elements) + "e\x94" + object_type + "\x94" + shape +
+         "\x94](" + repeated(array, arrays * array.size()) + "e.";
+}
 void read_pickle(const std::string& bytes) {
   parse_pickle("x", as_byte_span(bytes));
+}
+
+void read_caffe_net(const std::string& bytes) {
+  parse_caffe_net("x", bytes);
 }
 
 std::string safetensors(std::string header) {
@@ -181,6 +202,12 @@ const WorstFile kFiles[] = {
      read_msgpack},
     {"MsgpackEmptyLists", [] { return std::string("\x91") + msgpack_list("\x90", 8 * kMiB); }, read_msgpack},
     {"MsgpackShortLists", [] { return msgpack_list("\x91\x90", 4 * kMiB); }, read_msgpack},
+    {"MsgpackDict",
+     [] { return std::string("\xdf") + big_endian(uint32_t{4 * kMiB}) + repeated("\xa0\xc0", 8 * kMiB); },
+     read_msgpack},
+    {"PickleDict", [] { return pickle_dict(std::string_view("\x8c\x00N", 3), 6 * kMiB); }, read_pickle},
+    {"PickleArraysOfObjects", [] { return pickle_arrays(2 * kMiB, 20000); }, read_pickle},
+    {"PickleDicts", [] { return pickle_list("}", 4 * kMiB); }, read_pickle},
     {"PickleNones", [] { return pickle_list("N", 4 * kMiB); }, read_pickle},
     {"PickleSmallIntegers",
      [] { return std::string("\x80\x04](") + pickle_list("K\x01", 4 * kMiB).substr(2); }, read_pickle},
@@ -211,6 +238,12 @@ const WorstFile kFiles[] = {
      [](const std::string& bytes) { parse_caffe_blob("x", bytes); }},
     {"CaffeDatum", [] { return message(4, std::string(4 * kMiB, '\1')); },
      [](const std::string& bytes) { parse_caffe_datum("x", bytes); }},
+    {"CaffeLayers", [] { return repeated(std::string_view("\xa2\x06\x00", 3), 6 * kMiB); }, read_caffe_net},
+    {"CaffeBlobs", [] { return message(100, repeated(std::string_view("\x3a\x00", 2), 4 * kMiB)); },
+     read_caffe_net},
+    {"CaffeShape",
+     [] { return message(100, message(7, message(7, message(1, std::string(4 * kMiB, '\1'))))); },
+     read_caffe_net},
     {"NpzBomb", bomb, read_npz},
     {"NpyShape", npy_with_long_shape, read_npy},
     {"TfRecordLength", record_of_claimed_length, read_records},

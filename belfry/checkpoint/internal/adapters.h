@@ -21,6 +21,10 @@ void write_bundle(const std::string& prefix, const NamedTensors& tensors);
 std::unique_ptr<CheckpointReader> open_npz(const std::string& path);
 void write_npz(const std::string& path, const NamedTensors& tensors);
 
+std::unique_ptr<CheckpointReader> open_npy(const std::string& path);
+
+std::unique_ptr<CheckpointReader> open_caffe_model(const std::string& path);
+
 std::unique_ptr<CheckpointReader> open_safetensors(const std::string& path);
 void write_safetensors(const std::string& path, const NamedTensors& tensors);
 
