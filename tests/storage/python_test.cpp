@@ -15,6 +15,7 @@
 #include "belfry/data/storage/shard_serializer.h"
 #include "belfry/data/storage/tfrecord_data.h"
 #include "belfry/data/storage/tfrecord_serializer.h"
+#include "belfry/dataflow/object_component.h"
 #include "tests/dataflow/flows.h"
 #include "tests/formats/arrays.h"
 #include "tests/support/python.h"
@@ -118,6 +119,18 @@ TEST_F(FilesWithPython, WeReadTheirTFRecords) {
 TEST_F(FilesWithPython, WeReadArraysThatNumpySaved) {
   for (bool shuffle : {false, true})
     expect_theirs(*NumpySerializer::load(*folder / "theirs.npz", {.shuffle = shuffle}));
+}
+
+TEST_F(FilesWithPython, WeReadListsThatTensorpackPickled) {
+  for (bool shuffle : {false, true})
+    expect_theirs(*NumpySerializer::load(*folder / "theirs_pickle.npz", {.shuffle = shuffle}));
+  DataIterator pass = NumpySerializer::load(*folder / "theirs_text.npz", {.shuffle = false})->iterator();
+  int64_t i = 0;
+  for (Datapoint& datapoint : pass) {
+    EXPECT_EQ(datapoint[0].item<int64_t>(), i);
+    EXPECT_EQ(text_of(datapoint[1]), fmt::format("{}.jpg", i++));
+  }
+  EXPECT_EQ(i, 5);
 }
 
 TEST_F(FilesWithPython, WeReadTheirHdf5) {

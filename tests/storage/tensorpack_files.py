@@ -12,7 +12,7 @@ import h5py
 import lmdb
 import numpy as np
 import tensorflow as tf
-from tensorpack.dataflow import DataFromList, HDF5Serializer, LMDBSerializer, TFRecordSerializer
+from tensorpack.dataflow import DataFromList, HDF5Serializer, LMDBSerializer, NumpySerializer, TFRecordSerializer
 from tensorpack.utils import serialize
 
 folder = sys.argv[1] + '/'
@@ -60,6 +60,9 @@ with lmdb.open(folder + 'theirs_other.lmdb', subdir=False) as db, db.begin(write
 TFRecordSerializer.save(flow, folder + 'theirs.tfrecord')
 as_pickle(lambda: TFRecordSerializer.save(flow, folder + 'theirs_pickle.tfrecord'))
 np.savez(folder + 'theirs.npz', *[np.stack(components) for components in zip(*run(flow))])
+np.object = object  # tensorpack asks for it; numpy 1.24 and later have it no more
+NumpySerializer.save(flow, folder + 'theirs_pickle.npz')
+NumpySerializer.save(DataFromList([[i, f'{i}.jpg'] for i in range(5)], shuffle=False), folder + 'theirs_text.npz')
 HDF5Serializer.save(flow, folder + 'theirs.h5', ['a/b', 'label', 'jpeg'])
 with h5py.File(folder + 'theirs_types.h5', 'w') as f:
     values = np.arange(6).reshape(3, 2)

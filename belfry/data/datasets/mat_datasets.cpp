@@ -77,8 +77,8 @@ at::Tensor read_edges(const std::string& path) {
 
 }  // namespace
 
-SVHNDigit::SVHNDigit(const std::string& name, const std::string& folder)
-    : DataFromTensors(read_svhn(name, folder)) {}
+SVHNDigit::SVHNDigit(const std::string& name, const std::string& folder, DataFromTensorsOptions options)
+    : DataFromTensors(read_svhn(name, folder), options) {}
 
 void SVHNDigit::verify(const std::string& name, const std::string& folder) {
   check_name("SVHNDigit", name, {"train", "test", "extra"});
@@ -92,8 +92,9 @@ at::Tensor SVHNDigit::get_per_pixel_mean() const {
   return at::mean(tensors()[0], 0, /*keepdim=*/false, at::kFloat);
 }
 
-Caltech101Silhouettes::Caltech101Silhouettes(const std::string& name, const std::string& folder)
-    : DataFromTensors(read_silhouettes(name, folder)) {}
+Caltech101Silhouettes::Caltech101Silhouettes(const std::string& name, const std::string& folder,
+                                             DataFromTensorsOptions options)
+    : DataFromTensors(read_silhouettes(name, folder), options) {}
 
 BSDS500::BSDS500(const std::string& name, const std::string& folder, BSDS500Options options)
     : data_(folder + "/BSR/BSDS500/data"), name_(name), options_(options) {

@@ -19,7 +19,7 @@ class SVHNDigit : public DataFromTensors {
  public:
   /// `name` is "train", "test" or "extra"; others are a UsageError. Throws DataError when the file is
   /// missing, damaged or not such images.
-  SVHNDigit(const std::string& name, const std::string& folder);
+  SVHNDigit(const std::string& name, const std::string& folder, DataFromTensorsOptions options = {});
 
   /// Whether `folder` has the file of SVHN's page, by its checksum: throws DataError when it is missing or
   /// another, UsageError as the constructor.
@@ -37,7 +37,8 @@ class Caltech101Silhouettes : public DataFromTensors {
  public:
   /// `name` is "train", "test" or "val"; others are a UsageError. Throws DataError when the file is missing,
   /// damaged or not such images.
-  Caltech101Silhouettes(const std::string& name, const std::string& folder);
+  Caltech101Silhouettes(const std::string& name, const std::string& folder,
+                        DataFromTensorsOptions options = {});
 };
 
 struct BSDS500Options {

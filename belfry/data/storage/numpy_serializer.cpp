@@ -8,10 +8,15 @@
 #include "belfry/base/error.h"
 #include "belfry/data/storage/internal/columns.h"
 #include "belfry/dataflow/internal/stored_tensor.h"
+#include "belfry/dataflow/raw.h"
+#include "belfry/dataflow/shuffle_data.h"
 #include "belfry/formats/npz.h"
+#include "belfry/formats/pickle.h"
 
 namespace belfry {
 namespace {
+
+constexpr const char* kPickled = "buffer";  // tensorpack's name of its list
 
 std::string name_of(size_t component) {
   return fmt::format("arr_{}", component);
@@ -23,6 +28,31 @@ at::Tensor read(const NpzReader& reader, const ArrayInfo& info, const std::strin
   at::Tensor tensor = at::empty(info.shape, at::TensorOptions(internal::scalar_type(info.dtype, where)));
   reader.read(info.name, {static_cast<std::byte*>(tensor.mutable_data_ptr()), tensor.nbytes()});
   return tensor;
+}
+
+/// The list of datapoints that tensorpack pickles.
+std::shared_ptr<DataFlow> read_pickled(const NpzReader& reader, const std::string& path,
+                                       const NumpyLoadOptions& options) {
+  const std::string where = fmt::format("{}: [array {}]", path, kPickled);
+  const std::string pickle = reader.read_pickle(kPickled);
+  const PythonValue whole = parse_pickle(where, as_byte_span(pickle));
+  const auto* list = std::get_if<PythonValue::List>(&whole.value);
+  if (!list) throw DataError(where, "expected a list of datapoints, got " + type_name(whole));
+  std::vector<Datapoint> datapoints;
+  for (const PythonValue& value : *list) {
+    const auto* components = std::get_if<PythonValue::List>(&value.value);
+    const std::string name = fmt::format("{}: datapoint {}", where, datapoints.size());
+    if (!components) throw DataError(name, "expected a list of components, got " + type_name(value));
+    Datapoint& datapoint = datapoints.emplace_back();
+    for (const PythonValue& component : *components) {
+      datapoint.push_back(
+          internal::component_of(component, fmt::format("{}: component {}", name, datapoint.size())));
+    }
+  }
+  DataFromList flow(std::move(datapoints));
+  if (options.shuffle)
+    return std::make_shared<ShuffleData>(std::move(flow), ShuffleDataOptions{.seed = options.seed});
+  return std::make_shared<DataFromList>(std::move(flow));
 }
 
 }  // namespace
@@ -39,6 +69,10 @@ void NumpySerializer::save(AnyDataFlow flow, const std::string& path) {
 
 std::shared_ptr<DataFlow> NumpySerializer::load(const std::string& path, NumpyLoadOptions options) {
   const NpzReader reader(path);
+  const auto has = [&](const std::string& name) {
+    return std::ranges::find(reader.entries(), name, &ArrayInfo::name) != reader.entries().end();
+  };
+  if (has(kPickled) && !has(name_of(0))) return read_pickled(reader, path, options);
   std::vector<at::Tensor> columns;
   for (;;) {
     const std::string name = name_of(columns.size());

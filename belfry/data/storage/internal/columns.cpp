@@ -7,6 +7,7 @@
 #include "belfry/base/error.h"
 #include "belfry/dataflow/data_from_tensors.h"
 #include "belfry/dataflow/internal/stored_tensor.h"
+#include "belfry/dataflow/object_component.h"
 #include "belfry/dataflow/shuffle_data.h"
 
 namespace belfry::internal {
@@ -22,6 +23,10 @@ std::vector<at::Tensor> columns_of(DataFlow& flow, std::string_view who) {
                                    who, rows.size(), count, datapoint.size()));
     }
     for (size_t i = 0; i < rows.size(); ++i) {
+      if (is_object(datapoint[i])) {
+        throw UsageError(fmt::format(
+            "[{}] expected a tensor as component {} of datapoint {}, got text or an object", who, i, count));
+      }
       rows[i].push_back(dense(datapoint[i]));
       const at::Tensor &first = rows[i][0], &last = rows[i].back();
       if (last.sizes() != first.sizes() || last.scalar_type() != first.scalar_type()) {
