@@ -33,6 +33,7 @@ Command add_completion(CLI::App& program);
 Command add_convert(CLI::App& program);
 Command add_describe(CLI::App& program);
 Command add_diff(CLI::App& program);
+Command add_env(CLI::App& program);
 Command add_export(CLI::App& program);
 Command add_ls(CLI::App& program);
 Command add_predict(CLI::App& program);

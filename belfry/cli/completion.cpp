@@ -29,7 +29,7 @@ _belfry() {{
   fi
   # Folders, files of arrays, and TensorFlow's checkpoints by their prefix.
   mapfile -t COMPREPLY < <(compgen -d -- "$word"
-    compgen -f -- "$word" | sed -n -e '/\.np[yz]$/p' -e '/\.safetensors$/p' -e 's/\.index$//p')
+    compgen -f -- "$word" | sed -n -e '/\.np[yz]$/p' -e '/\.safetensors$/p' -e '/\.caffemodel$/p' -e 's/\.index$//p')
 }}
 complete -o filenames -F _belfry belfry
 )";

@@ -16,6 +16,7 @@ constexpr const char* kFooter =
 Examples:
   belfry convert train_log model.npz
   belfry convert train_log/model-1000 model.safetensors --drop-slots
+  belfry convert VGG_ILSVRC_16_layers.caffemodel vgg16.npz
   belfry convert weights.npz weights/model        for tf.train.load_checkpoint("weights/model"))";
 
 struct Options {

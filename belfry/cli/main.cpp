@@ -21,7 +21,7 @@ namespace {
 
 constexpr const char* kFooter =
     R"(A checkpoint is a TensorFlow prefix (train_log/model-1000, whether Belfry or TensorFlow wrote it), a
-.npz or .safetensors file, or a folder or its file `checkpoint`, which stand for the newest in it.
+.npz, .npy, .safetensors or .caffemodel file, or a folder or its file `checkpoint`, which stand for the newest in it.
 
 Exit codes:
   0  all is well
@@ -77,7 +77,8 @@ int main(int argc, char** argv) {
   program.footer(kFooter);
   const std::vector<Command> commands = {add_ls(program),      add_diff(program),    add_convert(program),
                                          add_average(program), add_predict(program), add_describe(program),
-                                         add_bench(program),   add_export(program),  add_completion(program)};
+                                         add_bench(program),   add_export(program),  add_completion(program),
+                                         add_env(program)};
   try {
     program.parse(argc, argv);
     if (program.get_subcommands().empty()) throw CLI::RequiredError("A command");

@@ -1,6 +1,7 @@
 #include <ATen/ops/ones.h>
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "tests/cli/fixture.h"
 
@@ -23,7 +24,7 @@ class Program : public test::CliTest {
 TEST_F(Program, EveryCommandHasHelpWithExamples) {
   EXPECT_THAT(belfry({"--help"}).out, HasSubstr("Exit codes:"));
   for (const char* name :
-       {"ls", "diff", "convert", "average", "predict", "describe", "bench", "export", "completion"}) {
+       {"ls", "diff", "convert", "average", "predict", "describe", "bench", "export", "completion", "env"}) {
     const auto result = belfry({name, "--help"});
     EXPECT_EQ(result.code, 0);
     EXPECT_THAT(result.out, HasSubstr(std::string("\n  belfry ") + name + " ")) << "no example";
@@ -33,6 +34,16 @@ TEST_F(Program, EveryCommandHasHelpWithExamples) {
 
 TEST_F(Program, SaysItsVersion) {
   EXPECT_THAT(belfry({"--version"}).out, StartsWith("belfry 0."));
+}
+
+TEST_F(Program, EnvSaysWhatReportsNeed) {
+  const auto plain = belfry({"env"});
+  EXPECT_EQ(plain.code, 0);
+  for (const char* name : {"belfry ", "\nLibTorch ", "\nprocessor ", "\ncores ", "\nCUDA "})
+    EXPECT_THAT(plain.out, HasSubstr(name));
+  const auto json = nlohmann::json::parse(belfry({"env", "--json"}).out);
+  EXPECT_THAT(json.at("LibTorch").get<std::string>(), StartsWith("2."));
+  EXPECT_THAT(json.at("kernel").get<std::string>(), StartsWith("Linux "));
 }
 
 TEST_F(Program, AWrongCommandLineIsOneLineAndCode2) {
