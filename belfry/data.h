@@ -32,3 +32,7 @@
 #include "belfry/data/storage/shard_serializer.h"
 #include "belfry/data/storage/tfrecord_data.h"
 #include "belfry/data/storage/tfrecord_serializer.h"
+#include "belfry/data/viz/colormap.h"
+#include "belfry/data/viz/draw.h"
+#include "belfry/data/viz/dump_images.h"
+#include "belfry/data/viz/stack_patches.h"
