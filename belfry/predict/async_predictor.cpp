@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -10,6 +11,8 @@
 #include "belfry/base/bounded_queue.h"
 #include "belfry/base/error.h"
 #include "belfry/predict/batching_predictor.h"
+#include "belfry/predict/internal/call_back.h"
+#include "belfry/predict/predictor_list.h"
 
 namespace belfry {
 
@@ -18,6 +21,7 @@ struct MultiThreadAsyncPredictor::Calls {
   struct Task {
     std::vector<at::Tensor> inputs;
     std::promise<Result> promise;
+    Callback done = {};  // gets the future, where there is one
   };
 
   Calls(std::shared_ptr<const Predictor> p, const AsyncPredictorOptions& options)
@@ -41,6 +45,7 @@ struct MultiThreadAsyncPredictor::Calls {
       } catch (...) {
         task->promise.set_exception(std::current_exception());
       }
+      if (task->done) internal::call_back(task->done, task->promise.get_future());
     }
   }
 
@@ -49,6 +54,9 @@ struct MultiThreadAsyncPredictor::Calls {
     std::future<Result> result = task.promise.get_future();
     if (!queue.push(std::move(task))) return std::nullopt;
     return result;
+  }
+  bool put(std::vector<at::Tensor> inputs, Callback done) {
+    return queue.push({std::move(inputs), {}, std::move(done)});
   }
 
   std::shared_ptr<const Predictor> predictor;
@@ -79,11 +87,40 @@ MultiThreadAsyncPredictor::MultiThreadAsyncPredictor(std::shared_ptr<const Predi
 }
 MultiThreadAsyncPredictor::~MultiThreadAsyncPredictor() = default;
 
+MultiThreadAsyncPredictor::MultiThreadAsyncPredictor(std::vector<std::shared_ptr<const Predictor>> predictors,
+                                                     AsyncPredictorOptions options)
+    : MultiThreadAsyncPredictor(std::make_shared<const PredictorList>(predictors), [&] {
+        options.threads = std::max(options.threads, static_cast<int>(predictors.size()));
+        return options;
+      }()) {}
+
+namespace {
+
+UsageError stopped() {
+  return UsageError("[MultiThreadAsyncPredictor] expected to be running, got a task after stop()");
+}
+
+}  // namespace
+
+void MultiThreadAsyncPredictor::put_task(std::vector<at::Tensor> inputs, Callback done) {
+  if (!done) throw UsageError("[MultiThreadAsyncPredictor] expected a callback, got an empty one");
+  if (!samples_) {
+    if (!calls_->put(std::move(inputs), std::move(done))) throw stopped();
+    return;
+  }
+  try {
+    samples_->submit_with_callback(std::move(inputs), done);
+  } catch (const CancelledError&) {
+    throw stopped();
+  } catch (...) {  // a bad sample is its own future's business
+    std::promise<Result> refused;
+    refused.set_exception(std::current_exception());
+    internal::call_back(done, refused.get_future());
+  }
+}
+
 std::future<MultiThreadAsyncPredictor::Result> MultiThreadAsyncPredictor::put(
     std::vector<at::Tensor> inputs) {
-  const auto stopped = [] {
-    return UsageError("[MultiThreadAsyncPredictor] expected to be running, got a task after stop()");
-  };
   if (samples_) {
     try {
       return samples_->submit(std::move(inputs));

@@ -15,6 +15,7 @@
 #include "belfry/graph/graph.h"
 #include "belfry/graph/tensor.h"
 #include "belfry/predict/internal/batch_former.h"
+#include "belfry/predict/internal/call_back.h"
 
 // Requests wait in BatchFormer, which decides alone what makes a batch and has no clock and no threads;
 // workers take batches, call the predictor and deal the rows out. One mutex guards the former and the counts;
@@ -51,7 +52,8 @@ struct BatchingPredictor::Engine {
 
   std::optional<std::future<Result>> enqueue(Request request, bool wait_for_room) {
     check(request);
-    std::future<Result> result = request.promise.get_future();
+    std::future<Result> result;
+    if (!request.done) result = request.promise.get_future();
     {
       std::unique_lock lock(mutex);
       auto may_go_on = [&] { return closed || former.rows() + request.rows <= options.max_queue; };
@@ -134,7 +136,14 @@ struct BatchingPredictor::Engine {
       return;
     }
     count_answers(requests);
-    for (size_t i = 0; i < requests.size(); ++i) requests[i].promise.set_value(std::move(results[i]));
+    for (size_t i = 0; i < requests.size(); ++i) {
+      requests[i].promise.set_value(std::move(results[i]));
+      call_back(requests[i]);
+    }
+  }
+
+  static void call_back(Request& request) {
+    if (request.done) internal::call_back(request.done, request.promise.get_future());
   }
 
   /// One call of the predictor; each request's part of its outputs.
@@ -188,6 +197,7 @@ struct BatchingPredictor::Engine {
       ++counter;
     }
     request.promise.set_exception(std::move(error));
+    call_back(request);
   }
 
   void fail_cancelled(std::span<Request> requests, const char* message) {
@@ -298,6 +308,13 @@ std::future<Result> BatchingPredictor::submit(std::vector<at::Tensor> sample, st
 }
 std::future<Result> BatchingPredictor::submit_rows(std::vector<at::Tensor> rows, std::stop_token cancel) {
   return *engine_->enqueue(make_request(std::move(rows), false, std::move(cancel)), true);
+}
+void BatchingPredictor::submit_with_callback(std::vector<at::Tensor> sample,
+                                             std::function<void(std::future<Result>)> done) {
+  if (!done) throw UsageError("[BatchingPredictor] expected a callback, got an empty one");
+  Request request = make_request(std::move(sample), true, {});
+  request.done = std::move(done);
+  engine_->enqueue(std::move(request), true);
 }
 std::optional<std::future<Result>> BatchingPredictor::try_submit(std::vector<at::Tensor> sample,
                                                                  std::stop_token cancel) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <future>
 #include <memory>
 #include <optional>
@@ -107,6 +108,9 @@ class BatchingPredictor {
   std::future<Result> submit(std::vector<at::Tensor> sample, std::stop_token cancel = {});
   /// As submit(), for 1 to max_batch samples that stay together: arrays and results have a batch dimension.
   std::future<Result> submit_rows(std::vector<at::Tensor> rows, std::stop_token cancel = {});
+  /// As submit(), but the thread that ran the sample calls `done` with its future, which is ready. What it
+  /// throws is logged. It must not wait for other samples, nor stop the predictor.
+  void submit_with_callback(std::vector<at::Tensor> sample, std::function<void(std::future<Result>)> done);
   /// As the above, but without waiting: nothing when the queue has no room.
   std::optional<std::future<Result>> try_submit(std::vector<at::Tensor> sample, std::stop_token cancel = {});
   std::optional<std::future<Result>> try_submit_rows(std::vector<at::Tensor> rows,

@@ -9,6 +9,7 @@
 #include "belfry/base/error.h"
 #include "belfry/base/ordered_workers.h"
 #include "belfry/base/terminal_bar.h"
+#include "belfry/dataflow/parallel_map_data.h"
 
 namespace belfry {
 
@@ -24,15 +25,19 @@ DatasetPredictor::DatasetPredictor(std::shared_ptr<const Predictor> predictor, A
     throw UsageError(fmt::format("[DatasetPredictor] expected threads >= 1, got {}", options_.threads));
 }
 
-// The calling thread passes over the data, fills the queue and takes the results.
 void DatasetPredictor::for_each(const std::function<void(Result)>& use) {
+  options_.ordered ? predict_in_order(use) : predict_in_any_order(use);
+}
+
+// The calling thread passes over the data, fills the queue and takes the results.
+void DatasetPredictor::predict_in_order(const std::function<void(Result)>& use) {
   using Workers = OrderedWorkers<Datapoint, Result>;
   const size_t most_waiting = 2 * static_cast<size_t>(options_.threads);
   data_->reset_state();
   DataIterator pass = data_->iterator();
   BoundedQueue<Datapoint> tasks(most_waiting);
   Workers workers([&](const std::stop_token& stop) { return tasks.pop(stop); },
-                  [this](Datapoint inputs, Workers::Turn) { return (*predictor_)(inputs); },
+                  [this](const Datapoint& datapoint, Workers::Turn) { return predict(datapoint); },
                   {.num_thread = static_cast<size_t>(options_.threads), .window = most_waiting});
   std::optional<TerminalBar> bar;
   if (options_.progress_bar) bar.emplace(data_->size());
@@ -48,6 +53,27 @@ void DatasetPredictor::for_each(const std::function<void(Result)>& use) {
     if (++waiting == most_waiting) finish_one();
   }
   while (waiting > 0) finish_one();
+}
+
+// The data is passed over by whichever thread has room.
+void DatasetPredictor::predict_in_any_order(const std::function<void(Result)>& use) {
+  data_->reset_state();
+  MultiThreadMapData results(data_, options_.threads,
+                             [this](const Datapoint& datapoint) { return Datapoint(predict(datapoint)); },
+                             {.buffer_size = 2 * options_.threads, .strict = false});
+  std::optional<TerminalBar> bar;
+  if (options_.progress_bar) bar.emplace(data_->size());
+  for (Datapoint& result : results.iterator()) {
+    use(std::move(result));
+    if (bar) bar->update();
+  }
+}
+
+DatasetPredictor::Result DatasetPredictor::predict(const Datapoint& datapoint) const {
+  if (!datapoint.has_names()) return (*predictor_)(datapoint);
+  std::vector<at::Tensor> inputs;
+  for (const TensorSpec& spec : predictor_->inputs()) inputs.push_back(datapoint.at(spec.name));
+  return (*predictor_)(inputs);
 }
 
 std::vector<DatasetPredictor::Result> DatasetPredictor::all_results() {

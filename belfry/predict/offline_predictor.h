@@ -27,6 +27,8 @@ struct PredictConfig {
   std::vector<std::string> inputs = {};
   /// Names of tensors to compute.
   std::vector<std::string> outputs = {};
+  /// Whether the inputs follow the outputs in the results.
+  bool return_input = false;
   c10::Device device = c10::kCPU;
   /// How the graph is compiled: `.compile = {.compute = kBFloat16}`, for instance.
   CompileOptions compile = {};

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <future>
 #include <map>
 #include <optional>
@@ -23,6 +24,7 @@ struct Request {
   std::stop_token cancel;
   Clock::time_point arrived;
   std::promise<std::vector<at::Tensor>> promise;
+  std::function<void(std::future<std::vector<at::Tensor>>)> done = {};  // gets the future, where there is one
 };
 
 /// Decides which requests share a batch and when it starts. It knows no threads and no clock: the time is an
