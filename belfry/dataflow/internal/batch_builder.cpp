@@ -28,7 +28,7 @@ void BatchBuilder::add(const Datapoint& datapoint) {
   }
   if (count_ == 0) names_ = datapoint.shared_names();
   // Most datapoints share one list of names, or have none.
-  if (datapoint.shared_names() == names_) {
+  if ((!names_ && !datapoint.has_names()) || datapoint.shared_names() == names_) {
     for (size_t c = 0; c < datapoint.size(); ++c) add_component(datapoint[c], c);
   } else {
     check_names(datapoint);
@@ -59,7 +59,7 @@ void BatchBuilder::add_component(const at::Tensor& value, size_t component) {
         fmt::format("[{}] expected a tensor as component {}, got an undefined one in datapoint {} of a batch",
                     stage_, component, count_));
   }
-  if (is_object(value)) {
+  if (!value.has_storage() && is_object(value)) {
     throw DataError(fmt::format(
         "[{}] expected a tensor as component {}, or the option use_list, got {} in datapoint {} of a batch",
         stage_, component, describe(value), count_));
