@@ -6,6 +6,7 @@
 #include <c10/core/MemoryFormat.h>
 #include <c10/util/complex.h>
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -15,15 +16,17 @@
 
 namespace belfry {
 
+struct Function;
+
 /// The value of one operator argument given by name: a number, a string, a list, a dtype, device, layout or
-/// memory format, a constant, or a symbolic tensor. What an argument accepts is said by the operator's
-/// schema; a value that does not fit is an error when the node is built.
+/// memory format, a constant, a symbolic tensor, or a function. What an argument accepts is said by the
+/// operator's schema; a value that does not fit is an error when the node is built.
 class Attribute {
  public:
-  using Value =
-      std::variant<std::monostate, bool, int64_t, double, c10::complex<double>, std::string,
-                   std::vector<int64_t>, std::vector<double>, std::vector<std::string>, DType, c10::Device,
-                   c10::Layout, c10::MemoryFormat, at::Tensor, Tensor, std::vector<Tensor>>;
+  using Value = std::variant<std::monostate, bool, int64_t, double, c10::complex<double>, std::string,
+                             std::vector<int64_t>, std::vector<double>, std::vector<std::string>, DType,
+                             c10::Device, c10::Layout, c10::MemoryFormat, at::Tensor, Tensor,
+                             std::vector<Tensor>, std::shared_ptr<const Function>>;
 
   Attribute() = default;  // None
   Attribute(bool value) : value_(value) {}
@@ -44,6 +47,7 @@ class Attribute {
   Attribute(at::Tensor value) : value_(std::move(value)) {}
   Attribute(Tensor value) : value_(value) {}
   Attribute(std::vector<Tensor> value) : value_(std::move(value)) {}
+  Attribute(std::shared_ptr<const Function> value) : value_(std::move(value)) {}
 
   const Value& value() const { return value_; }
 

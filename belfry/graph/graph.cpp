@@ -34,13 +34,6 @@ std::string short_name(std::string_view op) {
   return std::string(op.substr(0, op.find('.')));
 }
 
-/// The name that a node asks for: `name`, or else its operator's, under the current scope, or from the root
-/// where it ends in '/'.
-std::string wanted_name(std::string_view op, const std::string& name) {
-  if (name.ends_with('/')) return name.substr(0, name.size() - 1);
-  return internal::join_scope(internal::build_context().name_scope, name.empty() ? short_name(op) : name);
-}
-
 internal::BoundCall bind(const std::string& who, std::string_view op, const std::vector<Tensor>& inputs,
                          const Attributes& attributes) {
   try {
@@ -66,6 +59,11 @@ bool writes_in_place(const c10::Argument& argument) {
 }
 
 }  // namespace
+
+std::string internal::wanted_name(std::string_view op, const std::string& name) {
+  if (name.ends_with('/')) return name.substr(0, name.size() - 1);
+  return join_scope(build_context().name_scope, name.empty() ? short_name(op) : name);
+}
 
 Graph::Graph() = default;
 Graph::~Graph() = default;
@@ -191,14 +189,14 @@ const Node& Graph::append(NodeData data) {
 }
 
 std::string Graph::node_name(std::string_view op, const std::string& name) {
-  const std::string wanted = wanted_name(op, name);
+  const std::string wanted = internal::wanted_name(op, name);
   internal::check_name(op, wanted);
   return unique_name(wanted);
 }
 
 const Node& Graph::add(std::string_view op, const std::vector<Tensor>& inputs, const Attributes& attributes,
                        const std::string& name) {
-  const std::string who = fmt::format("{} {}", op, wanted_name(op, name));
+  const std::string who = fmt::format("{} {}", op, internal::wanted_name(op, name));
   auto call = bind(who, op, inputs, attributes);
   check_inputs(who, call.inputs);
   const auto& schema = call.op.schema();
@@ -227,7 +225,7 @@ const Node& Graph::add(std::string_view op, const std::vector<Tensor>& inputs, c
 const Node& Graph::add_special(NodeKind kind, std::string_view op, const std::vector<Tensor>& inputs,
                                const Attributes& attributes, const std::string& name,
                                std::vector<std::pair<DType, Shape>> outputs) {
-  const std::string who = fmt::format("{} {}", op, wanted_name(op, name));
+  const std::string who = fmt::format("{} {}", op, internal::wanted_name(op, name));
   auto call = bind(who, op, inputs, attributes);
   for (const Tensor& input : call.inputs) {
     if (kind != NodeKind::kGroup || &input.graph() != this) check_inputs(who, {input});

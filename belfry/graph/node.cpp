@@ -24,6 +24,12 @@ std::string Node::op_name() const {
   return c10::toString(data_.op.operator_name());
 }
 
+std::vector<Tensor> Node::output_tensors() const {
+  std::vector<Tensor> tensors;
+  for (int i = 0; i < static_cast<int>(outputs().size()); ++i) tensors.push_back(output(i));
+  return tensors;
+}
+
 std::optional<uint64_t> Node::seed() const {
   if (data_.seed) return data_.seed->exact ? data_.seed->value : hash_name(data_.name, data_.seed->value);
   if (const auto seed = graph_->seed()) return hash_name(data_.name, *seed);

@@ -85,6 +85,8 @@ class Node {
   const std::vector<const Node*>& control_inputs() const { return data_.control_inputs; }
   const std::vector<Output>& outputs() const { return data_.outputs; }
   Tensor output(int index = 0) const { return Tensor(this, index); }
+  /// All of them, in order.
+  std::vector<Tensor> output_tensors() const;
   c10::Device device() const { return data_.device; }
   /// Indices of the inputs that the operator writes in place.
   const std::vector<int>& mutated_inputs() const { return mutated_inputs_; }

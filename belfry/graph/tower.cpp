@@ -30,6 +30,13 @@ struct TowerNodes {
 /// Of all the towers of a graph, in order.
 struct NodesOfTowers : std::vector<TowerNodes> {};
 
+/// What a tower adds in vain: only one tower is summarised, and only training updates.
+std::vector<std::string> keys_to_freeze(const TowerContext::Options& options) {
+  if (!options.is_training) return {kSummaries, kMovingSummaries, kUpdateOps};
+  if (options.index > 0) return {kSummaries, kMovingSummaries};
+  return {};
+}
+
 int64_t node_count(const Graph& graph) {
   return std::ssize(graph.nodes());
 }
@@ -43,7 +50,9 @@ TowerContext::TowerContext(const std::string& name, Options options)
       reuses_(current_reuse() == Reuse::kReuse),
       graph_(&default_graph()),
       index_in_graph_(graph_->extension<NodesOfTowers>().size()),
-      collections_(*graph_) {
+      collections_(
+          *graph_,
+          {.name = name_, .check_diff = !is_main_training_tower(), .freeze_keys = keys_to_freeze(options_)}) {
   auto& context = internal::build_context();
   if (context.tower) {
     throw UsageError(
@@ -67,11 +76,6 @@ TowerContext::TowerContext(const std::string& name, Options options)
 TowerContext::~TowerContext() {
   internal::build_context().tower = nullptr;
   graph_->extension<NodesOfTowers>()[index_in_graph_].end = node_count(*graph_);
-  if (!options_.is_training) {
-    collections_.restore({kSummaries, kMovingSummaries, kUpdateOps});
-  } else if (options_.index > 0) {
-    collections_.restore({kSummaries, kMovingSummaries});
-  }
   device_scope_.reset();
   name_scope_.reset();
   variable_scope_.reset();

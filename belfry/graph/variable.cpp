@@ -9,6 +9,7 @@
 #include "belfry/graph/internal/build_context.h"
 #include "belfry/graph/node.h"
 #include "belfry/graph/scope.h"
+#include "belfry/graph/variable_getter.h"
 
 namespace belfry {
 namespace {
@@ -50,16 +51,10 @@ Variable find_existing(const VariableRecord& record, const Shape& shape, DType d
   return Variable(&record);
 }
 
-}  // namespace
-
-const VariableRecord& Variable::record() const {
-  if (!record_) throw UsageError("[Variable] expected a variable of a graph, got none");
-  return *record_;
-}
-
-Variable get_variable(const std::string& name, const Shape& shape, const VariableOptions& options) {
+/// The variable of that full name, whatever getters there are.
+Variable find_or_create(const VariableRequest& request) {
+  const auto& [full_name, shape, options] = request;
   Graph& graph = default_graph();
-  const std::string full_name = internal::join_scope(current_variable_scope(), name);
   for (int64_t size : shape) {
     if (size < 0)
       throw UsageError(
@@ -106,13 +101,44 @@ Variable get_variable(const std::string& name, const Shape& shape, const Variabl
                                  full_name, to_string(options.dtype), to_string(shape), describe(value)));
   }
   const Variable variable(&graph.add_variable(std::move(record)));
-  for (const auto& key : options.collections) graph.add_to_collection(key, variable);
-  if (options.trainable) graph.add_to_collection(kTrainableVariables, variable);
+  for (const auto& key : options.collections) graph.add_to_collection(key, variable.tensor());
+  if (options.trainable) graph.add_to_collection(kTrainableVariables, variable.tensor());
   if (options.regularizer) {
     DetachedScope scope(full_name + "/Regularizer");
     if (Tensor loss = options.regularizer(variable)) graph.add_to_collection(kRegularizationLosses, loss);
   }
   return variable;
+}
+
+/// While a getter runs, those of the scopes around its own are the getters.
+class OuterGetters : detail::ScopeGuard {
+ public:
+  explicit OuterGetters(const internal::GetterInScope& current) {
+    internal::build_context().getters = current.outer;
+  }
+};
+
+Variable get_through(std::shared_ptr<const internal::GetterInScope> current, const VariableRequest& request) {
+  if (!current) return find_or_create(request);
+  const OuterGetters outer(*current);
+  const Variable variable = current->getter(
+      [&](const VariableRequest& passed_on) { return get_through(current->outer, passed_on); }, request);
+  if (!variable.defined())
+    throw UsageError(
+        fmt::format("[get_variable {}] expected a variable of the scope's getter, got none", request.name));
+  return variable;
+}
+
+}  // namespace
+
+const VariableRecord& Variable::record() const {
+  if (!record_) throw UsageError("[Variable] expected a variable of a graph, got none");
+  return *record_;
+}
+
+Variable get_variable(const std::string& name, const Shape& shape, const VariableOptions& options) {
+  return get_through(internal::build_context().getters,
+                     {internal::join_scope(current_variable_scope(), name), shape, options});
 }
 
 Variable as_variable(const Tensor& tensor) {

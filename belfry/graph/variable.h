@@ -21,8 +21,9 @@ struct VariableRecord {
   bool trainable = true;
 };
 
-/// A handle on a variable of a graph; usable wherever a Tensor is: it reads the value without a copy. A
-/// default-constructed one is of no variable: all that asks it for something throws UsageError.
+/// A handle on a variable of a graph; usable wherever a Tensor is: it reads the value without a copy, or what
+/// a getter of the scope where it was got put in the value's place (variable_getter.h). A default-constructed
+/// one is of no variable: all that asks it for something throws UsageError.
 class Variable {
  public:
   Variable() = default;
@@ -36,14 +37,25 @@ class Variable {
   bool trainable() const { return record().trainable; }
   /// The nodes that compute its first value.
   Tensor initial_value() const { return record().initial_value; }
+  /// The variable itself, whatever a getter makes of it: what is written, saved and trained.
   Tensor tensor() const { return record().tensor; }
-  operator Tensor() const { return record().tensor; }
+  /// What is read of it: `tensor()`, unless a getter put something in its place.
+  Tensor seen() const { return seen_.defined() ? seen_ : tensor(); }
+  operator Tensor() const { return seen(); }
+  /// The same variable, of which `seen` is read: what a getter returns.
+  Variable seen_as(const Tensor& seen) const {
+    Variable result(&record());
+    result.seen_ = seen;
+    return result;
+  }
 
-  friend bool operator==(const Variable&, const Variable&) = default;
+  /// True for handles on the same variable, whatever is seen of it.
+  friend bool operator==(const Variable& a, const Variable& b) { return a.record_ == b.record_; }
 
  private:
   const VariableRecord& record() const;
   const VariableRecord* record_ = nullptr;
+  Tensor seen_;
 };
 
 struct VariableOptions {
@@ -63,7 +75,8 @@ struct VariableOptions {
 
 /// Creates the variable `name` under the current variable scope, or finds it when the scope reuses (Reuse
 /// says which). Sizes must be static. Throws UsageError when the name exists and the scope does not reuse,
-/// when it is missing and the scope reuses, or when an existing one has another shape or dtype.
+/// when it is missing and the scope reuses, or when an existing one has another shape or dtype. Getters of
+/// the surrounding scopes (variable_getter.h) are asked in its place.
 Variable get_variable(const std::string& name, const Shape& shape, const VariableOptions& options = {});
 
 /// The variable that `tensor` reads; not defined when it is not one.

@@ -97,7 +97,8 @@ BatchNormOutputs normalize_by_all(const Tensor& x, const Variables& variables,
 
 /// average = momentum * average + (1 - momentum) * value
 Tensor update_moving_average(const Variable& average, const Tensor& value, double momentum) {
-  return call("aten::lerp_.Scalar", {average, value}, {{"weight", 1 - momentum}}, "update_moving_average");
+  return call("aten::lerp_.Scalar", {average.tensor(), value}, {{"weight", 1 - momentum}},
+              "update_moving_average");
 }
 
 /// The data format of channels in dimension `axis`, where that is given.

@@ -120,13 +120,13 @@ Tensor assert_true(const Tensor& condition, const std::string& message, const st
 }
 
 Tensor assign(const Variable& variable, const Tensor& value, const std::string& name) {
-  return call("belfry::assign", {variable, value}, {}, name);
+  return call("belfry::assign", {variable.tensor(), value}, {}, name);
 }
 Tensor assign_add(const Variable& variable, const Tensor& value, const std::string& name) {
-  return call("belfry::assign_add", {variable, value}, {}, name);
+  return call("belfry::assign_add", {variable.tensor(), value}, {}, name);
 }
 Tensor assign_sub(const Variable& variable, const Tensor& value, const std::string& name) {
-  return call("belfry::assign_sub", {variable, value}, {}, name);
+  return call("belfry::assign_sub", {variable.tensor(), value}, {}, name);
 }
 
 }  // namespace belfry

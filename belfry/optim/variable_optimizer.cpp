@@ -59,7 +59,7 @@ std::vector<Tensor> VariableOptimizer::slots(const std::vector<Variable>& variab
       value = internal::create_slot(variable, suffix, constant_initializer(initial));
       slots_.push_back({name, variable, value});
     }
-    result.push_back(value);
+    result.push_back(value.tensor());
   }
   return result;
 }

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "belfry/base/error.h"
+#include "belfry/graph/function_value.h"
 
 // Binding is by type alone: inputs fill the schema's tensor arguments in their order, attributes the others
 // by name, with the conversions that C++ users expect (a number for a list of one, an int for a float). Each
@@ -122,6 +123,10 @@ c10::IValue constant_value(const c10::Argument& argument, const Attribute& attri
       break;
     case TypeKind::TensorType:
       if (auto* tensor = std::get_if<at::Tensor>(&value)) return *tensor;
+      break;
+    case TypeKind::CapsuleType:
+      if (auto* function = std::get_if<std::shared_ptr<const Function>>(&value); function && *function)
+        return FunctionValue::of(*function);
       break;
     default:
       break;

@@ -438,6 +438,11 @@ class Trials {
 std::vector<Node::Output> infer_by_trials(const std::vector<Tensor>& inputs,
                                           const std::vector<Argument>& arguments, const TestSize& test,
                                           const Evaluate& evaluate) {
+  // An operator that holds a function infers within a trial: what the outer trial knows comes back after.
+  struct Restored {
+    UnknownSize outer = unknown;
+    ~Restored() { unknown = outer; }
+  } restored;
   return Trials(inputs, arguments, test, evaluate).run();
 }
 
