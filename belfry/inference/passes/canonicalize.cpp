@@ -2,6 +2,7 @@
 #include <map>
 #include <string_view>
 
+#include "belfry/graph/custom_gradient.h"
 #include "belfry/inference/internal/fused_op.h"
 #include "belfry/inference/internal/passes.h"
 #include "belfry/ops/array.h"
@@ -40,6 +41,8 @@ class Canonicalizer {
         {"aten::addmm", &Canonicalizer::addmm},
         {"aten::matmul", &Canonicalizer::matmul},
         {"aten::add.Tensor", &Canonicalizer::add},
+        {"belfry::custom_gradient", &Canonicalizer::custom_gradient},
+        {"belfry::custom_gradient.generator", &Canonicalizer::custom_gradient},
     };
     if (node.kind() != NodeKind::kCall || independent_.contains(&node)) return {};
     const auto found = rules.find(node.op_name());
@@ -58,6 +61,14 @@ class Canonicalizer {
     channels_last.push_back(1);
     for (int64_t axis = 1; axis + 1 < x.rank(); ++axis) channels_first.push_back(axis);
     return transpose(build(transpose(x, channels_last)), channels_first);
+  }
+
+  /// Where derivatives are nodes already.
+  Tensor custom_gradient(const Node& node) {
+    const auto values = values_of_custom_gradient(node);
+    for (size_t i = 0; i < values.size(); ++i)
+      rewriter_.define(node.output(static_cast<int>(i)), rewriter_(values[i]));
+    return {};
   }
 
   Tensor conv2d(const Node& node) {

@@ -78,6 +78,10 @@ using DerivativeRules = std::unordered_map<std::string_view, Derivative>;
 /// Of nothing where the operator has no row.
 Derivative derivative_of(const Node& node);
 
+/// Random nodes that rules have added to a graph, by name, and the names of the nodes that they
+/// differentiate, whose generators are theirs.
+struct RandomOrigins : std::unordered_map<std::string, std::string> {};
+
 /// `x` summed over what broadcasting from `shape` repeated.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 /// `axes` of a tensor of that rank, counted from the front, in order; all of them where there are none.
@@ -90,6 +94,7 @@ void add_array_derivatives(DerivativeRules& rules);
 void add_attention_derivatives(DerivativeRules& rules);
 void add_collective_derivatives(DerivativeRules& rules);
 void add_contraction_derivatives(DerivativeRules& rules);
+void add_custom_gradient_derivatives(DerivativeRules& rules);
 void add_image_derivatives(DerivativeRules& rules);
 void add_limit_derivatives(DerivativeRules& rules);
 void add_loss_derivatives(DerivativeRules& rules);

@@ -73,6 +73,7 @@ const DerivativeRules& rules() {
     add_attention_derivatives(rules);
     add_collective_derivatives(rules);
     add_contraction_derivatives(rules);
+    add_custom_gradient_derivatives(rules);
     add_image_derivatives(rules);
     add_limit_derivatives(rules);
     add_loss_derivatives(rules);

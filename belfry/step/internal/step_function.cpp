@@ -14,6 +14,7 @@
 #include "belfry/ops/call.h"
 #include "belfry/runtime/internal/order.h"
 #include "belfry/runtime/internal/recordings.h"
+#include "belfry/step/internal/derivative_rules.h"
 #include "belfry/step/internal/differentiate.h"
 
 // The plan's order of nodes (order.h) is cut at the writes: what depends on none of them, by data or by
@@ -124,6 +125,8 @@ class Splitter {
     const auto results = differentiate(map_.at(arguments.tensor("loss")), xs,
                                        grad_loss.defined() ? map_.at(grad_loss) : Tensor());
     for (size_t i = 0; i < results.size(); ++i) define(node.output(static_cast<int>(i)), results[i]);
+    for (const auto& [name, origin] : result_.head.graph->extension<RandomOrigins>())
+      result_.random.try_emplace(name, result_.random.at(origin));
   }
 
   /// What the tail and the caller want of the head, and what runs only because something waits for it: it may
