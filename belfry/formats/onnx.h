@@ -15,7 +15,7 @@
 namespace belfry {
 
 // ONNX models as structs: what serialize_onnx and parse_onnx turn into bytes and back. Of the format's
-// messages there are those that an inference graph without subgraphs is made of.
+// messages there are those that an inference graph is made of.
 
 /// Bytes kept in a file beside the model, what ONNX calls external data.
 struct OnnxExternalBytes {
@@ -30,9 +30,11 @@ struct OnnxTensor {
   std::optional<OnnxExternalBytes> external = std::nullopt;
 };
 
+struct OnnxGraph;
+
 struct OnnxAttribute {
-  using Value =
-      std::variant<float, int64_t, std::string, OnnxTensor, std::vector<float>, std::vector<int64_t>>;
+  using Value = std::variant<float, int64_t, std::string, OnnxTensor, std::vector<float>,
+                             std::vector<int64_t>, std::shared_ptr<const OnnxGraph>>;
   std::string name;
   Value value;
 };
@@ -51,6 +53,15 @@ struct OnnxValue {
   std::string name;
   DataType dtype = DataType::kInvalid;
   std::vector<Size> shape;
+};
+
+/// What a branch or the body of a loop computes. Its nodes may use values of the graphs around it.
+struct OnnxGraph {
+  std::string name;
+  std::vector<OnnxNode> nodes;
+  std::vector<OnnxTensor> initializers;
+  std::vector<OnnxValue> inputs;
+  std::vector<OnnxValue> outputs;
 };
 
 struct OnnxModel {

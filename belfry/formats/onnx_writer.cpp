@@ -41,6 +41,8 @@ void write_tensor(pbf_writer& out, uint32_t tag, const OnnxTensor& tensor) {
   message.add_int32(field::tensor::kDataLocation, field::tensor::kExternal);
 }
 
+void write_graph(pbf_writer& out, const OnnxGraph& graph);
+
 struct WriteAttributeValue {
   pbf_writer& out;
 
@@ -68,6 +70,13 @@ struct WriteAttributeValue {
   void operator()(const std::vector<int64_t>& values) {
     for (int64_t value : values) out.add_int64(field::attribute::kInts, value);
     type(field::attribute::kIntsType);
+  }
+  void operator()(const std::shared_ptr<const OnnxGraph>& value) {
+    {
+      pbf_writer graph(out, field::attribute::kGraph);
+      write_graph(graph, *value);
+    }
+    type(field::attribute::kGraphType);
   }
 };
 
@@ -98,6 +107,14 @@ void write_value(pbf_writer& graph, uint32_t tag, const OnnxValue& value) {
     if (auto* name = std::get_if<std::string>(&size)) dim.add_string(field::value::kDimName, *name);
   }
   tensor.add_message(field::value::kShape, shape);
+}
+
+void write_graph(pbf_writer& out, const OnnxGraph& graph) {
+  for (const OnnxNode& node : graph.nodes) write_node(out, node);
+  out.add_string(field::graph::kName, graph.name);
+  for (const OnnxTensor& tensor : graph.initializers) write_tensor(out, field::graph::kInitializer, tensor);
+  for (const OnnxValue& value : graph.inputs) write_value(out, field::graph::kInput, value);
+  for (const OnnxValue& value : graph.outputs) write_value(out, field::graph::kOutput, value);
 }
 
 }  // namespace

@@ -45,22 +45,13 @@ const OnnxOps& onnx_ops() {
     add_image_ops(table);
     add_loss_ops(table);
     add_recurrent_ops(table);
+    add_control_flow_ops(table);
     return table;
   }();
   return ops;
 }
 
-namespace {
-
-using Weights = std::vector<std::pair<OnnxName, at::Tensor>>;
-
-OnnxModel to_onnx(const Function& function, Weights& weights) {
-  OnnxBuilder out;
-  std::unordered_map<Tensor, OnnxName> names;
-  for (size_t i = 0; i < function.inputs.size(); ++i) {
-    const Tensor& input = function.inputs[i];
-    names[input] = out.input(function.input_names[i], input.dtype(), input.shape());
-  }
+void add_calls(OnnxBuilder& out, const Function& function, std::unordered_map<Tensor, OnnxName>& names) {
   for (const Weight& weight : function.weights)
     names[weight.tensor] = out.constant(weight.value, weight.name);
   const std::function<OnnxName(const Tensor&)> value_of = [&](const Tensor& tensor) {
@@ -74,9 +65,23 @@ OnnxModel to_onnx(const Function& function, Weights& weights) {
     const OnnxNames results = found->second(call);
     for (size_t i = 0; i < results.size(); ++i) names[node->output(static_cast<int>(i))] = results[i];
   }
+}
+
+namespace {
+
+using Weights = std::vector<std::pair<OnnxName, at::Tensor>>;
+
+OnnxModel to_onnx(const Function& function, Weights& weights) {
+  OnnxBuilder out;
+  std::unordered_map<Tensor, OnnxName> names;
+  for (size_t i = 0; i < function.inputs.size(); ++i) {
+    const Tensor& input = function.inputs[i];
+    names[input] = out.input(function.input_names[i], input.dtype(), input.shape());
+  }
+  add_calls(out, function, names);
   for (size_t i = 0; i < function.outputs.size(); ++i) {
     const Tensor& output = function.outputs[i];
-    out.output(function.output_names[i], value_of(output), output.dtype(), output.shape());
+    out.output(function.output_names[i], names.at(output), output.dtype(), output.shape());
   }
   return out.finish(weights);
 }
@@ -90,9 +95,7 @@ OnnxTensor describe_weight(const OnnxName& name, const at::Tensor& value) {
 }
 
 void put_inline(OnnxModel& model, const OnnxName& name, const at::Tensor& value) {
-  OnnxTensor tensor = describe_weight(name, value);
-  tensor.bytes.assign(static_cast<const char*>(value.const_data_ptr()), value.nbytes());
-  model.initializers.push_back(std::move(tensor));
+  model.initializers.push_back(inline_tensor(name, value));
 }
 
 /// Shapes and the like stay in the model, where its readers look for them.

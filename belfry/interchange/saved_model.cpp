@@ -101,8 +101,6 @@ void write_frozen_graph(const Function& function, const std::string& path) {
   GraphDefBuilder out;
   Names names;
   add_inputs(out, function, names);
-  for (const Weight& weight : function.weights)
-    names[weight.tensor] = out.constant(weight.value, node_name(weight.name));
   add_calls(out, function, names);
   write_file_atomically(FileSystem::posix(), path, as_byte_span(serialize_graph_def(out.finish())));
 }
@@ -122,8 +120,7 @@ void write_saved_model(const Function& function, const std::string& folder,
     model.inputs[node_name(function.input_names[i])] = end(names[input], input);
   }
   for (const Weight& weight : function.weights) {
-    names[weight.tensor] = weight.variable.defined() ? variables.add(weight)
-                                                     : out.constant(weight.value, node_name(weight.name));
+    if (weight.variable.defined()) names[weight.tensor] = variables.add(weight);
   }
   const auto results = add_calls(out, function, names);
   for (size_t i = 0; i < results.size(); ++i)

@@ -21,11 +21,11 @@ namespace node {
 constexpr uint32_t kInput = 1, kOutput = 2, kName = 3, kOpType = 4, kAttribute = 5, kDomain = 7;
 }
 namespace attribute {
-constexpr uint32_t kName = 1, kFloat = 2, kInt = 3, kString = 4, kTensor = 5, kFloats = 7, kInts = 8,
-                   kType = 20;
+constexpr uint32_t kName = 1, kFloat = 2, kInt = 3, kString = 4, kTensor = 5, kGraph = 6, kFloats = 7,
+                   kInts = 8, kType = 20;
 // Values of kType.
-constexpr int32_t kFloatType = 1, kIntType = 2, kStringType = 3, kTensorType = 4, kFloatsType = 6,
-                  kIntsType = 7;
+constexpr int32_t kFloatType = 1, kIntType = 2, kStringType = 3, kTensorType = 4, kGraphType = 5,
+                  kFloatsType = 6, kIntsType = 7;
 }  // namespace attribute
 namespace tensor {
 constexpr uint32_t kDims = 1, kDataType = 2, kFloatData = 4, kInt32Data = 5, kInt64Data = 7, kName = 8,

@@ -42,6 +42,16 @@ OnnxValue describe_value(const std::string& name, DType dtype, const Shape& shap
   return value;
 }
 
+/// The values that a node uses, in the graphs that it holds too.
+void add_used(const OnnxNode& node, std::unordered_set<OnnxName>& names) {
+  names.insert(node.inputs.begin(), node.inputs.end());
+  for (const OnnxAttribute& attribute : node.attributes) {
+    if (auto* graph = std::get_if<std::shared_ptr<const OnnxGraph>>(&attribute.value)) {
+      for (const OnnxNode& inner : (*graph)->nodes) add_used(inner, names);
+    }
+  }
+}
+
 }  // namespace
 
 int64_t onnx_dtype(DType dtype) {
@@ -71,7 +81,14 @@ int64_t onnx_dtype(DType dtype) {
   }
 }
 
+OnnxTensor inline_tensor(const OnnxName& name, const at::Tensor& value) {
+  OnnxTensor tensor{{name, to_stored(value.scalar_type(), name), value.sizes().vec()}, ""};
+  tensor.bytes.assign(static_cast<const char*>(value.const_data_ptr()), value.nbytes());
+  return tensor;
+}
+
 std::string OnnxBuilder::unique(const std::string& name) {
+  if (around_) return around_->unique(name);  // names of inner graphs hide none
   std::string candidate = name;
   for (int count = 1; !names_.insert(candidate).second; ++count)
     candidate = fmt::format("{}_{}", name, count);
@@ -80,7 +97,8 @@ std::string OnnxBuilder::unique(const std::string& name) {
 
 const at::Tensor* OnnxBuilder::find_constant(const OnnxName& name) const {
   auto found = constants_.find(name);
-  return found == constants_.end() ? nullptr : &found->second;
+  if (found != constants_.end()) return &found->second;
+  return around_ ? around_->find_constant(name) : nullptr;
 }
 
 OnnxName OnnxBuilder::input(const std::string& name, DType dtype, const Shape& shape) {
@@ -204,7 +222,7 @@ OnnxModel OnnxBuilder::finish(std::vector<std::pair<OnnxName, at::Tensor>>& weig
     if (std::none_of(node->outputs.begin(), node->outputs.end(),
                      [&](const OnnxName& name) { return needed.contains(name); }))
       continue;
-    needed.insert(node->inputs.begin(), node->inputs.end());
+    add_used(*node, needed);
     kept.push_back(std::move(*node));
   }
   model_.nodes.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
@@ -212,6 +230,18 @@ OnnxModel OnnxBuilder::finish(std::vector<std::pair<OnnxName, at::Tensor>>& weig
     if (needed.contains(name)) weights.emplace_back(name, constants_.at(name));
   }
   return std::move(model_);
+}
+
+std::shared_ptr<const OnnxGraph> OnnxBuilder::finish_inner(const std::string& name) {
+  std::vector<std::pair<OnnxName, at::Tensor>> weights;
+  OnnxModel model = finish(weights);
+  auto graph = std::make_shared<OnnxGraph>();
+  graph->name = name;
+  graph->nodes = std::move(model.nodes);
+  graph->inputs = std::move(model.inputs);
+  graph->outputs = std::move(model.outputs);
+  for (const auto& [constant, value] : weights) graph->initializers.push_back(inline_tensor(constant, value));
+  return graph;
 }
 
 }  // namespace belfry::internal

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/Scalar.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -23,6 +24,10 @@ using OnnxAttributes = std::vector<OnnxAttribute>;
 /// inputs of an elementwise operator move behind it, so that they meet.
 class OnnxBuilder {
  public:
+  OnnxBuilder() = default;
+  /// Of a graph inside of that of `around`, whose values its nodes may use; it must outlive this.
+  explicit OnnxBuilder(OnnxBuilder& around) : around_(&around), scope_(around.scope_) {}
+
   /// What is added from now on is named below `scope`.
   void enter(std::string scope) { scope_ = std::move(scope); }
 
@@ -58,6 +63,8 @@ class OnnxBuilder {
 
   /// The model without what no output needs, and without its initializers: `weights` gets them.
   OnnxModel finish(std::vector<std::pair<OnnxName, at::Tensor>>& weights);
+  /// As above, of a graph inside of another, with its initializers.
+  std::shared_ptr<const OnnxGraph> finish_inner(const std::string& name);
 
  private:
   struct Transposed {
@@ -67,6 +74,7 @@ class OnnxBuilder {
   const at::Tensor* find_constant(const OnnxName& name) const;
   std::string unique(const std::string& name);
 
+  OnnxBuilder* around_ = nullptr;
   std::string scope_;
   OnnxModel model_;
   std::unordered_set<std::string> names_;
@@ -74,6 +82,9 @@ class OnnxBuilder {
   std::vector<OnnxName> constant_order_;
   std::unordered_map<OnnxName, Transposed> transposes_;
 };
+
+/// A weight or constant, its bytes in the model.
+OnnxTensor inline_tensor(const OnnxName& name, const at::Tensor& value);
 
 /// ONNX's number of a dtype, for the attribute "to". Throws UsageError where it has none.
 int64_t onnx_dtype(DType dtype);

@@ -46,8 +46,13 @@ void add_nn_ops(OnnxOps& ops);
 void add_image_ops(OnnxOps& ops);
 void add_loss_ops(OnnxOps& ops);
 void add_recurrent_ops(OnnxOps& ops);
+void add_control_flow_ops(OnnxOps& ops);
 
 const OnnxOps& onnx_ops();
+
+/// Adds the weights and calls of `function`. `names` holds what stands for its inputs, and gets what stands
+/// for the rest.
+void add_calls(OnnxBuilder& out, const Function& function, std::unordered_map<Tensor, OnnxName>& names);
 
 /// `x`, of shape `from`, with the dimensions [begin, end) made one.
 OnnxName flatten(OnnxBuilder& out, const OnnxName& x, const Shape& from, int64_t begin, int64_t end);

@@ -25,6 +25,7 @@ std::string GraphDefBuilder::unique(const std::string& name) {
 TfName GraphDefBuilder::add_named(const std::string& name, const std::string& op, const TfNames& inputs,
                                   TfAttributes attributes) {
   graph_.push_back({unique(name), op, inputs, std::move(attributes)});
+  if (inputs.empty() && !pivot_.empty()) graph_.back().inputs = {"^" + pivot_};
   return graph_.back().name;
 }
 
@@ -109,7 +110,7 @@ void TfCall::unsupported(const std::string& what) const {
                                node().name(), what, describe_place(node())));
 }
 
-TfNames add_calls(GraphDefBuilder& out, const Function& function, std::unordered_map<Tensor, TfName> names) {
+void add_nodes(GraphDefBuilder& out, const Function& function, std::unordered_map<Tensor, TfName>& names) {
   static const TfOps ops = [] {
     TfOps table;
     add_math_ops(table);
@@ -120,8 +121,13 @@ TfNames add_calls(GraphDefBuilder& out, const Function& function, std::unordered
     add_image_ops(table);
     add_loss_ops(table);
     add_recurrent_ops(table);
+    add_control_flow_ops(table);
     return table;
   }();
+  for (const Weight& weight : function.weights) {
+    if (!names.contains(weight.tensor))
+      names[weight.tensor] = out.constant(weight.value, node_name(weight.name));
+  }
   const std::function<TfName(const Tensor&)> name_of = [&](const Tensor& tensor) { return names.at(tensor); };
   for (const Node* node : function.calls()) {
     out.enter(node->name());
@@ -131,10 +137,14 @@ TfNames add_calls(GraphDefBuilder& out, const Function& function, std::unordered
     const TfNames results = found->second(call);
     for (size_t i = 0; i < results.size(); ++i) names[node->output(static_cast<int>(i))] = results[i];
   }
+}
+
+TfNames add_calls(GraphDefBuilder& out, const Function& function, std::unordered_map<Tensor, TfName> names) {
+  add_nodes(out, function, names);
   TfNames outputs;
   for (size_t i = 0; i < function.outputs.size(); ++i) {
     const Tensor& output = function.outputs[i];
-    outputs.push_back(out.add_named(node_name(function.output_names[i]), "Identity", {name_of(output)},
+    outputs.push_back(out.add_named(node_name(function.output_names[i]), "Identity", {names.at(output)},
                                     {{"T", tf_dtype(output.dtype())}}));
   }
   return outputs;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "belfry/formats/graph_def.h"
@@ -28,6 +29,27 @@ class GraphDefBuilder {
  public:
   /// What is added from now on is named below `scope`.
   void enter(std::string scope) { scope_ = std::move(scope); }
+
+  /// Constants that are added while the guard lives belong to a branch or to the body of a loop: they wait
+  /// for the node `pivot`, which runs where these do.
+  class Pivot {
+   public:
+    Pivot(GraphDefBuilder& out, TfName pivot) : out_(out), before_(std::exchange(out.pivot_, pivot)) {}
+    ~Pivot() { out_.pivot_ = before_; }
+    Pivot(const Pivot&) = delete;
+    Pivot& operator=(const Pivot&) = delete;
+
+   private:
+    GraphDefBuilder& out_;
+    TfName before_;
+  };
+
+  /// A name below the scope that no node has, for one that is added later as `add_reserved`.
+  TfName reserve(const std::string& name) { return unique(scope_ + "/" + name); }
+  void add_reserved(const TfName& name, const std::string& op, const TfNames& inputs,
+                    TfAttributes attributes) {
+    graph_.push_back({name, op, inputs, std::move(attributes)});
+  }
 
   /// A node of exactly that name, made unique.
   TfName add_named(const std::string& name, const std::string& op, const TfNames& inputs,
@@ -57,6 +79,7 @@ class GraphDefBuilder {
   std::string unique(const std::string& name);
 
   std::string scope_;
+  TfName pivot_;
   GraphDef graph_;
   std::unordered_set<std::string> names_;
 };
@@ -104,6 +127,7 @@ void add_nn_ops(TfOps& ops);
 void add_image_ops(TfOps& ops);
 void add_loss_ops(TfOps& ops);
 void add_recurrent_ops(TfOps& ops);
+void add_control_flow_ops(TfOps& ops);
 
 /// A reduction of `x`, of the dtype `dtype`, over `axes`.
 TfName reduce(GraphDefBuilder& out, const std::string& op, const TfName& x, DType dtype,
@@ -115,8 +139,10 @@ TfName flatten(GraphDefBuilder& out, const TfName& x, DType dtype, int64_t rank,
 /// Transposes the axis to the end, which is where most of TensorFlow's operators work, and back.
 std::vector<int64_t> swap_with_last(int64_t axis, int64_t rank);
 
-/// Adds the calls of `function`, and its outputs as nodes of their names, which are returned. `names` holds
-/// what stands for its inputs and weights.
+/// Adds the calls of `function`, and those of its weights that have no name as constants. `names` holds what
+/// stands for its inputs, and gets what stands for the rest.
+void add_nodes(GraphDefBuilder& out, const Function& function, std::unordered_map<Tensor, TfName>& names);
+/// As above, and its outputs as nodes of their names, which are returned.
 TfNames add_calls(GraphDefBuilder& out, const Function& function, std::unordered_map<Tensor, TfName> names);
 
 }  // namespace belfry::internal
