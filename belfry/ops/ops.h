@@ -4,10 +4,10 @@
 
 #include "belfry/ops/array.h"
 #include "belfry/ops/call.h"
-#include "belfry/ops/ctc.h"
-#include "belfry/ops/detection.h"
 #include "belfry/ops/control_flow.h"
+#include "belfry/ops/ctc.h"
 #include "belfry/ops/custom_gradient.h"
+#include "belfry/ops/detection.h"
 #include "belfry/ops/initializers.h"
 #include "belfry/ops/loss.h"
 #include "belfry/ops/math.h"
