@@ -16,6 +16,5 @@
 #include "belfry/base/rng.h"
 #include "belfry/base/shared.h"
 #include "belfry/base/stats.h"
-#include "belfry/base/time_delta.h"
 #include "belfry/base/timer.h"
 #include "belfry/base/wake_up.h"

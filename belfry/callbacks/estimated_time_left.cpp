@@ -6,7 +6,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
-#include "belfry/base/time_delta.h"
+#include "belfry/base/timer.h"
 #include "belfry/loop/trainer.h"
 
 namespace belfry {

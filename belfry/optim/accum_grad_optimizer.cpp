@@ -75,7 +75,7 @@ Tensor AccumGradOptimizer::apply_gradients(const GradientsAndVariables& gradient
   const Variable counter = internal::create_at_root(
       "AccumGrad/counter", {}, {.dtype = kInt32, .initializer = zeros_initializer(), .trainable = false},
       c10::kCPU);
-  std::vector<Tensor> operations = build_update(accumulated, sums, values, counter);
+  std::vector<Tensor> operations = build_update(accumulated, sums, values, counter, options.combine);
   if (options.global_step.defined())
     operations.push_back(assign_add(options.global_step, constant(1, options.global_step.dtype())));
   return group(operations, options.name.empty() ? name() : options.name);
@@ -84,14 +84,15 @@ Tensor AccumGradOptimizer::apply_gradients(const GradientsAndVariables& gradient
 std::vector<Tensor> AccumGradOptimizer::build_update(const GradientsAndVariables& accumulated,
                                                      const std::vector<Variable>& sums,
                                                      const std::vector<Tensor>& values,
-                                                     const Variable& counter) {
+                                                     const Variable& counter, const Combine& combine) {
   const NameScope scope("AccumGradOptimizer");
   const Tensor counted = assign_add(counter, constant(1, kInt32), "update_counter");
   const Tensor added = all("belfry::accumulate", "sums", sums, "update_slot", {{"values", values}});
   const Tensor is_due = equal(floor_mod(counted, niter_), 0);
   const ControlDependencies after({added});
   const RunIf when_due(is_due, "cond_update_grad");
-  const Tensor update = inner().apply_gradients(accumulated, {.global_step = {}, .name = "update_grad"});
+  const Tensor update =
+      inner().apply_gradients(accumulated, {.global_step = {}, .name = "update_grad", .combine = combine});
   const ControlDependencies after_update({update});
   return {added, all("belfry::set_to_zero", "variables", sums, "clear")};
 }

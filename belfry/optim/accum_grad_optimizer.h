@@ -29,7 +29,7 @@ class AccumGradOptimizer : public ProxyOptimizer {
   /// What a step does: adds `values` to `sums`, and applies these when it is time.
   std::vector<Tensor> build_update(const GradientsAndVariables& accumulated,
                                    const std::vector<Variable>& sums, const std::vector<Tensor>& values,
-                                   const Variable& counter);
+                                   const Variable& counter, const Combine& combine);
 
   int64_t niter_;
 };

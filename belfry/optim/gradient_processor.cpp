@@ -55,9 +55,9 @@ class ProcessingOptimizer : public ProxyOptimizer {
       : ProxyOptimizer(std::move(optimizer)), processors_(std::move(processors)) {}
 
   Tensor apply_gradients(const GradientsAndVariables& gradients, const ApplyOptions& options) override {
-    GradientsAndVariables processed = gradients;
+    GradientsAndVariables processed = options.combine ? options.combine(gradients) : gradients;
     for (const auto& processor : processors_) processed = processor->process(processed);
-    return inner().apply_gradients(processed, options);
+    return inner().apply_gradients(processed, {.global_step = options.global_step, .name = options.name});
   }
 
  private:

@@ -97,8 +97,9 @@ MovingAverageOptimizer::MovingAverageOptimizer(std::unique_ptr<Optimizer> optimi
 Tensor MovingAverageOptimizer::apply_gradients(const GradientsAndVariables& gradients,
                                                const ApplyOptions& options) {
   const std::string operation = options.name.empty() ? name() : options.name;
-  const Tensor update =
-      inner().apply_gradients(gradients, {.global_step = options.global_step, .name = operation + "/update"});
+  const Tensor update = inner().apply_gradients(
+      gradients,
+      {.global_step = options.global_step, .name = operation + "/update", .combine = options.combine});
   std::vector<Variable> updated;
   for (const auto& [gradient, variable] : gradients) {
     if (gradient) updated.push_back(variable);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -43,9 +44,13 @@ class Optimizer {
   virtual GradientsAndVariables compute_gradients(const Tensor& loss,
                                                   const std::vector<Variable>& variables = {});
 
+  using Combine = std::function<GradientsAndVariables(const GradientsAndVariables&)>;
   struct ApplyOptions {
     Variable global_step = {};  ///< incremented after the update, if given
     std::string name = {};      ///< of the operation; "": the optimizer's
+    /// What gradients go through once before they are processed and applied, such as their reduction over
+    /// processes. Sums of several steps do so as sums.
+    Combine combine = {};
   };
   /// One operation that updates all variables that have a gradient. Its slots are created now, at the root
   /// whatever scopes are open, on the devices of their variables and named after them ("conv0/W/Momentum").

@@ -27,8 +27,9 @@ PostProcessOptimizer::PostProcessOptimizer(std::unique_ptr<Optimizer> optimizer,
 Tensor PostProcessOptimizer::apply_gradients(const GradientsAndVariables& gradients,
                                              const ApplyOptions& options) {
   const std::string operation = options.name.empty() ? name() : options.name;
-  const Tensor update =
-      inner().apply_gradients(gradients, {.global_step = options.global_step, .name = operation + "/update"});
+  const Tensor update = inner().apply_gradients(
+      gradients,
+      {.global_step = options.global_step, .name = operation + "/update", .combine = options.combine});
   std::vector<Tensor> operations = {update};
   ControlDependencies after({update});
   for (const auto& [gradient, variable] : gradients) {

@@ -12,6 +12,10 @@
 namespace belfry {
 Tensor VariableOptimizer::apply_gradients(const GradientsAndVariables& gradients,
                                           const ApplyOptions& options) {
+  if (options.combine) {
+    return apply_gradients(options.combine(gradients),
+                           {.global_step = options.global_step, .name = options.name});
+  }
   std::vector<Variable> variables;
   std::vector<Tensor> present;
   for (const auto& [gradient, variable] : gradients) {

@@ -33,10 +33,10 @@ c10::Device DistributedTrainer::device() const {
 
 Tensor DistributedTrainer::build_train_op(const OptimizerFunc& get_optimizer) {
   const Tensor cost = build_cost();
-  const std::unique_ptr<Optimizer> optimizer = get_optimizer();
-  if (!optimizer) throw UsageError("[DistributedTrainer] expected an optimizer from the model, got null");
-  const GradientsAndVariables gradients =
-      FilterNoneGrad().process(compute_reduced_gradients(*optimizer, cost, {}, options_.reduction));
+  std::unique_ptr<Optimizer> given = get_optimizer();
+  if (!given) throw UsageError("[DistributedTrainer] expected an optimizer from the model, got null");
+  const std::unique_ptr<Optimizer> optimizer = distributed_optimizer(std::move(given), options_.reduction);
+  const GradientsAndVariables gradients = FilterNoneGrad().process(optimizer->compute_gradients(cost));
   return optimizer->apply_gradients(gradients, {.global_step = {}, .name = "train_op"});
 }
 

@@ -1,5 +1,7 @@
 #include "belfry/train/reduce_gradients.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -10,6 +12,7 @@
 #include "belfry/ops/call.h"
 #include "belfry/ops/math.h"
 #include "belfry/ops/operators.h"
+#include "belfry/optim/proxy_optimizer.h"
 
 // Gradients come in about the reverse order of their variables, and are sent in that order: a large one
 // alone, where it lies, small ones packed together, as each message costs about as much as 100 kB of it. All
@@ -75,7 +78,7 @@ class Bucket {
   Tensor started_;
 };
 
-void reduce(GradientsAndVariables& gradients, const ReductionOptions& options) {
+GradientsAndVariables reduce(GradientsAndVariables gradients, const ReductionOptions& options) {
   const NameScope scope("AllReduce");
   std::vector<Bucket> buckets;
   std::vector<Bucket> open;  // of small ones, one for each dtype
@@ -102,47 +105,48 @@ void reduce(GradientsAndVariables& gradients, const ReductionOptions& options) {
   }
   for (Bucket& bucket : open) close(std::move(bucket));
   for (Bucket& bucket : buckets) bucket.wait();
+  return gradients;
 }
 
-class DistributedOptimizer : public Optimizer {
+class DistributedOptimizer : public ProxyOptimizer {
  public:
   DistributedOptimizer(std::unique_ptr<Optimizer> optimizer, const ReductionOptions& options)
-      : optimizer_(std::move(optimizer)), options_(options) {}
+      : ProxyOptimizer(std::move(optimizer)), options_(options) {}
 
+  using Optimizer::apply_gradients;
   GradientsAndVariables compute_gradients(const Tensor& loss,
                                           const std::vector<Variable>& variables) override {
-    return compute_reduced_gradients(*optimizer_, loss, variables, options_);
+    return inner().compute_gradients(options_.average ? loss * (1.0 / world_size()) : loss, variables);
   }
+
   Tensor apply_gradients(const GradientsAndVariables& gradients, const ApplyOptions& options) override {
-    return optimizer_->apply_gradients(gradients, options);
+    bool is_reduced = false;
+    const Combine combine = [&](const GradientsAndVariables& here) {
+      is_reduced = true;
+      return reduce(options.combine ? options.combine(here) : here, options_);
+    };
+    const Tensor update = inner().apply_gradients(
+        gradients, {.global_step = options.global_step, .name = options.name, .combine = combine});
+    if (!is_reduced) {
+      throw UsageError(
+          fmt::format("[distributed_optimizer] expected an optimizer that calls ApplyOptions::combine, got "
+                      "{}, which does "
+                      "not: every process would train alone",
+                      inner().name()));
+    }
+    return update;
   }
-  std::vector<std::string> slot_names() const override { return optimizer_->slot_names(); }
-  Variable slot(const Variable& variable, const std::string& name) const override {
-    return optimizer_->slot(variable, name);
-  }
-  std::string name() const override { return optimizer_->name(); }
 
  private:
-  std::unique_ptr<Optimizer> optimizer_;
   ReductionOptions options_;
 };
 
 }  // namespace
 
-GradientsAndVariables compute_reduced_gradients(Optimizer& optimizer, const Tensor& loss,
-                                                const std::vector<Variable>& variables,
-                                                const ReductionOptions& options) {
-  const int size = world_size();
-  if (size == 1) return optimizer.compute_gradients(loss, variables);
-  GradientsAndVariables gradients =
-      optimizer.compute_gradients(options.average ? loss * (1.0 / size) : loss, variables);
-  reduce(gradients, options);
-  return gradients;
-}
-
 std::unique_ptr<Optimizer> distributed_optimizer(std::unique_ptr<Optimizer> optimizer,
                                                  const ReductionOptions& options) {
   if (!optimizer) throw UsageError("[distributed_optimizer] expected an optimizer, got null");
+  if (world_size() == 1) return optimizer;
   return std::make_unique<DistributedOptimizer>(std::move(optimizer), options);
 }
 

@@ -18,20 +18,16 @@ struct ReductionOptions {
   int64_t bucket_bytes = 1 << 20;
 };
 
-/// The gradients of `loss` by `variables` (empty: all trainable ones of its graph), summed or averaged over
-/// all processes of process_group(). A variable that the loss does not depend on has none, in every process.
-/// The reduction of a gradient begins as soon as it is there, and goes on while others are computed.
-///
-/// Throws what the optimizer does.
-GradientsAndVariables compute_reduced_gradients(Optimizer& optimizer, const Tensor& loss,
-                                                const std::vector<Variable>& variables = {},
-                                                const ReductionOptions& options = {});
-
-/// An optimizer that computes the gradients of all processes; the rest, slots and name too, is `optimizer`.
-/// For trainers of several losses:
+/// An optimizer that applies the gradients of all processes of process_group(); the rest, slots and name too,
+/// is `optimizer`. The reduction of a gradient begins as soon as it is there, and goes on while others are
+/// computed; gradient processors of `optimizer` get what is reduced, and AccumGradOptimizer reduces its sums,
+/// once for each update. compute_gradients gives what this process adds: for an average, that is its gradient
+/// divided by the number of processes. With one process it is `optimizer` itself.
 ///
 ///     auto optimizer = distributed_optimizer(std::make_unique<Adam>(options));
 ///     train_generator = optimizer->minimize(g_cost, variables_under("gen/"));
+///
+/// Throws UsageError for null, and in apply_gradients where `optimizer` does not heed ApplyOptions::combine.
 std::unique_ptr<Optimizer> distributed_optimizer(std::unique_ptr<Optimizer> optimizer,
                                                  const ReductionOptions& options = {});
 

@@ -8,7 +8,6 @@
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
-#include "belfry/base/time_delta.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
 
@@ -97,15 +96,5 @@ TEST_F(LoggerDirTest, OtherwiseAFolderInUseIsAnError) {
 }
 
 /// tensorpack's texts of the same numbers.
-TEST(HumanizeTimeDelta, IsTensorpacks) {
-  EXPECT_EQ(humanize_time_delta(0.5), "0.5 second");
-  EXPECT_EQ(humanize_time_delta(59.25), "59.2 seconds");
-  EXPECT_EQ(humanize_time_delta(60), "1 minute");
-  EXPECT_EQ(humanize_time_delta(100), "1 minute 40 seconds");
-  EXPECT_EQ(humanize_time_delta(86000), "23 hours 53 minutes 20 seconds");
-  EXPECT_EQ(humanize_time_delta(100000), "1 day 3 hours 46 minutes 40 seconds");
-  EXPECT_EQ(humanize_time_delta(-1), "None");
-}
-
 }  // namespace
 }  // namespace belfry

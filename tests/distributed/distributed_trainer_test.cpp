@@ -29,9 +29,12 @@
 #include "belfry/layers/fully_connected.h"
 #include "belfry/loop/stop_on_signal.h"
 #include "belfry/ops/ops.h"
+#include "belfry/optim/accum_grad_optimizer.h"
 #include "belfry/optim/adam.h"
 #include "belfry/optim/gradient_descent.h"
+#include "belfry/optim/gradient_processor.h"
 #include "belfry/optim/momentum.h"
+#include "belfry/optim/proxy_optimizer.h"
 #include "belfry/train/launch.h"
 #include "tests/support/close.h"
 #include "tests/support/message_of.h"
@@ -138,6 +141,43 @@ TEST_P(Optimizers, TrainAsOneProcessWithTheWholeBatch) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Distributed, Optimizers, testing::Range(0, 3));
+
+TEST(DistributedTrainer, ProcessesWhatIsReduced) {
+  if (!in_ranks(2)) return;
+  const auto clipped = [] { return apply_grad_processors(optimizer_number(1)(), GlobalNormClip(0.05)); };
+  expect_same(train(DistributedTrainer(), clipped, 8, 20), train(SimpleTrainer(), clipped, 16, 20), 1e-5);
+}
+
+TEST(DistributedTrainer, ReducesSumsOfStepsOnce) {
+  if (!in_ranks(2)) return;
+  const auto accumulating = [] { return std::make_unique<AccumGradOptimizer>(optimizer_number(1)(), 4); };
+  const Values alone = train(SimpleTrainer(), accumulating, 16, 20);
+  for (const bool compile : {true, false}) {
+    const GroupTraffic before = process_group().traffic();
+    const Values together = train(DistributedTrainer({.step = {.compile = compile}}), accumulating, 8, 20);
+    const GroupTraffic accumulated = process_group().traffic();
+    expect_same(together, alone, 1e-5);
+    train(DistributedTrainer({.step = {.compile = compile}}), optimizer_number(1), 8, 20);
+    const GroupTraffic each = process_group().traffic();
+    const int64_t gradients = 20 * 11835 * 4;  // bytes of those of 20 steps
+    EXPECT_LT(accumulated.bytes - before.bytes, gradients / 4 + 500000);
+    EXPECT_GT(each.bytes - accumulated.bytes, gradients);
+  }
+}
+
+TEST(DistributedTrainer, RefusesAnOptimizerThatWouldTrainAlone) {
+  if (!in_ranks(2)) return;
+  class Deaf : public ProxyOptimizer {
+   public:
+    Deaf() : ProxyOptimizer(sgd()) {}
+    Tensor apply_gradients(const GradientsAndVariables& gradients, const ApplyOptions&) override {
+      return inner().apply_gradients(gradients, {});
+    }
+  };
+  const auto deaf = [] { return std::make_unique<Deaf>(); };
+  EXPECT_THAT(message_of<UsageError>([&] { train(DistributedTrainer(), deaf, 8, 2); }),
+              HasSubstr("every process would train alone"));
+}
 
 TEST(DistributedTrainer, SumsWhereItDoesNotAverage) {
   if (!in_ranks(2)) return;
