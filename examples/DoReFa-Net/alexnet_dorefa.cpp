@@ -26,11 +26,10 @@ void run_image(AlexNetDoReFa& model, const std::string& load, const std::string&
       {.model = model, .session_init = SmartInit(load), .inputs = {"input"}, .outputs = {"output"}});
   const std::vector<std::string> words = ILSVRCMeta(folder + "/ilsvrc_metadata").get_synset_words_1000();
   const imgaug::AugmentorList augmentors(fbresnet_augmentor(false));
-  const AnyDataFlow images =
-      AugmentImageComponent(ImageFromFile(files, {.encoded = true}), augmentors, 0,
-                            {.decode_augment = {.decode = {.order = imgaug::PixelOrder::kBgr}}});
+  AugmentImageComponent images(ImageFromFile(files, {.encoded = true}), augmentors, 0,
+                               {.decode_augment = {.decode = {.order = imgaug::PixelOrder::kBgr}}});
   size_t file = 0;
-  for (const Datapoint& image : images) {
+  for (const Datapoint& image : images.start_pass(0)) {
     const auto [probability, label] = predictor({image[0].unsqueeze(0)})[0][0].topk(10);
     fmt::print("{}:\n", files[file++]);
     for (int64_t i = 0; i < 10; ++i) {
