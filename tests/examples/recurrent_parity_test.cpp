@@ -1,0 +1,148 @@
+#include <ATen/ops/arange.h>
+#include <ATen/ops/rand.h>
+#include <ATen/ops/randint.h>
+#include <ATen/ops/randn.h>
+#include <ATen/ops/tensor.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "belfry/belfry.h"
+#include "examples/CTC-TIMIT/train_timit.h"
+#include "examples/Char-RNN/char_rnn.h"
+#include "examples/PennTreebank/ptb_lstm.h"
+#include "examples/SpatialTransformer/mnist_addition.h"
+#include "tests/support/close.h"
+#include "tests/support/python.h"
+#include "tests/support/temp_dir.h"
+
+namespace belfry {
+namespace {
+
+/// The examples' nets with the weights, and beside the outputs, of tensorpack's own (recurrent_models.py).
+class RecurrentParity : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (!test::python_available()) return;
+    dir = new test::TempDir;
+    test::run_python("tests/examples/recurrent_models.py", {dir->path()});
+  }
+  static void TearDownTestSuite() {
+    delete dir;
+    dir = nullptr;
+  }
+  void SetUp() override {
+    if (!test::python_available()) GTEST_SKIP() << test::kNoPython;
+  }
+
+  /// Expects the model's outputs, and its variables to be those of the checkpoint.
+  static void expect_same(const std::string& net, const AnyModel& model,
+                          const std::vector<std::string>& inputs, const std::vector<std::string>& outputs) {
+    const auto expected = load_checkpoint(*dir / (net + ".npz"));
+    const std::string checkpoint = *dir / (net + "/model");
+    const OfflinePredictor predict(
+        {.model = model, .session_init = SaverRestore(checkpoint), .inputs = inputs, .outputs = outputs});
+    std::vector<std::string> ours, theirs;
+    for (const Variable& variable : variables_in(predict.graph(), kGlobalVariables))
+      ours.push_back(variable.name());
+    for (const auto& [name, value] : load_checkpoint(checkpoint)) theirs.push_back(name);
+    std::sort(ours.begin(), ours.end());
+    EXPECT_EQ(ours, theirs);
+
+    std::vector<at::Tensor> fed;
+    for (const std::string& name : inputs) fed.push_back(expected.at(name));
+    const std::vector<at::Tensor> results = predict(fed);
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      std::string key = outputs[i];
+      std::replace(key.begin(), key.end(), '/', '|');
+      EXPECT_TRUE(test::close(results[i], expected.at(key), {.relative = 1e-4, .absolute = 1e-4}))
+          << outputs[i];
+    }
+  }
+
+  static test::TempDir* dir;
+};
+test::TempDir* RecurrentParity::dir = nullptr;
+
+char_rnn::Param small_char_rnn() {
+  return {.batch_size = 3, .rnn_size = 8, .seq_len = 5, .vocab_size = 11, .softmax_temprature = 0.7};
+}
+ptb_lstm::Param small_ptb() {
+  return {.seq_len = 5, .hidden_size = 8, .batch = 4, .vocab_size = 13, .dropout = 0};
+}
+
+TEST_F(RecurrentParity, CharRnn) {
+  expect_same("char_rnn", char_rnn::Model(small_char_rnn()), {"input", "nextinput", "c0", "h0", "c1", "h1"},
+              {"prob", "last_state", "cost"});
+}
+TEST_F(RecurrentParity, PtbLstm) {
+  expect_same("ptb_lstm", ptb_lstm::Model(small_ptb()), {"input", "nextinput"}, {"cost", "perplexity"});
+}
+TEST_F(RecurrentParity, PtbLstmGoesOnWhereItWas) {
+  const auto expected = load_checkpoint(*dir / "ptb_lstm.npz");
+  const OfflinePredictor predict({.model = ptb_lstm::Model(small_ptb()),
+                                  .session_init = SaverRestore(*dir / "ptb_lstm/model"),
+                                  .inputs = {"input", "nextinput"},
+                                  .outputs = {"cost"}});
+  predict({expected.at("input"), expected.at("nextinput")});
+  const at::Tensor last = expected.at("last_state");
+  for (const Variable& variable : variables_in(predict.graph(), kGlobalVariables)) {
+    const std::string name = variable.name();  // "c0", "h1", ...
+    if (name.size() != 2) continue;
+    EXPECT_TRUE(test::close(predict.session().value(variable), last[name[1] - '0'][name[0] == 'c' ? 0 : 1],
+                            {.relative = 1e-4, .absolute = 1e-4}))
+        << name;
+  }
+}
+TEST_F(RecurrentParity, TrainTimit) {
+  expect_same("train_timit", train_timit::Model(8), {"feat", "label", "labellen", "seqlen"},
+              {"cost", "error"});
+}
+TEST_F(RecurrentParity, MnistAddition) {
+  expect_same("mnist_addition", mnist_addition::Model(), {"input", "label"},
+              {"STN1/affine", "STN2/affine", "visualization/viz", "prob", "cross_entropy_loss"});
+}
+
+/// Expects the cost to fall while a model sees the same batch again and again.
+void expect_falls(TrainableModel model, const std::string& cost, const Datapoint& batch, int64_t steps = 8) {
+  test::TempDir dir;
+  std::vector<double> costs;
+  const DataFromList data(std::vector<Datapoint>(static_cast<size_t>(steps), batch));
+  launch_train_with_config(
+      {.model = std::move(model),
+       .data = QueueInput(data),
+       .steps_per_epoch = steps,
+       .max_epoch = 1,
+       .callbacks = callbacks(ProcessTensors(
+           {cost}, [&](const std::vector<at::Tensor>& v) { costs.push_back(v[0].item<double>()); })),
+       .monitors = std::vector<std::shared_ptr<Monitor>>{},
+       .log_dir = dir.path()},
+      SimpleTrainer());
+  ASSERT_EQ(costs.size(), static_cast<size_t>(steps));
+  EXPECT_LT(costs.back(), costs.front());
+}
+
+TEST(RecurrentTraining, CharRnnLearnsABatch) {
+  const at::Tensor text = (at::arange(18, at::kInt) % 11).view({3, 6});
+  expect_falls(char_rnn::Model(small_char_rnn()), "cost", {text.narrow(1, 0, 5), text.narrow(1, 1, 5)});
+}
+TEST(RecurrentTraining, PtbLstmLearnsABatch) {
+  const at::Tensor text = (at::arange(24, at::kInt) % 13).view({4, 6});
+  expect_falls(ptb_lstm::Model(small_ptb()), "cost", {text.narrow(1, 0, 5), text.narrow(1, 1, 5)});
+}
+TEST(RecurrentTraining, TrainTimitLearnsABatch) {
+  at::manual_seed(1);
+  expect_falls(train_timit::Model(16), "cost",
+               {at::randn({3, 12, 39}), at::randint(0, 61, {3, 4}, at::kInt), at::tensor({3, 2, 4}, at::kInt),
+                at::tensor({9, 6, 12}, at::kInt)});
+}
+TEST(RecurrentTraining, MnistAdditionLearnsABatch) {
+  at::manual_seed(1);
+  expect_falls(mnist_addition::Model(), "cross_entropy_loss",
+               {at::rand({4, 42, 42, 2}) * 255, at::tensor({1, 5, 9, 18}, at::kInt)});
+}
+
+}  // namespace
+}  // namespace belfry
