@@ -40,7 +40,9 @@ AnyDataFlow digits(Split split, const std::string& folder, uint64_t seed) {
 
 AnyDataFlow get_data(Split split, const std::string& folder) {
   // Two digits become two channels, and their sum the label.
-  auto mapper = [](const Datapoint& dp) { return Datapoint{at::cat({dp[0], dp[2]}, 2), dp[1] + dp[3]}; };
+  auto mapper = [](const Datapoint& dp) {
+    return Datapoint{at::cat({dp[0], dp[2]}, 2), (dp[1] + dp[3]).to(at::kInt)};
+  };
   return BatchData(MapData(JoinData({digits(split, folder, 1), digits(split, folder, 2)}), mapper), 128);
 }
 
