@@ -95,7 +95,9 @@ class GANTrainer : public GANTrainerBase {
 
 /// Updates one player every so many runs, by a batch of its own each time. As in the original each run counts
 /// as a step of global_step: with d_period = 3 there is one update of the discriminator to two of the
-/// generator, with g_period = 5 one of the generator to five of the discriminator.
+/// generator, with g_period = 5 one of the generator to five of the discriminator. Other than there the
+/// moving averages of BatchNorm are left to RunUpdateOps, for runs that write nothing before their gradients
+/// are compiled.
 class SeparateGANTrainer : public GANTrainerBase {
  public:
   struct Periods {
