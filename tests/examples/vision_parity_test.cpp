@@ -1,0 +1,209 @@
+#include <ATen/ops/arange.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/rand.h>
+#include <ATen/ops/randint.h>
+#include <ATen/ops/randn.h>
+#include <ATen/ops/tensor.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "belfry/belfry.h"
+#include "examples/DeepQNetwork/dqn_model.h"
+#include "examples/DeepQNetwork/expreplay.h"
+#include "examples/OpticalFlow/flownet_models.h"
+#include "examples/Saliency/cam_resnet.h"
+#include "examples/Saliency/saliency_maps.h"
+#include "examples/basics/cifar_convnet.h"
+#include "examples/basics/mnist_visualizations.h"
+#include "examples/basics/svhn_digit_convnet.h"
+#include "tests/support/close.h"
+#include "tests/support/python.h"
+#include "tests/support/temp_dir.h"
+
+namespace belfry {
+namespace {
+
+constexpr test::Tolerance kTolerance{.relative = 1e-4, .absolute = 1e-4};
+
+/// The examples' nets with the weights, and beside the outputs, of tensorpack's own (vision_models.py).
+class VisionParity : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (!test::python_available()) return;
+    dir = new test::TempDir;
+    test::run_python("tests/examples/vision_models.py", {dir->path()});
+  }
+  static void TearDownTestSuite() {
+    delete dir;
+    dir = nullptr;
+  }
+  void SetUp() override {
+    if (!test::python_available()) GTEST_SKIP() << test::kNoPython;
+  }
+
+  /// Expects the model's outputs within `tolerance`, and its variables to be those of the checkpoint.
+  static void expect_same(const std::string& net, const AnyModel& model,
+                          const std::vector<std::string>& inputs, const std::vector<std::string>& outputs,
+                          test::Tolerance tolerance = kTolerance) {
+    const auto expected = load_checkpoint(*dir / (net + ".npz"));
+    const std::string checkpoint = *dir / (net + "/model");
+    const OfflinePredictor predict(
+        {.model = model, .session_init = SaverRestore(checkpoint), .inputs = inputs, .outputs = outputs});
+    std::vector<std::string> ours, theirs;
+    for (const Variable& variable : variables_in(predict.graph(), kGlobalVariables))
+      ours.push_back(variable.name());
+    for (const auto& [name, value] : load_checkpoint(checkpoint)) theirs.push_back(name);
+    std::sort(ours.begin(), ours.end());
+    EXPECT_EQ(ours, theirs);
+
+    std::vector<at::Tensor> fed;
+    for (const std::string& name : inputs) fed.push_back(expected.at(name));
+    const std::vector<at::Tensor> results = predict(fed);
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      std::string key = outputs[i];
+      std::replace(key.begin(), key.end(), '/', '|');
+      EXPECT_TRUE(test::close(results[i], expected.at(key), tolerance)) << outputs[i];
+    }
+  }
+
+  static test::TempDir* dir;
+};
+test::TempDir* VisionParity::dir = nullptr;
+
+TEST_F(VisionParity, CifarConvnet) {
+  expect_same("cifar_convnet", cifar_convnet::Model(10), {"input"}, {"logits"});
+}
+TEST_F(VisionParity, MnistVisualizations) {
+  expect_same(
+      "mnist_visualizations", mnist_visualizations::Model(), {"input"},
+      {"logits", "visualizations/visualize_w_conv1/pixels", "visualizations/visualize_act_conv2/pixels"});
+}
+TEST_F(VisionParity, SvhnDigitConvnet) {
+  expect_same("svhn_digit_convnet", svhn_digit_convnet::Model(), {"input"}, {"output"});
+}
+TEST_F(VisionParity, SaliencyMaps) {
+  expect_same("saliency_maps", saliency_maps::Model(32, {{32, 2, 2}, {48, 2, 1}}, 7), {"image"},
+              {"saliency", "resnet_v1_50/output"});
+}
+TEST_F(VisionParity, CamResnet) {
+  expect_same("cam_resnet", cam_resnet::Model(18, 32, 8), {"input"}, {"prob", "convmaps"});
+}
+TEST_F(VisionParity, DeepQNetwork) {
+  using namespace dqn;
+  expect_same("dqn_double", dqn::Model({32, 32}, 4, Method::kDouble, 3), {"comb_state"}, {"Qvalue"});
+  expect_same("dqn_dueling", dqn::Model({32, 32}, 4, Method::kDueling, 3), {"comb_state"}, {"Qvalue"});
+}
+
+// Flows are in pixels times 20: the tolerance is relative to that.
+constexpr test::Tolerance kFlowTolerance{.relative = 1e-3, .absolute = 1e-3};
+
+TEST_F(VisionParity, FlowNet2S) {
+  expect_same("flownet2_s", flownet::Model(flownet::Net::kFlowNet2S, 64, 64), {"left", "right", "gt_flow"},
+              {"prediction", "epe"}, kFlowTolerance);
+}
+TEST_F(VisionParity, FlowNet2C) {
+  expect_same("flownet2_c", flownet::Model(flownet::Net::kFlowNet2C, 64, 64), {"left", "right", "gt_flow"},
+              {"prediction", "epe"}, kFlowTolerance);
+}
+TEST_F(VisionParity, WhatFlowNet2HasBesides) {
+  auto build = [](const TowerInputs& in) {
+    const Tensor seen = identity(flownet::resample(in["image"], in["flow"]), "seen");
+    return identity(flownet::flownet_fusion(seen), "fused");
+  };
+  expect_same("flownet_parts", TowerFunc(build, {{"image", {1, 11, 16, 24}}, {"flow", {1, 2, 16, 24}}}),
+              {"image", "flow"}, {"seen", "fused"});
+}
+// Its checkpoint has 650 MB, and making it takes a minute: for who changes the net.
+TEST_F(VisionParity, DISABLED_FlowNet2) {
+  test::run_python("tests/examples/vision_models.py", {dir->path(), "flownet2"});
+  expect_same("flownet2", flownet::Model(flownet::Net::kFlowNet2, 64, 64), {"left", "right", "gt_flow"},
+              {"prediction", "epe"}, kFlowTolerance);
+}
+
+/// The cost of each step of a training on one batch.
+std::vector<double> costs_on_one_batch(TrainableModel model, const std::string& cost, Datapoint batch,
+                                       int64_t steps) {
+  test::TempDir dir;
+  std::vector<double> costs;
+  const DataFromList data(std::vector<Datapoint>(static_cast<size_t>(steps), batch));
+  launch_train_with_config(
+      {.model = std::move(model),
+       .data = QueueInput(data),
+       .steps_per_epoch = steps,
+       .max_epoch = 1,
+       .callbacks = callbacks(ProcessTensors(
+           {cost}, [&](const std::vector<at::Tensor>& v) { costs.push_back(v[0].item<double>()); })),
+       .monitors = std::vector<std::shared_ptr<Monitor>>{},
+       .log_dir = dir.path()},
+      SimpleTrainer());
+  return costs;
+}
+
+void expect_falls(TrainableModel model, const std::string& cost, const Datapoint& batch, int64_t steps = 12) {
+  const std::vector<double> costs = costs_on_one_batch(std::move(model), cost, batch, steps);
+  ASSERT_EQ(costs.size(), static_cast<size_t>(steps));
+  EXPECT_LT(costs.back(), costs.front());
+}
+
+Datapoint labelled(const at::Tensor& images, int64_t classes) {
+  return {images, at::arange(images.size(0), at::kLong) % classes};
+}
+
+TEST(VisionTraining, CifarConvnetLearnsABatch) {
+  at::manual_seed(1);
+  expect_falls(cifar_convnet::Model(10), "cross_entropy_loss", labelled(at::randn({8, 30, 30, 3}), 10));
+}
+TEST(VisionTraining, MnistVisualizationsLearnsABatch) {
+  at::manual_seed(1);
+  expect_falls(mnist_visualizations::Model(), "cross_entropy_loss", labelled(at::rand({8, 28, 28}), 10));
+}
+TEST(VisionTraining, SvhnDigitConvnetLearnsABatch) {
+  at::manual_seed(1);
+  expect_falls(svhn_digit_convnet::Model(), "cross_entropy_loss",
+               labelled(at::randint(0, 256, {8, 40, 40, 3}, at::kFloat), 10));
+}
+TEST(VisionTraining, CamResnetLearnsABatch) {
+  at::manual_seed(1);
+  expect_falls(cam_resnet::Model(18, 32, 8), "xentropy-loss",
+               labelled(at::randint(0, 256, {8, 32, 32, 3}, at::kByte), 8));
+}
+TEST(VisionTraining, DeepQNetworkPlaysAndTrains) {
+  test::TempDir dir;
+  dqn::Model model(dqn::CatchBall::frame_shape(), 4, dqn::Method::kDouble, dqn::CatchBall::kNumActions);
+  auto replay = std::make_shared<dqn::ExpReplay>(
+      dqn::ExpReplayOptions{.batch_size = 16, .memory_size = 500, .init_memory_size = 100});
+  std::vector<double> costs;
+  launch_train_with_config(
+      {.model = model,
+       .data = FeedInput(replay->data()),
+       .steps_per_epoch = 8,
+       .max_epoch = 1,
+       .callbacks = callbacks(
+           PeriodicTrigger(RunOp(dqn::Model::update_target_param), {.every_k_steps = 4}), replay,
+           ProcessTensors({"cost"},
+                          [&](const std::vector<at::Tensor>& v) { costs.push_back(v[0].item<double>()); })),
+       .monitors = std::vector<std::shared_ptr<Monitor>>{},
+       .log_dir = dir.path()},
+      SimpleTrainer());
+  ASSERT_EQ(costs.size(), 8);
+  for (const double cost : costs) EXPECT_TRUE(std::isfinite(cost));
+}
+
+TEST(ReplayMemory, BlackensFramesOfTheGameBefore) {
+  dqn::ReplayMemory memory(10, 3);
+  for (int i = 0; i < 6; ++i)
+    memory.append({.state = at::full({1, 1}, i + 1, at::kByte), .action = i, .reward = 0, .is_over = i == 1});
+  const Datapoint sample = memory.sample(1);  // frames 1 to 4, of which 1 is the last of its game
+  EXPECT_TRUE(at::equal(sample[0].flatten(), at::tensor({0, 3, 4, 5}, at::kByte)));
+  EXPECT_EQ(sample[1].item<int64_t>(), 3);
+}
+
+}  // namespace
+}  // namespace belfry
