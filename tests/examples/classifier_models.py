@@ -368,6 +368,8 @@ def random_value(variable, rng):
     if name.endswith("/W"):  # so that activations keep their size
         fan_in = np.prod(shape[:2]) if "dconv" in name else np.prod(shape[:-1])
         return rng.standard_normal(shape, "float32") * np.float32(np.sqrt(2 / fan_in))
+    if name.endswith("conv3/bn/gamma"):  # sums of many blocks would grow, and saturate the sigmoid of SE
+        return rng.uniform(0.1, 0.3, shape).astype("float32")
     low, high = (0.5, 1.5) if name.endswith(("variance/EMA", "gamma", "Wp", "Wn")) else (-0.2, 0.2)
     return rng.uniform(low, high, shape).astype("float32")
 
