@@ -5,7 +5,6 @@
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -14,57 +13,14 @@
 #include "examples/Char-RNN/char_rnn.h"
 #include "examples/PennTreebank/ptb_lstm.h"
 #include "examples/SpatialTransformer/mnist_addition.h"
-#include "tests/support/close.h"
-#include "tests/support/python.h"
-#include "tests/support/temp_dir.h"
+#include "tests/examples/model_parity.h"
 
 namespace belfry {
 namespace {
 
-/// The examples' nets with the weights, and beside the outputs, of tensorpack's own (recurrent_models.py).
-class RecurrentParity : public testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    if (!test::python_available()) return;
-    dir = new test::TempDir;
-    test::run_python("tests/examples/recurrent_models.py", {dir->path()});
-  }
-  static void TearDownTestSuite() {
-    delete dir;
-    dir = nullptr;
-  }
-  void SetUp() override {
-    if (!test::python_available()) GTEST_SKIP() << test::kNoPython;
-  }
-
-  /// Expects the model's outputs, and its variables to be those of the checkpoint.
-  static void expect_same(const std::string& net, const AnyModel& model,
-                          const std::vector<std::string>& inputs, const std::vector<std::string>& outputs) {
-    const auto expected = load_checkpoint(*dir / (net + ".npz"));
-    const std::string checkpoint = *dir / (net + "/model");
-    const OfflinePredictor predict(
-        {.model = model, .session_init = SaverRestore(checkpoint), .inputs = inputs, .outputs = outputs});
-    std::vector<std::string> ours, theirs;
-    for (const Variable& variable : variables_in(predict.graph(), kGlobalVariables))
-      ours.push_back(variable.name());
-    for (const auto& [name, value] : load_checkpoint(checkpoint)) theirs.push_back(name);
-    std::sort(ours.begin(), ours.end());
-    EXPECT_EQ(ours, theirs);
-
-    std::vector<at::Tensor> fed;
-    for (const std::string& name : inputs) fed.push_back(expected.at(name));
-    const std::vector<at::Tensor> results = predict(fed);
-    for (size_t i = 0; i < outputs.size(); ++i) {
-      std::string key = outputs[i];
-      std::replace(key.begin(), key.end(), '/', '|');
-      EXPECT_TRUE(test::close(results[i], expected.at(key), {.relative = 1e-4, .absolute = 1e-4}))
-          << outputs[i];
-    }
-  }
-
-  static test::TempDir* dir;
+struct RecurrentParity : test::ModelParity<RecurrentParity> {
+  static constexpr const char* kScript = "tests/examples/recurrent_models.py";
 };
-test::TempDir* RecurrentParity::dir = nullptr;
 
 char_rnn::Param small_char_rnn() {
   return {.batch_size = 3, .rnn_size = 8, .seq_len = 5, .vocab_size = 11, .softmax_temprature = 0.7};

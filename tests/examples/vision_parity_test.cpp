@@ -7,7 +7,6 @@
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cmath>
 #include <map>
 #include <memory>
@@ -23,59 +22,14 @@
 #include "examples/basics/cifar_convnet.h"
 #include "examples/basics/mnist_visualizations.h"
 #include "examples/basics/svhn_digit_convnet.h"
-#include "tests/support/close.h"
-#include "tests/support/python.h"
-#include "tests/support/temp_dir.h"
+#include "tests/examples/model_parity.h"
 
 namespace belfry {
 namespace {
 
-constexpr test::Tolerance kTolerance{.relative = 1e-4, .absolute = 1e-4};
-
-/// The examples' nets with the weights, and beside the outputs, of tensorpack's own (vision_models.py).
-class VisionParity : public testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    if (!test::python_available()) return;
-    dir = new test::TempDir;
-    test::run_python("tests/examples/vision_models.py", {dir->path()});
-  }
-  static void TearDownTestSuite() {
-    delete dir;
-    dir = nullptr;
-  }
-  void SetUp() override {
-    if (!test::python_available()) GTEST_SKIP() << test::kNoPython;
-  }
-
-  /// Expects the model's outputs within `tolerance`, and its variables to be those of the checkpoint.
-  static void expect_same(const std::string& net, const AnyModel& model,
-                          const std::vector<std::string>& inputs, const std::vector<std::string>& outputs,
-                          test::Tolerance tolerance = kTolerance) {
-    const auto expected = load_checkpoint(*dir / (net + ".npz"));
-    const std::string checkpoint = *dir / (net + "/model");
-    const OfflinePredictor predict(
-        {.model = model, .session_init = SaverRestore(checkpoint), .inputs = inputs, .outputs = outputs});
-    std::vector<std::string> ours, theirs;
-    for (const Variable& variable : variables_in(predict.graph(), kGlobalVariables))
-      ours.push_back(variable.name());
-    for (const auto& [name, value] : load_checkpoint(checkpoint)) theirs.push_back(name);
-    std::sort(ours.begin(), ours.end());
-    EXPECT_EQ(ours, theirs);
-
-    std::vector<at::Tensor> fed;
-    for (const std::string& name : inputs) fed.push_back(expected.at(name));
-    const std::vector<at::Tensor> results = predict(fed);
-    for (size_t i = 0; i < outputs.size(); ++i) {
-      std::string key = outputs[i];
-      std::replace(key.begin(), key.end(), '/', '|');
-      EXPECT_TRUE(test::close(results[i], expected.at(key), tolerance)) << outputs[i];
-    }
-  }
-
-  static test::TempDir* dir;
+struct VisionParity : test::ModelParity<VisionParity> {
+  static constexpr const char* kScript = "tests/examples/vision_models.py";
 };
-test::TempDir* VisionParity::dir = nullptr;
 
 TEST_F(VisionParity, CifarConvnet) {
   expect_same("cifar_convnet", cifar_convnet::Model(10), {"input"}, {"logits"});
