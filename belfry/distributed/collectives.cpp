@@ -1,5 +1,9 @@
 #include "belfry/distributed/collectives.h"
 
+#include <string_view>
+#include <unordered_set>
+
+#include "belfry/graph/node.h"
 #include "belfry/ops/call.h"
 
 namespace belfry {
@@ -21,6 +25,13 @@ Tensor all_reduce_start(const Tensor& x, ReduceOp op, const std::string& name) {
 }
 Tensor all_reduce_wait(const Tensor& started, const std::string& name) {
   return call("belfry::all_reduce_wait", {started}, {}, name);
+}
+
+bool is_collective(const Node& node) {
+  static const std::unordered_set<std::string_view> names = {"belfry::all_reduce", "belfry::all_gather",
+                                                             "belfry::broadcast", "belfry::reduce_scatter",
+                                                             "belfry::all_reduce_start"};
+  return names.contains(node.op_name());
 }
 
 }  // namespace belfry

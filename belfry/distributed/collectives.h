@@ -28,4 +28,8 @@ Tensor reduce_scatter(const Tensor& x, ReduceOp op = ReduceOp::kSum, const std::
 Tensor all_reduce_start(const Tensor& x, ReduceOp op = ReduceOp::kSum, const std::string& name = "");
 Tensor all_reduce_wait(const Tensor& started, const std::string& name = "");
 
+/// Whether a node calls one of these, so that all processes must run it, in one order; all_reduce_wait, which
+/// calls nobody, is none.
+bool is_collective(const Node& node);
+
 }  // namespace belfry

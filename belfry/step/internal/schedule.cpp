@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "belfry/distributed/collectives.h"
 #include "belfry/graph/node.h"
 
 // A greedy list scheduling. Values that look at the memory of others (views) count as these. What all
@@ -139,13 +140,6 @@ class Scheduler {
 };
 
 }  // namespace
-
-bool is_collective(const Node& node) {
-  static const std::unordered_set<std::string_view> names = {"belfry::all_reduce", "belfry::all_gather",
-                                                             "belfry::broadcast", "belfry::reduce_scatter",
-                                                             "belfry::all_reduce_start"};
-  return names.contains(node.op_name());
-}
 
 std::vector<const Node*> schedule(const Function& function) {
   return Scheduler(function).run();

@@ -15,8 +15,4 @@ namespace belfry::internal {
 /// Collectives come in an order that does not depend on sizes; a reduction that is waited for later begins at
 /// once.
 std::vector<const Node*> schedule(const Function& function);
-
-/// Whether processes compute the node together.
-bool is_collective(const Node& node);
-
 }  // namespace belfry::internal

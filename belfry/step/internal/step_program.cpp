@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "belfry/base/error.h"
+#include "belfry/distributed/collectives.h"
 #include "belfry/inference/internal/program_builder.h"
 #include "belfry/inference/internal/run_program.h"
 #include "belfry/program/numbers.h"

@@ -8,6 +8,7 @@
 
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
+#include "belfry/distributed/collectives.h"
 #include "belfry/distributed/process_group.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/node.h"
@@ -27,15 +28,12 @@ constexpr int64_t kRanks = 1 << 20;  // more than there are: a wish is a reason 
 std::vector<std::string> describe(const Graph& graph) {
   std::vector<std::string> lines;
   for (const auto& node : graph.nodes()) {
-    const std::string op = node->op_name();
-    const bool is_collective =
-        op.starts_with("belfry::all_") || op == "belfry::broadcast" || op == "belfry::reduce_scatter";
     if (node->kind() == NodeKind::kVariable) {
       lines.push_back(fmt::format("variable '{}' {} {}", node->name(), to_string(node->output().dtype()),
                                   to_string(node->output().shape())));
-    } else if (is_collective && !op.ends_with("_wait")) {
-      lines.push_back(fmt::format("{} '{}' {} {}", op, node->name(), to_string(node->output().dtype()),
-                                  to_string(node->output().shape())));
+    } else if (is_collective(*node)) {
+      lines.push_back(fmt::format("{} '{}' {} {}", node->op_name(), node->name(),
+                                  to_string(node->output().dtype()), to_string(node->output().shape())));
     }
   }
   return lines;
