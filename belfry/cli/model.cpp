@@ -61,7 +61,7 @@ std::vector<Shape> InputShapes::of(const GraphPredictor& model, int64_t batch) c
     const auto [name, sizes] = split_name(argument);
     const size_t i = index_of(name, model.input_names(), "input");
     shapes[i] = parse_shape(sizes);
-    if (!compatible(model.inputs()[i].shape, shapes[i])) {
+    if (!is_compatible_with(model.inputs()[i].shape, shapes[i])) {
       throw UsageError(fmt::format("[input {}] expected a shape that fits {}, got {}", model.inputs()[i].name,
                                    to_string(model.inputs()[i].shape), to_string(shapes[i])));
     }

@@ -59,8 +59,8 @@ std::vector<const Node*> Function::calls() const {
   return needed_nodes(outputs, given);
 }
 
-std::optional<Function> extract(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs,
-                                std::string* trouble) {
+std::optional<Function> extract_function(const std::vector<Tensor>& inputs,
+                                         const std::vector<Tensor>& outputs, std::string* trouble) {
   const auto no_function = [&](std::string reason) {
     if (trouble) *trouble = std::move(reason);
     return std::nullopt;

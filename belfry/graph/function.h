@@ -43,8 +43,8 @@ struct Function {
 /// Variables become weights; identities are left out, and placeholders that are not fed replaced by their
 /// defaults. nullopt where the part is no function; `trouble`, where given, then says which node is to blame
 /// and why.
-std::optional<Function> extract(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs,
-                                std::string* trouble = nullptr);
+std::optional<Function> extract_function(const std::vector<Tensor>& inputs,
+                                         const std::vector<Tensor>& outputs, std::string* trouble = nullptr);
 
 /// The nodes that no input flows into: weights, constants, and what is computed from these alone.
 std::unordered_set<const Node*> independent_nodes(const Function& function);

@@ -48,7 +48,7 @@ std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& xs,
   if (loss.rank() != 0 && !options.grad_loss.defined()) {
     throw UsageError(fmt::format("[gradients] expected a scalar loss, or grad_loss, got {}", describe(loss)));
   }
-  if (options.grad_loss.defined() && !compatible(loss.shape(), options.grad_loss.shape())) {
+  if (options.grad_loss.defined() && !is_compatible_with(loss.shape(), options.grad_loss.shape())) {
     throw UsageError(fmt::format("[gradients] expected grad_loss of the shape of {}, got {}", describe(loss),
                                  describe(options.grad_loss)));
   }

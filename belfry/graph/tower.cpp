@@ -240,7 +240,7 @@ TowerOutputs TowerFunc::call(const TowerContext& tower, std::vector<std::pair<st
   for (size_t i = 0; i < inputs.size(); ++i) {
     const TensorSpec& spec = signature_[i];
     const Tensor& given = inputs[i].second;
-    if (given.defined() && (given.dtype() != spec.dtype || !compatible(spec.shape, given.shape()))) {
+    if (given.defined() && (given.dtype() != spec.dtype || !is_compatible_with(spec.shape, given.shape()))) {
       throw UsageError(fmt::format("[TowerFunc] expected {} {} for the input '{}', got {}",
                                    to_string(spec.dtype), to_string(spec.shape), spec.name, describe(given)));
     }

@@ -50,7 +50,7 @@ std::string to_string(DType dtype) {
   }
 }
 
-bool compatible(const Shape& expected, const Shape& given) {
+bool is_compatible_with(const Shape& expected, const Shape& given) {
   if (expected.size() != given.size()) return false;
   for (size_t i = 0; i < expected.size(); ++i) {
     if (expected[i] != given[i] && expected[i] != kDynamic && given[i] != kDynamic) return false;

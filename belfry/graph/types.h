@@ -26,7 +26,7 @@ std::string to_string(DType dtype);
 
 /// True when a value of shape `given` may stand where `expected` is written: same rank, equal or dynamic
 /// sizes.
-bool compatible(const Shape& expected, const Shape& given);
+bool is_compatible_with(const Shape& expected, const Shape& given);
 
 /// The signature of one input of a tower function.
 struct TensorSpec {

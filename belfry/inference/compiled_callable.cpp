@@ -288,7 +288,7 @@ CompiledCallable compile(Session& session, const std::vector<Fetch>& feeds, cons
   auto state = std::make_shared<CompiledCallable::State>();
   state->options = options;
   state->plain = session.make_callable(feeds, fetches);
-  auto function = extract(state->plain.feeds(), state->plain.fetches(), &state->why_not);
+  auto function = extract_function(state->plain.feeds(), state->plain.fetches(), &state->why_not);
   if (function && is_on_cpu(state->plain)) {
     state->compile(session, std::move(*function));
   } else if (function) {

@@ -29,7 +29,7 @@ std::vector<at::Tensor> call(const Function& function, const std::vector<at::Ten
 }
 
 /// `values` are those of the function's weights.
-Function freeze(const Function& function, const std::vector<at::Tensor>& values) {
+Function freeze_function(const Function& function, const std::vector<at::Tensor>& values) {
   SplitFunction parts = split_off_constants(function);
   const auto outcomes = call(parts.preparation, values);
   for (size_t i = 0; i < outcomes.size(); ++i) parts.rest.weights[i].value = outcomes[i].cpu().contiguous();
@@ -38,8 +38,8 @@ Function freeze(const Function& function, const std::vector<at::Tensor>& values)
 
 }  // namespace
 
-Function freeze(const std::string& who, Session& session, const std::vector<Fetch>& inputs,
-                const std::vector<Fetch>& outputs) {
+Function freeze_function(const std::string& who, Session& session, const std::vector<Fetch>& inputs,
+                         const std::vector<Fetch>& outputs) {
   if (outputs.empty()) throw UsageError(fmt::format("[{}] expected at least one output, got none", who));
   const std::vector<Tensor> from = resolve(inputs, session.graph());
   for (auto input = from.begin(); input != from.end(); ++input) {
@@ -47,13 +47,13 @@ Function freeze(const std::string& who, Session& session, const std::vector<Fetc
       throw UsageError(fmt::format("[{}] expected different inputs, got '{}' twice", who, input->name()));
   }
   std::string trouble;
-  const auto function = extract(from, resolve(outputs, session.graph()), &trouble);
+  const auto function = extract_function(from, resolve(outputs, session.graph()), &trouble);
   if (!function)
     throw UsageError(fmt::format("[{}] expected an inference graph, got one whose {}", who, trouble));
-  return freeze(*function, values_of(session, function->weights));
+  return freeze_function(*function, values_of(session, function->weights));
 }
 
-Function freeze(const std::string& who, const Function& function) {
+Function freeze_function(const std::string& who, const Function& function) {
   std::vector<at::Tensor> values;
   for (const Weight& weight : function.weights) {
     if (!weight.value.defined())
@@ -61,7 +61,7 @@ Function freeze(const std::string& who, const Function& function) {
           "[{}] expected a function with the values of its weights, got none for '{}'", who, weight.name));
     values.push_back(weight.value);
   }
-  return freeze(function, values);
+  return freeze_function(function, values);
 }
 
 }  // namespace belfry

@@ -39,7 +39,7 @@ void DummyConstantInput::on_setup() {
   for (size_t i = 0; i < shapes_.size(); ++i) {
     const TensorSpec& spec = signature()[i];
     const bool is_static = std::find(shapes_[i].begin(), shapes_[i].end(), kDynamic) == shapes_[i].end();
-    if (!is_static || !compatible(spec.shape, shapes_[i])) {
+    if (!is_static || !is_compatible_with(spec.shape, shapes_[i])) {
       throw UsageError(fmt::format("[DummyConstantInput] expected a static shape of {} for '{}', got {}",
                                    to_string(spec.shape), spec.name, to_string(shapes_[i])));
     }

@@ -36,7 +36,7 @@ void save_inference_graph(Session& session, const std::vector<Fetch>& inputs,
     throw UsageError(fmt::format("[save_inference_graph] expected a new file, got {}, which exists", path));
   internal::NamedWeights weights;
   const std::string json =
-      internal::write_graph_json(freeze("save_inference_graph", session, inputs, outputs), weights);
+      internal::write_graph_json(freeze_function("save_inference_graph", session, inputs, outputs), weights);
   std::vector<SafetensorsItem> items;
   for (const auto& [name, value] : weights) {
     items.push_back({{name, to_stored(value.scalar_type(), name), value.sizes().vec()},

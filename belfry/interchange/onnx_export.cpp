@@ -151,12 +151,12 @@ void write(const Function& function, const std::string& path, const OnnxExportOp
 void export_onnx(Session& session, const std::vector<Fetch>& inputs, const std::vector<Fetch>& outputs,
                  const std::string& path, const OnnxExportOptions& options) {
   internal::check_new(path, options);
-  internal::write(freeze("export_onnx", session, inputs, outputs), path, options);
+  internal::write(freeze_function("export_onnx", session, inputs, outputs), path, options);
 }
 
 void export_onnx(const Function& function, const std::string& path, const OnnxExportOptions& options) {
   internal::check_new(path, options);
-  internal::write(freeze("export_onnx", function), path, options);
+  internal::write(freeze_function("export_onnx", function), path, options);
 }
 
 }  // namespace belfry

@@ -142,25 +142,26 @@ void export_frozen_graph(Session& session, const std::vector<Fetch>& inputs,
                          const std::vector<Fetch>& outputs, const std::string& path,
                          const FrozenGraphOptions& options) {
   if (!options.overwrite) internal::check_new("export_frozen_graph", path);
-  internal::write_frozen_graph(freeze("export_frozen_graph", session, inputs, outputs), path);
+  internal::write_frozen_graph(freeze_function("export_frozen_graph", session, inputs, outputs), path);
 }
 
 void export_frozen_graph(const Function& function, const std::string& path,
                          const FrozenGraphOptions& options) {
   if (!options.overwrite) internal::check_new("export_frozen_graph", path);
-  internal::write_frozen_graph(freeze("export_frozen_graph", function), path);
+  internal::write_frozen_graph(freeze_function("export_frozen_graph", function), path);
 }
 
 void export_saved_model(Session& session, const std::vector<Fetch>& inputs, const std::vector<Fetch>& outputs,
                         const std::string& folder, const SavedModelOptions& options) {
   internal::check_new("export_saved_model", folder);
-  internal::write_saved_model(freeze("export_saved_model", session, inputs, outputs), folder, options);
+  internal::write_saved_model(freeze_function("export_saved_model", session, inputs, outputs), folder,
+                              options);
 }
 
 void export_saved_model(const Function& function, const std::string& folder,
                         const SavedModelOptions& options) {
   internal::check_new("export_saved_model", folder);
-  internal::write_saved_model(freeze("export_saved_model", function), folder, options);
+  internal::write_saved_model(freeze_function("export_saved_model", function), folder, options);
 }
 
 }  // namespace belfry

@@ -61,7 +61,8 @@ void check_next(const std::string& who, const std::vector<Tensor>& variables,
   }
   for (size_t i = 0; i < next.size(); ++i) {
     const Shape& invariant = variables[i].shape();
-    const bool fits = next[i].dtype() == variables[i].dtype() && compatible(invariant, next[i].shape()) &&
+    const bool fits = next[i].dtype() == variables[i].dtype() &&
+                      is_compatible_with(invariant, next[i].shape()) &&
                       std::ranges::equal(invariant, next[i].shape(), [](int64_t expected, int64_t given) {
                         return expected == kDynamic || expected == given;
                       });

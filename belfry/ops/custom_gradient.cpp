@@ -24,8 +24,8 @@ std::vector<TensorSpec> gradient_specs(const std::vector<Tensor>& outputs) {
 }
 
 void check_gradient(const std::string& who, const Tensor& gradient, const Tensor& input) {
-  if (gradient.dtype() == input.dtype() &&
-      (compatible(input.shape(), gradient.shape()) || compatible(gradient.shape(), input.shape())))
+  if (gradient.dtype() == input.dtype() && (is_compatible_with(input.shape(), gradient.shape()) ||
+                                            is_compatible_with(gradient.shape(), input.shape())))
     return;
   throw UsageError(fmt::format("[{}] expected a gradient like its input {}, got {}", who, describe(input),
                                describe(gradient)));

@@ -19,7 +19,7 @@ Tensor placeholder(const std::string& name, const Shape& shape, DType dtype) {
 }
 
 Tensor placeholder_with_default(const Tensor& default_value, const Shape& shape, const std::string& name) {
-  if (!compatible(shape, default_value.shape())) {
+  if (!is_compatible_with(shape, default_value.shape())) {
     throw UsageError(fmt::format("[placeholder_with_default {}] expected a default that fits {}, got {}",
                                  name, to_string(shape), describe(default_value)));
   }

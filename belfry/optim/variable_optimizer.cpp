@@ -20,7 +20,7 @@ Tensor VariableOptimizer::apply_gradients(const GradientsAndVariables& gradients
   std::vector<Tensor> present;
   for (const auto& [gradient, variable] : gradients) {
     if (!gradient.defined()) continue;
-    if (gradient.dtype() != variable.dtype() || !compatible(variable.shape(), gradient.shape())) {
+    if (gradient.dtype() != variable.dtype() || !is_compatible_with(variable.shape(), gradient.shape())) {
       throw UsageError(fmt::format("[{}] expected a gradient like its variable {}, got {}", name(),
                                    describe(variable.tensor()), describe(gradient)));
     }

@@ -290,7 +290,7 @@ void BatchingPredictor::Engine::check(Request& request) const {
     const TensorSpec& spec = options.inputs[k];
     Shape expected = spec.shape;
     expected[0] = kDynamic;
-    if (input.scalar_type() != spec.dtype || !compatible(expected, sizes.vec())) {
+    if (input.scalar_type() != spec.dtype || !is_compatible_with(expected, sizes.vec())) {
       throw UsageError(fmt::format("[BatchingPredictor {}] expected {}, got {}", names[k],
                                    describe(spec.dtype, expected), describe(input.scalar_type(), sizes)));
     }

@@ -201,9 +201,10 @@ bool run_operator_graph(std::string_view input) {
   internal::NamedWeights weights;
   std::string json;
   const bool frozen = done([&] {
-    json = internal::write_graph_json(freeze("fuzz", session, {call.inputs().begin(), call.inputs().end()},
-                                             {outputs.begin(), outputs.end()}),
-                                      weights);
+    json = internal::write_graph_json(
+        freeze_function("fuzz", session, {call.inputs().begin(), call.inputs().end()},
+                        {outputs.begin(), outputs.end()}),
+        weights);
   });
   if (!frozen) return true;
   show([&] { return json; });

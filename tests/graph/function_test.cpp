@@ -24,7 +24,7 @@ class FunctionTest : public testing::Test {
  protected:
   std::string trouble_of(const Tensor& output) {
     std::string trouble;
-    EXPECT_FALSE(extract({x_}, {output}, &trouble));
+    EXPECT_FALSE(extract_function({x_}, {output}, &trouble));
     return trouble;
   }
 
@@ -42,7 +42,7 @@ std::vector<std::string> names_of(const std::vector<const Node*>& nodes) {
 TEST_F(FunctionTest, ExtractKeepsNamesAndDropsIdentities) {
   const Variable w = get_variable("fc/W", {4, 2});
   const Tensor y = identity(relu(matmul(identity(x_, "same"), w, "fc/product"), "fc/relu"), "prob");
-  const auto function = extract({x_}, {y});
+  const auto function = extract_function({x_}, {y});
   ASSERT_TRUE(function);
   EXPECT_THAT(names_of(function->calls()), ElementsAre("fc/product", "fc/relu"));
   EXPECT_THAT(function->input_names, ElementsAre("x"));
@@ -54,7 +54,7 @@ TEST_F(FunctionTest, ExtractKeepsNamesAndDropsIdentities) {
 
 TEST_F(FunctionTest, AnyTensorMayBeAnInputAlsoASecondOutput) {
   const auto parts = call_multi("aten::split.Tensor", {x_}, {{"split_size", 2}, {"dim", 1}}, "parts");
-  const auto function = extract({x_, parts[1]}, {parts[0] + parts[1]});
+  const auto function = extract_function({x_, parts[1]}, {parts[0] + parts[1]});
   ASSERT_TRUE(function);
   EXPECT_THAT(function->input_names, ElementsAre("x", "parts:1"));
   Session session(*function->graph);
@@ -65,7 +65,7 @@ TEST_F(FunctionTest, AnyTensorMayBeAnInputAlsoASecondOutput) {
 
 TEST_F(FunctionTest, AFirstOutputThatIsAnInputStandsBesideTheSecondThatIsComputed) {
   const auto parts = call_multi("aten::split.Tensor", {x_}, {{"split_size", 2}, {"dim", 1}}, "parts");
-  const auto function = extract({x_, parts[0]}, {parts[0] + parts[1]});
+  const auto function = extract_function({x_, parts[0]}, {parts[0] + parts[1]});
   ASSERT_TRUE(function);
   Session session(*function->graph);
   const auto y = session.make_callable({function->inputs.begin(), function->inputs.end()},
@@ -82,7 +82,7 @@ TEST_F(FunctionTest, WhatIsNoInferenceGraphSaysWhichNodeAndWhy) {
 
 TEST_F(FunctionTest, SplitOffConstantsLeavesWhatTheInputsFlowInto) {
   const Variable w = get_variable("W", {4, 4});
-  const auto function = extract({x_}, {matmul(matmul(x_, w), exp(w, "scale"))});
+  const auto function = extract_function({x_}, {matmul(matmul(x_, w), exp(w, "scale"))});
   ASSERT_TRUE(function);
   const SplitFunction parts = split_off_constants(*function);
   EXPECT_THAT(names_of(parts.preparation.calls()), ElementsAre("scale"));
@@ -97,12 +97,12 @@ TEST_F(FunctionTest, AFrozenFunctionKeepsItsValuesWhenVariablesChange) {
   Session session(graph_);
   session.set_value(w, at::ones({4, 2}));
   const Tensor y = matmul(x_, w);
-  const Function frozen = freeze("test", session, {x_}, {y});
+  const Function frozen = freeze_function("test", session, {x_}, {y});
   session.set_value(w, at::full({4, 2}, 7.0F));
   ASSERT_EQ(frozen.weights.size(), 1);
   EXPECT_TRUE(frozen.weights[0].value.equal(at::ones({4, 2})));
-  EXPECT_TRUE(freeze("test", frozen).weights[0].value.equal(at::ones({4, 2})));
-  EXPECT_THAT(test::message_of<UsageError>([&] { freeze("test", *extract({x_}, {y})); }),
+  EXPECT_TRUE(freeze_function("test", frozen).weights[0].value.equal(at::ones({4, 2})));
+  EXPECT_THAT(test::message_of<UsageError>([&] { freeze_function("test", *extract_function({x_}, {y})); }),
               HasSubstr("[test] expected a function with the values of its weights, got none for 'W'"));
 }
 

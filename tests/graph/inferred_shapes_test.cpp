@@ -54,7 +54,7 @@ class Built {
       return false;
     }
     for (size_t i = 0; i < results.size(); ++i) {
-      EXPECT_TRUE(compatible(outputs_[i].shape(), results[i].sizes().vec()))
+      EXPECT_TRUE(is_compatible_with(outputs_[i].shape(), results[i].sizes().vec()))
           << "output " << i << ": " << to_string(outputs_[i].shape()) << " inferred, "
           << to_string(results[i].sizes().vec()) << " computed" << describe(inputs);
       EXPECT_EQ(to_string(outputs_[i].dtype()), to_string(results[i].scalar_type())) << "output " << i;

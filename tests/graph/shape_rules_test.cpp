@@ -196,7 +196,7 @@ class ShapeRuleTest : public testing::TestWithParam<Case> {
     for (int i = 0; i < static_cast<int>(node.outputs().size()); ++i) {
       const at::Tensor real = Session(graph).run(node.output(i), feeds);
       EXPECT_EQ(to_string(node.outputs()[i].dtype), to_string(real.scalar_type())) << c.op << " output " << i;
-      EXPECT_TRUE(compatible(node.outputs()[i].shape, real.sizes().vec()))
+      EXPECT_TRUE(is_compatible_with(node.outputs()[i].shape, real.sizes().vec()))
           << c.op << " output " << i << ": " << to_string(node.outputs()[i].shape) << " inferred, "
           << to_string(real.sizes().vec()) << " computed";
     }

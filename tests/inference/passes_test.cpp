@@ -65,7 +65,7 @@ TEST_P(PassTest, Leaves) {
   Graph graph;
   GraphScope as_default(graph);
   const Tensor image = placeholder("image", {kDynamic, 8, 8, 4});
-  auto function = extract({image}, {GetParam().build(image)});
+  auto function = extract_function({image}, {GetParam().build(image)});
   ASSERT_TRUE(function);
   for (const auto pass : GetParam().passes) *function = pass(*function);
   EXPECT_EQ(operators_of(*function), GetParam().expected);

@@ -61,7 +61,7 @@ class SmallGraphTest : public testing::Test {
   /// The message for the graph's JSON with `from` replaced by `to`.
   std::string message_for(const std::string& from, const std::string& to) {
     internal::NamedWeights weights;
-    std::string text = internal::write_graph_json(freeze("test", session_, {"x"}, {"y"}), weights);
+    std::string text = internal::write_graph_json(freeze_function("test", session_, {"x"}, {"y"}), weights);
     const size_t at = text.find(from);
     if (at == std::string::npos) return "the graph has no " + from;
     text.replace(at, from.size(), to);

@@ -43,7 +43,7 @@ std::vector<test::ExportCase> all_cases() {
 void expect_all_listed(Session& session, const std::vector<Fetch>& inputs,
                        const std::vector<Fetch>& outputs) {
   try {
-    const auto frozen = freeze("test", session, inputs, outputs);
+    const auto frozen = freeze_function("test", session, inputs, outputs);
     for (const Node* node : frozen.calls())
       EXPECT_TRUE(is_graph_file_operator(node->op_name())) << node->op_name();
   } catch (const UsageError& e) {

@@ -120,7 +120,7 @@ TEST(FreezeTest, WhatIsNoInferenceIsAnError) {
   const Tensor noise = random_normal_like(x), sum = x + other;
   Session session(graph);
   const auto message = [&](const std::vector<Fetch>& inputs, const Tensor& output) {
-    return message_of<UsageError>([&] { freeze("export", session, inputs, {output}); });
+    return message_of<UsageError>([&] { freeze_function("export", session, inputs, {output}); });
   };
   EXPECT_THAT(message({x}, noise), HasSubstr("draws random numbers"));
   EXPECT_THAT(message({x}, sum), HasSubstr("node 'other'"));

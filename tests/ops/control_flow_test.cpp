@@ -152,7 +152,7 @@ TEST_P(ControlFlowTest, HasTensorFlowsValuesAndGradients) {
   for (const Shape& shape : {Shape{4, 3}, Shape{kDynamic, 3}}) {
     const Tensor x = placeholder("x", shape, kFloat64), w = placeholder("w", w_value.sizes().vec(), kFloat64);
     const Tensor y = build(x, w);
-    EXPECT_TRUE(compatible(y.shape(), expected.shape)) << describe(y);
+    EXPECT_TRUE(is_compatible_with(y.shape(), expected.shape)) << describe(y);
     const auto by = gradients(weighted(y), {x, w});
     Session session(graph);
     std::vector<Fetch> fetches = {y, by[0]};

@@ -94,7 +94,7 @@ TEST_F(CustomGradientTest, IsNotInWhatPredicts) {
   const Tensor mask = random_uniform({3}), scale = placeholder("scale", {});
   const Tensor y =
       custom_gradient(round(x), x, [&](const Tensor& dy) { return dy * mask * scale + random_uniform({3}); });
-  const auto function = extract({x}, {y + 1});
+  const auto function = extract_function({x}, {y + 1});
   ASSERT_TRUE(function);
   std::vector<std::string> ops;
   for (const Node* node : function->calls()) ops.push_back(node->op_name());

@@ -96,7 +96,7 @@ TEST_P(OpTest, InferredShapesFitTheValues) {
                                                {built.outputs.begin(), built.outputs.end()});
     const auto results = run(built.values);
     for (size_t i = 0; i < results.size(); ++i) {
-      EXPECT_TRUE(compatible(built.outputs[i].shape(), results[i].sizes().vec()))
+      EXPECT_TRUE(is_compatible_with(built.outputs[i].shape(), results[i].sizes().vec()))
           << describe(built.outputs[i]) << " gave " << results[i].sizes();
       EXPECT_EQ(built.outputs[i].dtype(), results[i].scalar_type()) << describe(built.outputs[i]);
     }

@@ -213,7 +213,7 @@ class Reader {
     for (size_t i = 0; i < outputs.size(); ++i) {
       const Tensor output = node->output(static_cast<int>(i));
       if (dtype(field(outputs[i], "dtype", json::value_t::string)) != output.dtype() ||
-          !compatible(shape(outputs[i]), output.shape())) {
+          !is_compatible_with(shape(outputs[i]), output.shape())) {
         fail(fmt::format("node '{}': expected {} {}, got {}", name, outputs[i]["dtype"].get<std::string>(),
                          to_string(shape(outputs[i])), describe(output)));
       }

@@ -12,7 +12,7 @@ using Names = std::unordered_map<Tensor, OnnxName>;
 
 /// The function that a node holds, with what depends on no input as weights.
 Function held(const OnnxCall& call, std::string_view argument) {
-  return freeze("export_onnx", held_function(call.node(), argument).function());
+  return freeze_function("export_onnx", held_function(call.node(), argument).function());
 }
 
 OnnxNames values_of(const OnnxCall& call, std::string_view argument) {

@@ -32,7 +32,7 @@ Values values_of(const TfCall& call, std::string_view argument) {
 
 /// The outputs of the function that the node holds as `argument`, for these inputs, as nodes.
 TfNames inlined(TfCall& call, std::string_view argument, const Values& inputs) {
-  const Function function = freeze("export", held_function(call.node(), argument).function());
+  const Function function = freeze_function("export", held_function(call.node(), argument).function());
   Names names;
   for (size_t i = 0; i < inputs.size(); ++i) names[function.inputs[i]] = inputs[i].name;
   add_nodes(call.out, function, names);
