@@ -9,6 +9,8 @@ import typing
 
 import numpy as np
 
+from compare import difference
+
 
 class Explained(typing.NamedTuple):
     operator: str
@@ -80,6 +82,26 @@ def what_normalisations_leave(c, text):
     return normalising > 1 and numbers and max(abs(float(n)) for n in numbers.groups()) < 0.01
 
 
+def as_exact_as_tensorflow(c, text):
+    """Of trained layers: true where what differs is hardly farther from the result in float64 than TensorFlow is."""
+    from layers import train_in_float64
+
+    def distance(a, exact):
+        return np.abs(a - exact).max(initial=0)
+
+    exact = train_in_float64(c.spec, c.inputs)
+    differing = [n for n, e in c.expected.items() if n.startswith("step") and n in c.out and difference(c.out[n], e, loose=5, double=1e-6)]
+    return all(distance(c.out[n], exact[n]) <= 3 * distance(c.expected[n], exact[n]) for n in differing)
+
+
+def moved_by_rounding(c, text):
+    """Of trained layers: true where rounding input and variables to bfloat16 moves TensorFlow's result about as far."""
+    from layers import infer_rounded
+    after = {n.removeprefix("after/"): a for n, a in c.expected.items() if n.startswith("after/")}
+    moved = np.abs(infer_rounded(c.spec, c.inputs, after) - c.expected["session/0"]).max(initial=0)
+    return float(text.split()[0]) <= 4 * moved
+
+
 def clips(c):
     return any(p[0] in ("MapGradient", "GlobalNormClip") for p in c.spec["processors"])
 
@@ -112,6 +134,8 @@ EXPLAINED = [
     Explained("Conv2D|stacks", "accepted", "Keras cannot dilate an input of dimensions of the first version", says("unary -: 'Dimension'")),
     Explained("InstanceNorm|LayerNorm|PReLU|stacks", "accepted", "tensorpack's layer has float32 constants or variables", says("does not match type float")),
     Explained("stacks", "gradient/.*", "a normalisation takes out what the one before brought: rounding is left", what_normalisations_leave),
+    Explained("stacks", "gradient/.*", "TensorFlow's own gradient is about as far from that in float64", as_exact_as_tensorflow),
+    Explained("stacks", "bfloat16", "rounding the input and the variables alone moves TensorFlow's result as much", moved_by_rounding),
     # ATen's own.
     Explained("resize", "value|onnx|frozen|saved_model|reimported", "ATen's bilinear kernel of bytes has weights of 16 bits",
               lambda c, text: c.inputs["x0"].dtype == np.uint8 and text.startswith(tuple("0123456789"))),

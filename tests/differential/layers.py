@@ -201,8 +201,8 @@ def load_variables(session, values):
         variable.load(values[variable.op.name], session)
 
 
-def train(spec, draw, steps, inputs):
-    """The expected arrays by name; adds the variables and the weights of the loss to `inputs`."""
+def train(spec, draw, inputs):
+    """The expected arrays by name. Draws the variables and the weights of the loss, where `inputs` has none yet."""
     expected = {}
     with v1.Graph().as_default():
         x = v1.placeholder(spec["dtype"], spec["shape"])
@@ -211,24 +211,39 @@ def train(spec, draw, steps, inputs):
             penalty = tp.regularize_cost_from_collection()
             if "regularized" in spec:
                 penalty = penalty + tp.regularize_cost(spec["regularized"], regularizer(spec["regularizer"]))
-        inputs["w"] = draw.array(spec["dtype"], y.shape.as_list())
+        if "w" not in inputs:
+            inputs["w"] = draw.array(spec["dtype"], y.shape.as_list())
         loss = tf.reduce_sum(y * inputs["w"]) + tf.cast(penalty, spec["dtype"])
         trained = v1.trainable_variables()
         names = spec["trainable"] = ["x"] + [v.op.name for v in trained]
         gradients = {f"gradient/{n}": tf.convert_to_tensor(g) for n, g in zip(names, v1.gradients(loss, [x] + trained)) if g is not None}
         with v1.Session() as session:
-            values = {v.op.name: draw.array(v.dtype.base_dtype.name, v.shape.as_list(), "positive" if "variance" in v.op.name else "normal")
-                      for v in v1.global_variables()}
-            inputs.update({f"variable/{n}": value for n, value in values.items()})
+            for v in v1.global_variables():
+                if f"variable/{v.op.name}" not in inputs:
+                    inputs[f"variable/{v.op.name}"] = draw.array(
+                        v.dtype.base_dtype.name, v.shape.as_list(), "positive" if "variance" in v.op.name else "normal")
+            values = {v.op.name: inputs[f"variable/{v.op.name}"] for v in v1.global_variables()}
             session.run(v1.global_variables_initializer())
             load_variables(session, values)
-            for step, value in enumerate(steps):
+            for step, value in enumerate(inputs["x"]):
                 results, _ = session.run([{"y": y, "penalty": penalty, **gradients}, v1.get_collection(v1.GraphKeys.UPDATE_OPS)], {x: value})
                 expected.update({f"step{step}/{n}": r for n, r in results.items()})
             after = {v.op.name: session.run(v) for v in v1.global_variables()}
     expected.update({f"after/{n}": value for n, value in after.items()})
-    expected["session/0"] = infer(spec, steps[0], {**values, **after})
+    expected["session/0"] = infer(spec, inputs["x"][0], {**values, **after})
     return expected
+
+
+def train_in_float64(spec, inputs):
+    """What `train` gives for the same inputs, computed in float64."""
+    return train({**spec, "dtype": "float64"}, None, {n: a.astype(float) for n, a in inputs.items()})
+
+
+def infer_rounded(spec, inputs, after):
+    """What `infer` gives when the input and the trained variables are rounded to bfloat16."""
+    def rounded(a):
+        return a.astype(tf.bfloat16.as_numpy_dtype).astype(a.dtype)
+    return infer(spec, rounded(inputs["x"][0]), {n: rounded(a) for n, a in after.items()})
 
 
 def infer(spec, value, variables):
@@ -248,7 +263,7 @@ def generate(name, seed, index):
         spec = draw_spec(draw, name, f"{name}-{seed}-{index}")
     inputs = {"x": draw.array(spec["dtype"], [STEPS] + spec["shape"], spec["kind"])}
     try:
-        return spec, inputs, train(spec, draw, inputs["x"], inputs), None
+        return spec, inputs, train(spec, draw, inputs), None
     except Exception as problem:
         inputs.setdefault("w", np.zeros([1], spec["dtype"]))
         return spec, inputs, {}, f"{type(problem).__name__}: {str(problem)[:300]}"
