@@ -148,6 +148,18 @@ TEST_F(ShapeInferenceTest, AFilterOfUnknownHeightGivesUnknownRows) {
   EXPECT_THAT(conv2d(x, filter, {.strides = 3, .padding = "VALID"}).shape(), ElementsAre(2, kDynamic, 3, 3));
 }
 
+TEST_F(ShapeInferenceTest, AResultThatLooksLikeTheFilterIsNoOperatorByElement) {
+  const Tensor x = input({kDynamic, kDynamic, 2, 1}), filter = input({kDynamic, 1, 1, 3});
+  const Tensor y = depthwise_conv2d(x, filter, {.strides = 3, .padding = "VALID"});
+  EXPECT_THAT(y.shape(), ElementsAre(kDynamic, kDynamic, 1, 3));
+}
+
+// The kernel without data lacks this case.
+TEST_F(ShapeInferenceTest, AVectorOfUnknownSizeMeetsAnotherInAProduct) {
+  EXPECT_THAT(tensordot(input({kDynamic}), input({5}), 1).shape(), ElementsAre());
+  EXPECT_THAT(tensordot(input({4, kDynamic}), input({4, 4}), 2).shape(), ElementsAre());
+}
+
 TEST_F(ShapeInferenceTest, ManyDimensionsMeetStaticOnes) {
   const Tensor x = input({1, 0, kDynamic, 3}), y = input({kDynamic, 0, 3, 3});
   const Tensor z = input({kDynamic, 0, kDynamic, kDynamic});
@@ -174,6 +186,11 @@ TEST_F(ShapeInferenceTest, SizesOfASplitAddUpToADynamicOne) {
 TEST_F(ShapeInferenceTest, AProductOfANumberAndASizeIsMet) {
   const Tensor x = input({kDynamic, 8, 8, kDynamic});
   EXPECT_THAT(conv2d(x, input({3, 3, 2, 6}), {.groups = 2}).shape(), ElementsAre(kDynamic, 8, 8, 6));
+}
+
+TEST_F(ShapeInferenceTest, TheQuotientOfASizeByANumberIsMet) {
+  const Tensor x = input({1, 12, 15, 16}), filter = input({2, 4, kDynamic, kDynamic});
+  EXPECT_THAT(conv2d(x, filter, {.groups = 2}).shape(), ElementsAre(1, 12, 15, kDynamic));
 }
 
 TEST_F(ShapeInferenceTest, IntegersMayBeDivided) {

@@ -280,11 +280,13 @@ class Trials {
     }
   }
 
-  /// True where each output has the very shape of an input, or no dimension: most operators, so that the
-  /// trials saved are worth a look.
+  /// True where each output has the very shape of all inputs with a dynamic dimension, or no dimension: most
+  /// operators, so that the trials saved are worth a look.
   bool is_evident(const Agreement& agreement) const {
     return std::ranges::all_of(agreement.known(), [&](const Node::Output& output) {
-      return output.shape.empty() || std::ranges::count(shapes_, output.shape);
+      return output.shape.empty() || std::ranges::all_of(shapes_, [&](const Shape& shape) {
+               return shape == output.shape || !std::ranges::count(shape, kDynamic);
+             });
     });
   }
 
@@ -350,12 +352,14 @@ class Trials {
     return false;
   }
 
-  /// Binds one dimension to the product of a number and a static size: channels of a convolution in groups.
+  /// Binds one dimension to the product of a number and a static size, or their quotient: channels of a
+  /// convolution in groups, of its input or its filter.
   bool bind_to_a_product() {
     std::set<int64_t> products;
     for (int64_t number : numbers_) {
       for (int64_t size : statics_) {
         if (size <= kLargestNumber) products.insert(number * size);
+        if (size % number == 0) products.insert(size / number);
       }
     }
     std::swap(candidates_, products);
@@ -405,6 +409,8 @@ class Trials {
       if (evaluations_ >= kMaxEvaluations) return false;
       try {
         found_ = try_large(size);
+      } catch (const c10::NotImplementedError&) {  // the kernel without data: the caller has another one
+        throw;
       } catch (const c10::Error&) {
         continue;
       } catch (const UsageError&) {
