@@ -220,6 +220,11 @@ std::vector<HardCase> images() {
         all.push_back(max_pool2d(t[0] - 3, attributes));
         all.push_back(avg_pool2d(t[0], attributes));
       }
+      // Rows that only a run knows beside columns for which windows are too far apart, or dilated.
+      const Tensor known_columns = reshape(t[0], {2, -1, 6, 3});
+      all.push_back(max_pool2d(known_columns, {.pool = {3, 1}, .strides = 3, .padding = "SAME"}));
+      all.push_back(avg_pool2d(known_columns, {.pool = {3, 1}, .strides = 3, .padding = "SAME"}));
+      all.push_back(conv2d(known_columns, ones({2, 2, 3, 2}), {.strides = {2, 1}, .dilations = {1, 2}}));
       return all;
     };
     cases.push_back({"pools" + suffix, {at::rand({2, 7, 6, 3})}, pools, dynamic});

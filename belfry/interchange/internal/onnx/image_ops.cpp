@@ -37,8 +37,9 @@ struct Windows {
   int64_t extent() const { return (kernel - 1) * dilation + 1; }
   /// With stride 1 the padding is the same for any size, and for a window of one element there is none.
   bool known() const { return size != kDynamic || stride == 1 || extent() == 1; }
-  /// Runtimes pad by a negative number where strides are longer than windows.
-  bool auto_pads() const { return known() || (dilation == 1 && stride <= kernel); }
+  /// Runtimes pad by a negative number where strides are longer than windows, of sizes that are known too,
+  /// and refuse dilations.
+  bool auto_pads() const { return dilation == 1 && stride <= kernel; }
 };
 
 /// "SAME" padding of a size that only a run knows, as int64 [1] before and after.
