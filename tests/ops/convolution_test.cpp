@@ -5,12 +5,17 @@
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <csignal>
+#include <cstdlib>
 
 #include "belfry/graph/gradients.h"
 #include "belfry/graph/graph.h"
 #include "belfry/ops/ops.h"
 #include "belfry/runtime/session.h"
+#include "tests/support/guarded_memory.h"
 
 namespace belfry {
 namespace {
@@ -128,6 +133,73 @@ TEST(Convolution, OneInputChannelAndOneColumnGiveTensorFlowsValues) {
   const Tensor y = conv2d(x, ones({4, 4, 1, 2}), {.strides = {1, 3}, .padding = "VALID"});
   const at::Tensor value = Session(graph).run(y).select(-1, 0).reshape(-1);
   EXPECT_TRUE(value.equal(at::tensor({120., 184., 248., 504., 568., 632.}).to(at::kFloat))) << value;
+}
+
+/// The grid of shapes in which a fault of this kind was looked for, or every `step`th of it.
+std::vector<Convolution> grid(int step) {
+  std::vector<Convolution> result;
+  int i = 0;
+  for (const auto& [rows, columns] :
+       std::vector<std::array<int64_t, 2>>{{1, 1}, {2, 2}, {3, 3}, {1, 3}, {5, 2}})
+    for (const Size2D strides : {Size2D(1), Size2D(2), Size2D(3), Size2D(1, 2)})
+      for (const auto& [height, width] : std::vector<std::array<int64_t, 2>>{{16, 10}, {9, 14}, {7, 7}})
+        for (const auto& [in, out] :
+             std::vector<std::array<int64_t, 2>>{{1, 4}, {3, 6}, {8, 6}, {16, 32}, {17, 9}})
+          for (const int64_t batch : {1, 2, 3, 7, 15})
+            for (const char* padding : {"SAME", "VALID"})
+              for (const bool first : {false, true})
+                for (const int kind : {0, 1, 2}) {
+                  if (i++ % step != 0) continue;
+                  const Shape image =
+                      first ? Shape{batch, in, height, width} : Shape{batch, height, width, in};
+                  const Shape filter = {rows, columns, kind == 1 ? out : in,
+                                        kind == 1   ? in
+                                        : kind == 2 ? 2
+                                                    : out};
+                  result.push_back(
+                      {image, filter, strides, padding, kind == 1, first ? "NCHW" : "NHWC", kind == 2});
+                }
+  return result;
+}
+
+/// What is running, for the one who reads that it died.
+std::string running;
+
+void say_and_exit(int) {
+  [[maybe_unused]] const auto written = write(STDERR_FILENO, running.data(), running.size());
+  _exit(1);
+}
+
+/// In a process of its own, as a fault ends it. By hand, CONVOLUTION_GRID=1 runs all 18,000.
+TEST(ConvolutionDeathTest, TouchesOnlyItsOwnMemory) {
+  if (!test::GuardedMemory::works()) GTEST_SKIP() << "a sanitizer has the allocator";
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  const char* step = std::getenv("CONVOLUTION_GRID");
+  const auto run = [&] {
+    std::signal(SIGSEGV, say_and_exit);
+    std::signal(SIGABRT, say_and_exit);
+    at::set_num_threads(2);
+    const test::GuardedMemory guarded;
+    for (const Convolution& c : grid(step ? std::max(1, std::atoi(step)) : 211)) {
+      running = testing::PrintToString(c) + "\n";
+      c.run(kFloat32);
+    }
+    _exit(0);
+  };
+  EXPECT_EXIT(run(), testing::ExitedWithCode(0), "");
+}
+
+TEST(ConvolutionDeathTest, GuardedMemorySeesWhoWritesBeyondIt) {
+  if (!test::GuardedMemory::works()) GTEST_SKIP() << "a sanitizer has the allocator";
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  const auto write_at = [](int64_t index) {
+    const test::GuardedMemory guarded;
+    at::Tensor x = at::zeros({100});
+    x.data_ptr<float>()[index] = 1;
+  };
+  write_at(99);
+  EXPECT_EXIT(write_at(100), testing::KilledBySignal(SIGABRT), "");
+  EXPECT_EXIT(write_at(112), testing::KilledBySignal(SIGSEGV), "");
 }
 
 }  // namespace
