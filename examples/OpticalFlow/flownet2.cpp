@@ -12,13 +12,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <fstream>
 #include <map>
 #include <numbers>
 #include <span>
 
 #include "belfry/data.h"
 #include "examples/OpticalFlow/flownet_models.h"
+#include "examples/write_jpeg.h"
 
 using namespace belfry;
 
@@ -45,13 +45,6 @@ at::Tensor colours(const at::Tensor& flow) {
   for (int i = 0; i < 3; ++i) channels.push_back(((angle + 2 * std::numbers::pi * i / 3).cos() + 1) / 2);
   const at::Tensor saturation = (length / length.max().clamp_min(1)).unsqueeze(2);
   return (1 - saturation * (1 - at::stack(channels, 2))) * 255;
-}
-
-void write_jpeg(const std::string& path, const at::Tensor& image) {
-  const at::Tensor bytes = imgaug::encode_jpeg(image);
-  std::ofstream file(path, std::ios::binary);
-  file.write(static_cast<const char*>(bytes.data_ptr()), bytes.numel());
-  if (!file.flush()) throw DataError(fmt::format("[write_jpeg] cannot write {}", path));
 }
 
 }  // namespace

@@ -15,9 +15,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <fstream>
 
 #include "belfry/data.h"
+#include "examples/write_jpeg.h"
 
 using namespace belfry;
 
@@ -40,13 +40,6 @@ AnyDataFlow get_data(bool train, const std::string& folder, int64_t batch) {
                                   augment_image_component(augmentors));
   const MapDataComponent bgr(images, [](const at::Tensor& image) { return image.flip(2); });
   return BatchData(bgr, batch, {.remainder = !train});
-}
-
-void write_jpeg(const std::string& path, const at::Tensor& image) {
-  const at::Tensor bytes = imgaug::encode_jpeg(image.clamp(0, 255).to(at::kByte).contiguous());
-  std::ofstream file(path, std::ios::binary);
-  file.write(static_cast<const char*>(bytes.data_ptr()), bytes.numel());
-  if (!file.flush()) throw DataError(fmt::format("[write_jpeg] cannot write {}", path));
 }
 
 /// Image, map and both of up to 500 images whose class the net knows.

@@ -11,21 +11,14 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <fstream>
 #include <span>
 
 #include "belfry/data.h"
+#include "examples/write_jpeg.h"
 
 using namespace belfry;
 
 namespace {
-
-void write_jpeg(const std::string& path, const at::Tensor& image) {
-  const at::Tensor bytes = imgaug::encode_jpeg(image.clamp(0, 255).to(at::kByte).contiguous());
-  std::ofstream file(path, std::ios::binary);
-  file.write(static_cast<const char*>(bytes.data_ptr()), bytes.numel());
-  if (!file.flush()) throw DataError(fmt::format("[write_jpeg] cannot write {}", path));
-}
 
 at::Tensor to_pixels(at::Tensor x) {
   x = x - x.min();
