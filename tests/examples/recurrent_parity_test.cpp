@@ -13,6 +13,7 @@
 #include "examples/Char-RNN/char_rnn.h"
 #include "examples/PennTreebank/ptb_lstm.h"
 #include "examples/SpatialTransformer/mnist_addition.h"
+#include "tests/examples/learns_a_batch.h"
 #include "tests/examples/model_parity.h"
 
 namespace belfry {
@@ -61,24 +62,7 @@ TEST_F(RecurrentParity, MnistAddition) {
               {"STN1/affine", "STN2/affine", "visualization/viz", "prob", "cross_entropy_loss"});
 }
 
-/// Expects the cost to fall while a model sees the same batch again and again.
-void expect_falls(TrainableModel model, const std::string& cost, const Datapoint& batch, int64_t steps = 8) {
-  test::TempDir dir;
-  std::vector<double> costs;
-  const DataFromList data(std::vector<Datapoint>(static_cast<size_t>(steps), batch));
-  launch_train_with_config(
-      {.model = std::move(model),
-       .data = QueueInput(data),
-       .steps_per_epoch = steps,
-       .max_epoch = 1,
-       .callbacks = callbacks(ProcessTensors(
-           {cost}, [&](const std::vector<at::Tensor>& v) { costs.push_back(v[0].item<double>()); })),
-       .monitors = std::vector<std::shared_ptr<Monitor>>{},
-       .log_dir = dir.path()},
-      SimpleTrainer());
-  ASSERT_EQ(costs.size(), static_cast<size_t>(steps));
-  EXPECT_LT(costs.back(), costs.front());
-}
+using test::expect_falls;
 
 TEST(RecurrentTraining, CharRnnLearnsABatch) {
   const at::Tensor text = (at::arange(18, at::kInt) % 11).view({3, 6});

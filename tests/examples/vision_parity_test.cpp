@@ -22,6 +22,7 @@
 #include "examples/basics/cifar_convnet.h"
 #include "examples/basics/mnist_visualizations.h"
 #include "examples/basics/svhn_digit_convnet.h"
+#include "tests/examples/learns_a_batch.h"
 #include "tests/examples/model_parity.h"
 
 namespace belfry {
@@ -81,30 +82,7 @@ TEST_F(VisionParity, DISABLED_FlowNet2) {
               {"prediction", "epe"}, kFlowTolerance);
 }
 
-/// The cost of each step of a training on one batch.
-std::vector<double> costs_on_one_batch(TrainableModel model, const std::string& cost, Datapoint batch,
-                                       int64_t steps) {
-  test::TempDir dir;
-  std::vector<double> costs;
-  const DataFromList data(std::vector<Datapoint>(static_cast<size_t>(steps), batch));
-  launch_train_with_config(
-      {.model = std::move(model),
-       .data = QueueInput(data),
-       .steps_per_epoch = steps,
-       .max_epoch = 1,
-       .callbacks = callbacks(ProcessTensors(
-           {cost}, [&](const std::vector<at::Tensor>& v) { costs.push_back(v[0].item<double>()); })),
-       .monitors = std::vector<std::shared_ptr<Monitor>>{},
-       .log_dir = dir.path()},
-      SimpleTrainer());
-  return costs;
-}
-
-void expect_falls(TrainableModel model, const std::string& cost, const Datapoint& batch, int64_t steps = 12) {
-  const std::vector<double> costs = costs_on_one_batch(std::move(model), cost, batch, steps);
-  ASSERT_EQ(costs.size(), static_cast<size_t>(steps));
-  EXPECT_LT(costs.back(), costs.front());
-}
+using test::expect_falls;
 
 Datapoint labelled(const at::Tensor& images, int64_t classes) {
   return {images, at::arange(images.size(0), at::kLong) % classes};
