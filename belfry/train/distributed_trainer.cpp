@@ -1,5 +1,8 @@
 #include "belfry/train/distributed_trainer.h"
 
+#include <ATen/Context.h>
+#include <fmt/format.h>
+
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
 #include "belfry/dataflow/split_data.h"
@@ -11,10 +14,24 @@
 #include "belfry/optim/gradient_processor.h"
 
 namespace belfry {
+namespace {
+
+/// LibTorch itself says so at the first kernel, in a hundred lines.
+void check_gpu(int64_t index) {
+  const auto count = at::hasCUDA() ? static_cast<int64_t>(at::getNumGPUs()) : 0;
+  if (index >= count) {
+    throw UsageError(
+        fmt::format("[DistributedTrainer] expected a GPU for the process of local rank {}, got {} of them",
+                    index, count));
+  }
+}
+
+}  // namespace
 
 DistributedTrainer::DistributedTrainer(const DistributedTrainerOptions& options)
     : SingleCostTrainer(options.step), options_(options) {
   log_info("[DistributedTrainer] rank {} of {}, local rank {}", rank(), world_size(), local_rank());
+  if (options.device == c10::kCUDA) check_gpu(local_rank());
   train_in_all_processes(
       {.broadcast_every_epoch = options.broadcast_every_epoch, .shared_data = options.share_data});
 }

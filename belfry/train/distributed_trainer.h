@@ -32,6 +32,8 @@ struct DistributedTrainerOptions {
 /// ranks, and all get the same results. Errors: TowerTrainer::train_in_all_processes, and ProcessGroup's.
 class DistributedTrainer : public SingleCostTrainer {
  public:
+  /// Throws UsageError where this process is to compute on a GPU that the machine, or LibTorch, does not
+  /// have.
   explicit DistributedTrainer(const DistributedTrainerOptions& options = {});
 
   Shared<InputSource> make_input(AnyDataFlow dataflow) const override;

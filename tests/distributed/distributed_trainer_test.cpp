@@ -1,5 +1,6 @@
 #include "belfry/train/distributed_trainer.h"
 
+#include <ATen/Context.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
@@ -225,6 +226,12 @@ TEST(DistributedTrainer, IsASimpleTrainerInOneProcess) {
   EXPECT_FALSE(trainer.is_distributed());
   EXPECT_TRUE(trainer.is_chief());
   expect_same(train(DistributedTrainer(), sgd, 16, 3), train(SimpleTrainer(), sgd, 16, 3), 0);
+}
+
+TEST(DistributedTrainer, SaysThatThereIsNoGpu) {
+  if (at::hasCUDA() && at::getNumGPUs() > 0) GTEST_SKIP() << "there is one";
+  EXPECT_THAT(message_of<UsageError>([] { DistributedTrainer({.device = c10::kCUDA}); }),
+              HasSubstr("expected a GPU for the process of local rank 0, got 0 of them"));
 }
 
 TEST(DistributedTrainer, NamesWhatDiffersBetweenModels) {
