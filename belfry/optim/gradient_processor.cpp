@@ -39,11 +39,11 @@ at::Tensor check_finite(const at::Tensor& x, c10::string_view who) {
 }
 
 /// The gradient of `variable` under the first pattern that matches its whole name.
-Tensor scale(const std::vector<std::pair<std::regex, double>>& multipliers, const Tensor& gradient,
-             const Variable& variable) {
+Tensor scale(const std::vector<std::pair<std::regex, double>>& multipliers, GradientLogOptions options,
+             const Tensor& gradient, const Variable& variable) {
   for (const auto& [regex, multiplier] : multipliers) {
     if (!std::regex_match(variable.name(), regex)) continue;
-    log_info("The gradient of '{}' is multiplied by {}", variable.name(), multiplier);
+    if (options.verbose) log_info("The gradient of '{}' is multiplied by {}", variable.name(), multiplier);
     return multiplier == 0 ? Tensor() : gradient * multiplier;
   }
   return gradient;
@@ -91,7 +91,7 @@ GradientsAndVariables FilterNoneGrad::process_gradients(const GradientsAndVariab
       dropped.push_back(pair.variable.name());
     }
   }
-  if (!dropped.empty()) {
+  if (options_.verbose && !dropped.empty()) {
     log_warning("No gradient w.r.t. {} trainable variables: {}", dropped.size(), fmt::join(dropped, ", "));
   }
   return kept;
@@ -134,14 +134,16 @@ GradientsAndVariables MapGradient::process_gradients(const GradientsAndVariables
   return result;
 }
 
-ScaleGradient::ScaleGradient(const Multipliers& multipliers)
-    : MapGradient([patterns = [&] {
-        std::vector<std::pair<std::regex, double>> parsed;
-        for (const auto& [regex, multiplier] : multipliers)
-          parsed.emplace_back(parse_regex("ScaleGradient", regex), multiplier);
-        return parsed;
-      }()](const Tensor& gradient, const Variable& variable) {
-        return scale(patterns, gradient, variable);
+ScaleGradient::ScaleGradient(const Multipliers& multipliers, GradientLogOptions options)
+    : MapGradient([patterns =
+                       [&] {
+                         std::vector<std::pair<std::regex, double>> parsed;
+                         for (const auto& [regex, multiplier] : multipliers)
+                           parsed.emplace_back(parse_regex("ScaleGradient", regex), multiplier);
+                         return parsed;
+                       }(),
+                   options](const Tensor& gradient, const Variable& variable) {
+        return scale(patterns, options, gradient, variable);
       }) {}
 
 CheckGradient::CheckGradient()

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -23,13 +24,22 @@ class GradientProcessor {
   virtual GradientsAndVariables process_gradients(const GradientsAndVariables& gradients) const = 0;
 };
 
+struct GradientLogOptions {
+  /// Whether the log says what the processor did.
+  bool verbose = true;
+};
+
 /// Drops the variables without a gradient, with a warning that lists them.
 class FilterNoneGrad : public GradientProcessor {
  public:
+  explicit FilterNoneGrad(GradientLogOptions options = {}) : options_(options) {}
   std::string name() const override { return "FilterNoneGrad"; }
 
  protected:
   GradientsAndVariables process_gradients(const GradientsAndVariables& gradients) const override;
+
+ private:
+  GradientLogOptions options_;
 };
 
 /// Scales all gradients by one factor, so that the norm of all of them together is at most `max_norm`, which
@@ -52,6 +62,15 @@ class MapGradient : public GradientProcessor {
  public:
   using Function = std::function<Tensor(const Tensor& gradient, const Variable& variable)>;
   explicit MapGradient(Function function, std::string regex = ".*");
+  /// A function of the gradient alone: `MapGradient([](const Tensor& g) { return clip_by_norm(g, 1); })`.
+  template <typename F>
+  requires(std::is_invocable_r_v<Tensor, const F&, const Tensor&> &&
+           !std::is_invocable_v<const F&, const Tensor&,
+                                const Variable&>) explicit MapGradient(F function, std::string regex = ".*")
+      : MapGradient(Function([function = std::move(function)](const Tensor& gradient, const Variable&) {
+                      return function(gradient);
+                    }),
+                    std::move(regex)) {}
   std::string name() const override { return "MapGradient"; }
 
  protected:
@@ -70,7 +89,7 @@ class MapGradient : public GradientProcessor {
 class ScaleGradient : public MapGradient {
  public:
   using Multipliers = std::vector<std::pair<std::string, double>>;
-  explicit ScaleGradient(const Multipliers& multipliers);
+  explicit ScaleGradient(const Multipliers& multipliers, GradientLogOptions options = {});
   std::string name() const override { return "ScaleGradient"; }
 };
 

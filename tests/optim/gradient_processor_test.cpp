@@ -95,6 +95,20 @@ TEST_F(GradientProcessorTest, MapGradientWarnsWhenNothingMatches) {
   EXPECT_THAT(log, HasSubstr("no variable matches 'nothing'"));
 }
 
+TEST_F(GradientProcessorTest, WithoutVerboseNothingIsLogged) {
+  EXPECT_THAT(names(FilterNoneGrad({.verbose = false}).process(pairs)), ElementsAre("conv0/W", "fc0/b"));
+  ScaleGradient({{".*/b", 2.0}}, {.verbose = false}).process(pairs);
+  EXPECT_EQ(log, "");
+  ScaleGradient({{".*/b", 2.0}}).process(pairs);
+  EXPECT_THAT(log, HasSubstr("The gradient of 'fc0/b' is multiplied by 2"));
+}
+
+TEST_F(GradientProcessorTest, MapGradientTakesFunctionsOfTheGradientAlone) {
+  const auto mapped = MapGradient([](const Tensor& g) { return -g; }, "fc0/.*").process(pairs);
+  EXPECT_TRUE(test::close(value(mapped[0].gradient), at::tensor({3.0, 4.0}), test::kSameFormula));
+  EXPECT_TRUE(test::close(value(mapped[1].gradient), at::full({}, -12.0), test::kSameFormula));
+}
+
 TEST_F(GradientProcessorTest, AMalformedPatternIsAnError) {
   EXPECT_THROW(ScaleGradient({{"(", 2.0}}), UsageError);
 }
