@@ -64,6 +64,8 @@ class InputSource {
 
   /// Number of steps in one pass over the data; nullopt where it has no end or nobody knows.
   virtual std::optional<int64_t> size() const = 0;
+  /// What position()'s index reaches in one pass: size(), where it counts steps.
+  virtual std::optional<int64_t> data_size() const { return size(); }
   /// Whether a pass ends by itself, next() returning nullopt after the last of the data. Where it does not, a
   /// pass is size() steps.
   virtual bool is_finite() const { return false; }

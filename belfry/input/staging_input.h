@@ -29,6 +29,7 @@ class StagingInput : public InputSource {
   std::optional<DataPosition> position() const override;
   bool resume_at(const DataPosition& position) override { return input_->resume_at(position); }
   std::optional<int64_t> size() const override { return input_->size(); }
+  std::optional<int64_t> data_size() const override { return input_->data_size(); }
   bool is_finite() const override { return input_->is_finite(); }
 
  protected:

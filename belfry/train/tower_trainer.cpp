@@ -217,7 +217,7 @@ bool TowerTrainer::resume_data(const DataProgress& progress) {
   // With another number of processes a pass goes on at about the same datapoint. Shares that are smaller than
   // process 0's end one sooner, and are in the next pass already.
   if (num_part != progress.num_part) position.index = position.index * progress.num_part / num_part;
-  if (const auto size = input_->size(); lockstep_ && size && *size > 0 && position.index > *size) {
+  if (const auto size = input_->data_size(); lockstep_ && size && *size > 0 && position.index > *size) {
     position.pass += position.index / *size;
     position.index %= *size;
   }

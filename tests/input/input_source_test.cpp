@@ -259,6 +259,87 @@ TEST(QueueInputTest, TheQueueFillsWhileNobodyReads) {
   EXPECT_THAT(take(input, 8), ElementsAre(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
+TEST(QueueInputTest, AQueueOfTheProgramTakesDatapointsOfOthersToo) {
+  Graph graph;
+  GraphScope as_default(graph);
+  const auto queue = std::make_shared<BoundedQueue<Datapoint>>(100);
+  queue->push({at::scalar_tensor(40, at::kLong)});
+  QueueInput input(Numbers(3), {.infinite = false, .queue = queue});
+  input.setup(kNumber);
+  EXPECT_EQ(input.queue_size(), 0u);
+  input.reset_state();
+  EXPECT_THAT(take(input, 10), ElementsAre(40, 0, 1, 2));
+  EXPECT_FALSE(input.position());
+  EXPECT_FALSE(input.resume_at({}));
+  EXPECT_THROW(input.reset_state(), UsageError);
+  EXPECT_FALSE(queue->push({}));  // it is closed
+}
+
+TEST(QueueInputTest, StopCancelsAQueueOfTheProgram) {
+  Graph graph;
+  GraphScope as_default(graph);
+  const auto queue = std::make_shared<BoundedQueue<Datapoint>>(2);
+  QueueInput input(Numbers(3), {.queue = queue});
+  input.setup(kNumber);
+  input.reset_state();
+  EXPECT_THAT(take(input, 4), ElementsAre(0, 1, 2, 0));
+  input.stop();
+  EXPECT_FALSE(queue->pop());
+}
+
+const std::vector<TensorSpec> kNumbers = {{"x", {kDynamic}, kInt64}};
+
+/// The batches of a pass over 0 .. 6, up to `limit`.
+std::vector<std::string> batches(BatchQueueInput& input, int limit) {
+  std::vector<std::string> texts;
+  for (int i = 0; i < limit; ++i) {
+    const auto batch = input.next();
+    if (!batch) break;
+    const auto values = batch->at(0).accessor<int64_t, 1>();
+    std::string text;
+    for (int64_t k = 0; k < values.size(0); ++k) text += std::to_string(values[k]);
+    texts.push_back(text);
+  }
+  return texts;
+}
+
+TEST(BatchQueueInputTest, StacksWhatTheQueueHas) {
+  Graph graph;
+  GraphScope as_default(graph);
+  BatchQueueInput input(Numbers(7), 3);
+  input.setup(kNumbers);
+  input.reset_state();
+  EXPECT_EQ(input.size(), 2);
+  EXPECT_EQ(input.data_size(), 7);
+  EXPECT_THAT(batches(input, 3), ElementsAre("012", "345", "601"));
+  EXPECT_EQ(input.position()->pass, 1);
+  EXPECT_EQ(input.position()->index, 2);
+
+  BatchQueueInput finite(Numbers(7), 3, {.infinite = false});
+  finite.setup(kNumbers);
+  finite.reset_state();
+  EXPECT_THAT(batches(finite, 5), ElementsAre("012", "345"));
+
+  BatchQueueInput resumed(Numbers(7), 3);
+  resumed.setup(kNumbers);
+  ASSERT_TRUE(resumed.resume_at(*input.position()));
+  resumed.reset_state();
+  EXPECT_THAT(batches(resumed, 1), ElementsAre("234"));
+}
+
+TEST(BatchQueueInputTest, MisuseIsExplained) {
+  Graph graph;
+  GraphScope as_default(graph);
+  EXPECT_THROW(BatchQueueInput(Numbers(7), 0), UsageError);
+  EXPECT_THROW(BatchQueueInput(Numbers(7), 3).setup(kNumber), UsageError);
+  EXPECT_THROW(BatchQueueInput(Numbers(7), 3).setup({{"x", {kDynamic, kDynamic}, kInt64}}), UsageError);
+  EXPECT_THROW(BatchQueueInput(Numbers(7), 3).setup({{"x", {2}, kInt64}}), UsageError);
+  BatchQueueInput uneven(DataFromList({{at::full({1}, 1)}, {at::full({2}, 1)}}), 2);
+  uneven.setup({{"x", {kDynamic, 1}, kInt64}});
+  uneven.reset_state();
+  EXPECT_THROW(uneven.next(), DataError);
+}
+
 TEST(QueueInputTest, StoppingEarlyNeverHangs) {
   Graph graph;
   GraphScope as_default(graph);
