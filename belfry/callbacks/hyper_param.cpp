@@ -11,7 +11,8 @@
 
 namespace belfry {
 
-GraphVarParam::GraphVarParam(std::string name) : name_(name.substr(0, name.find(':'))) {}
+GraphVarParam::GraphVarParam(std::string name, Shape shape)
+    : name_(name.substr(0, name.find(':'))), shape_(std::move(shape)) {}
 
 void GraphVarParam::setup_graph(Trainer& trainer) {
   trainer_ = &trainer;
@@ -24,14 +25,27 @@ void GraphVarParam::setup_graph(Trainer& trainer) {
         name_));
   }
   variable_ = Variable(record);
-  if (!variable_.shape().empty()) {
-    throw UsageError(fmt::format("[GraphVarParam {}] expected a scalar variable, got shape {}", name_,
+  if (variable_.shape() != shape_) {
+    throw UsageError(fmt::format("[GraphVarParam {}] expected {}, got shape {}", name_,
+                                 shape_.empty() ? "a scalar variable, or its shape as the second argument"
+                                                : "a variable of shape " + to_string(shape_),
                                  to_string(variable_.shape())));
   }
 }
 
+at::Tensor GraphVarParam::tensor() const {
+  return trainer_->session().value(variable_);
+}
+
 double GraphVarParam::value() const {
-  return trainer_->session().value(variable_).item<double>();
+  const at::Tensor values = tensor().flatten();
+  if (values.numel() == 0 || !values.eq(values[0]).all().item<bool>()) {
+    throw UsageError(
+        fmt::format("[GraphVarParam {}] expected a variable whose elements are all the same, got others; "
+                    "tensor() has them",
+                    name_));
+  }
+  return values[0].item<double>();
 }
 
 void GraphVarParam::set_value(double value) {
@@ -39,7 +53,15 @@ void GraphVarParam::set_value(double value) {
     throw UsageError(fmt::format("[GraphVarParam {}] expected a whole number for a variable of {}, got {}",
                                  name_, to_string(variable_.dtype()), value));
   }
-  trainer_->session().set_value(variable_, at::full({}, value, variable_.dtype()));
+  trainer_->session().set_value(variable_, at::full(shape_, value, variable_.dtype()));
+}
+
+void GraphVarParam::set_tensor(const at::Tensor& value) {
+  if (!c10::isFloatingType(variable_.dtype()) && c10::isFloatingType(value.scalar_type())) {
+    throw UsageError(fmt::format("[GraphVarParam {}] expected whole numbers for a variable of {}, got {}",
+                                 name_, to_string(variable_.dtype()), to_string(value.scalar_type())));
+  }
+  trainer_->session().set_value(variable_, value.to(variable_.dtype()));
 }
 
 ObjAttrParam::ObjAttrParam(std::string name, std::function<double()> get, std::function<void(double)> set)

@@ -22,21 +22,30 @@ class HyperParam {
   virtual void set_value(double value) = 0;
 };
 
-/// A scalar variable of the graph: the learning rate, for instance.
+/// A variable of the graph: the learning rate, for instance. One that is no scalar is set to one number for
+/// all its elements, or to a tensor.
 class GraphVarParam : public HyperParam {
  public:
-  /// The variable's full name, with or without ":0".
-  explicit GraphVarParam(std::string name);
+  /// `name`: the variable's full name, with or without ":0". `shape`: the variable's.
+  explicit GraphVarParam(std::string name, Shape shape = {});
 
   std::string name() const override { return name_; }
-  /// Throws UsageError when the graph has no such variable, or it is no scalar.
+  /// Throws UsageError when the graph has no such variable, or it is of another shape.
   void setup_graph(Trainer& trainer) override;
+  /// Throws UsageError when the variable's elements are not all the same: tensor() has them.
   double value() const override;
   /// Throws UsageError when the variable is an integer and `value` is not.
   void set_value(double value) override;
 
+  /// The variable's value.
+  at::Tensor tensor() const;
+  /// `value` is cast to the variable's dtype. Throws UsageError for another shape, or when the variable is an
+  /// integer and `value` is not.
+  void set_tensor(const at::Tensor& value);
+
  private:
   std::string name_;
+  Shape shape_;
   Trainer* trainer_ = nullptr;
   Variable variable_;
 };

@@ -122,6 +122,20 @@ HyperParamSetterWithFunc::HyperParamSetterWithFunc(Shared<HyperParam> param, Fun
   if (!function_) throw UsageError("[HyperParamSetterWithFunc] expected a function, got none");
 }
 
+HyperParamSetterWithFunc::HyperParamSetterWithFunc(const GraphVarParam& param, TensorFunction function)
+    : HyperParamSetter(Shared<HyperParam>(param)), tensor_function_(std::move(function)) {
+  if (!tensor_function_) throw UsageError("[HyperParamSetterWithFunc] expected a function, got none");
+}
+
+void HyperParamSetterWithFunc::trigger() {
+  if (!tensor_function_) return HyperParamSetter::trigger();
+  auto& variable = static_cast<GraphVarParam&>(param());
+  const at::Tensor old = variable.tensor(), value = tensor_function_(trainer().epoch_num(), old);
+  variable.set_tensor(value);
+  if (!variable.tensor().equal(old))
+    log_info("[{}] At global_step={}, {} changes.", name(), trainer().global_step(), variable.name());
+}
+
 std::optional<double> HyperParamSetterWithFunc::get_value_to_set() {
   return function_(trainer().epoch_num(), param().value());
 }

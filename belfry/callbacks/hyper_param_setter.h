@@ -89,18 +89,23 @@ class ScheduledHyperParamSetter : public HyperParamSetter {
 class HyperParamSetterWithFunc : public HyperParamSetter {
  public:
   using Function = std::function<double(int64_t epoch_num, double old_value)>;
+  using TensorFunction = std::function<at::Tensor(int64_t epoch_num, const at::Tensor& old_value)>;
 
   /// Throws UsageError where the function is none.
   HyperParamSetterWithFunc(std::string variable_name, Function function);
   HyperParamSetterWithFunc(Shared<HyperParam> param, Function function);
+  /// For a variable that is no scalar: `HyperParamSetterWithFunc(GraphVarParam("weights", {3}), function)`.
+  HyperParamSetterWithFunc(const GraphVarParam& param, TensorFunction function);
 
   std::string name() const override { return "HyperParamSetterWithFunc"; }
+  void trigger() override;
 
  protected:
   std::optional<double> get_value_to_set() override;
 
  private:
   Function function_;
+  TensorFunction tensor_function_;  ///< or none
 };
 
 }  // namespace belfry

@@ -12,8 +12,10 @@ namespace belfry {
 RunOp::RunOp(std::function<Tensor()> make_op, RunOpOptions options)
     : make_op_(std::move(make_op)), options_(options) {}
 
+RunOp::RunOp(Fetch op, RunOpOptions options) : existing_(std::move(op)), options_(options) {}
+
 void RunOp::setup_graph() {
-  op_ = make_op_();
+  op_ = existing_ ? existing_->resolve(trainer().graph()) : make_op_();
   if (!op_) throw UsageError("[RunOp] expected an operation, got none");
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,9 +26,12 @@ class RunOp : public Triggerable {
  public:
   /// `make_op` is called once, when the training graph is there, and builds or finds the operation.
   explicit RunOp(std::function<Tensor()> make_op, RunOpOptions options = {});
+  /// An operation that the graph has by then, or its name: `RunOp("sync_target_network")`.
+  explicit RunOp(Fetch op, RunOpOptions options = {});
 
   std::string name() const override { return "RunOp"; }
   bool chief_only() const override { return false; }
+  /// Throws UsageError when there is no such operation.
   void setup_graph() override;
   void before_train() override;
   std::vector<Tensor> before_run() override;
@@ -37,6 +41,7 @@ class RunOp : public Triggerable {
   void log_run() const;
 
   std::function<Tensor()> make_op_;
+  std::optional<Fetch> existing_;  ///< instead of it
   RunOpOptions options_;
   Tensor op_;
   Callable callable_;

@@ -1,6 +1,8 @@
 #include "belfry/callbacks/hyper_param_setter.h"
 
+#include <ATen/ops/ones.h>
 #include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -112,6 +114,47 @@ TEST_F(HyperParamSetterTest, SetsAnyHyperParam) {
   trainer.train({.callbacks = callbacks(ScheduledHyperParamSetter(Number(number), {{1, 7}})),
                  .loop = {.steps_per_epoch = 1, .max_epoch = 1}});
   EXPECT_EQ(number, 7);
+}
+
+/// Keeps the variable "weights", 1, 1, 1 at first, up to date with `callback` for three epochs; returns it.
+at::Tensor weights_after(Shared<Callback> callback) {
+  TinyTrainer trainer;
+  trainer.build([] {
+    get_variable(
+        "weights", {3},
+        {.initializer =
+             [](const Shape& shape, DType dtype) {
+               return default_graph().add("aten::ones", {}, {{"size", shape}, {"dtype", dtype}}).output();
+             },
+         .trainable = false});
+  });
+  trainer.train({.callbacks = {callback}, .loop = {.steps_per_epoch = 1, .max_epoch = 3}});
+  return trainer.session().run("weights");
+}
+
+TEST_F(HyperParamSetterTest, SetsVariablesThatAreNoScalars) {
+  const auto doubled = [](int64_t epoch, const at::Tensor& old) {
+    return old.mul(at::tensor({1, 2, 4})).add(static_cast<double>(epoch));
+  };
+  // Before training and after each epoch: 1, 2, 4, 7; 1 x 2 + 0, 2 x 2 + 1, 12, 27; 4, 17, 70, 283.
+  EXPECT_TRUE(weights_after(HyperParamSetterWithFunc(GraphVarParam("weights", {3}), doubled))
+                  .equal(at::tensor({7.f, 27.f, 283.f})));
+  EXPECT_THAT(log.text(), HasSubstr("At global_step=3, weights changes."));
+  EXPECT_TRUE(weights_after(ScheduledHyperParamSetter(GraphVarParam("weights", {3}), {{2, 0.5}}))
+                  .equal(at::tensor({0.5f, 0.5f, 0.5f})));
+}
+
+TEST_F(HyperParamSetterTest, ShapesAndElementsMustFit) {
+  const auto same = [](int64_t, const at::Tensor& old) { return old; };
+  EXPECT_THROW(weights_after(HyperParamSetterWithFunc(GraphVarParam("weights"), same)), UsageError);
+  EXPECT_THROW(weights_after(HyperParamSetterWithFunc(GraphVarParam("weights", {4}), same)), UsageError);
+  const auto longer = [](int64_t, const at::Tensor&) { return at::ones({4}); };
+  EXPECT_THROW(weights_after(HyperParamSetterWithFunc(GraphVarParam("weights", {3}), longer)), UsageError);
+  const auto fractions = [](int64_t, const at::Tensor&) { return at::tensor(0.5); };
+  TinyTrainer integers;
+  EXPECT_THROW(integers.train({.callbacks = callbacks(
+                                   HyperParamSetterWithFunc(GraphVarParam("global_step"), fractions))}),
+               UsageError);
 }
 
 TEST_F(HyperParamSetterTest, MisuseIsExplained) {

@@ -39,6 +39,11 @@ TEST(RunOp, RunsWhenAskedTo) {
   }
 }
 
+TEST(RunOp, FindsAnOperationByName) {
+  EXPECT_EQ(count_after(callbacks(RunOp("increment")), [] { count(); }), 1 + 2);
+  EXPECT_THROW(count_after(callbacks(RunOp("decrement")), [] { count(); }), UsageError);
+}
+
 TEST(RunOp, NoOperationIsAnError) {
   EXPECT_THROW(count_after(callbacks(RunOp([] { return Tensor(); }))), UsageError);
 }
