@@ -12,4 +12,8 @@ namespace belfry {
 std::vector<const Node*> needed_nodes(const std::vector<Tensor>& fetches,
                                       const std::vector<Tensor>& stop = {});
 
+/// Whether a run that computes `fetches`, and is fed `feeds`, runs `node`: for its values, or because a node
+/// that is run must come after it.
+bool is_needed(const Node& node, const std::vector<Tensor>& fetches, const std::vector<Tensor>& feeds = {});
+
 }  // namespace belfry

@@ -12,6 +12,7 @@
 #include "belfry/base/error.h"
 #include "belfry/base/error_context.h"
 #include "belfry/base/log.h"
+#include "belfry/graph/needed_nodes.h"
 #include "belfry/graph/node.h"
 #include "belfry/graph/scope.h"
 #include "belfry/graph/variable.h"
@@ -103,7 +104,7 @@ class Trainer::StepCounter : public Callback {
 Trainer::Trainer()
     : session_(std::make_unique<Session>(graph_)),
       runner_([this](const std::vector<Tensor>& feeds, const std::vector<Tensor>& fetches) {
-        return prepare_run(feeds, fetches);
+        return prepare_with_companions(feeds, fetches);
       }) {}
 Trainer::~Trainer() = default;
 
@@ -158,6 +159,14 @@ bool Trainer::register_callback(std::shared_ptr<Callback> callback) {
   }
   callbacks_.push_back(std::move(callback));
   return true;
+}
+
+void Trainer::run_together(const Tensor& op, const Tensor& companion) {
+  if (!op || !companion) {
+    throw UsageError(fmt::format("[Trainer] expected {} to run together with another, got none",
+                                 op ? "a tensor" : "an operation"));
+  }
+  companions_.emplace_back(op, companion);
 }
 
 void Trainer::setup_callbacks(const TrainOptions& options) {
@@ -322,6 +331,21 @@ std::vector<at::Tensor> Trainer::run(const std::vector<Tensor>& fetches,
 
 StepRunner::Run Trainer::prepare_run(const std::vector<Tensor>& feeds, const std::vector<Tensor>& fetches) {
   return session_->make_callable({feeds.begin(), feeds.end()}, {fetches.begin(), fetches.end()});
+}
+
+StepRunner::Run Trainer::prepare_with_companions(const std::vector<Tensor>& feeds,
+                                                 const std::vector<Tensor>& fetches) {
+  std::vector<Tensor> all = fetches;
+  for (const auto& [op, companion] : companions_) {
+    if (is_needed(op.node(), fetches, feeds)) all.push_back(companion);
+  }
+  StepRunner::Run run = prepare_run(feeds, all);
+  if (all.size() == fetches.size()) return run;
+  return [run = std::move(run), count = fetches.size()](const std::vector<at::Tensor>& batch) {
+    std::vector<at::Tensor> values = run(batch);
+    values.resize(count);
+    return values;
+  };
 }
 
 void Trainer::after_train() {

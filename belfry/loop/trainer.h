@@ -99,6 +99,9 @@ class Trainer {
   /// Adds a callback in front of those that setup_callbacks registers. Returns false, and leaves it out, when
   /// it is for the chief only and this is not the chief. Throws UsageError after setup_callbacks.
   bool register_callback(std::shared_ptr<Callback> callback);
+  /// From now on every run of this trainer that runs the node of `op` computes `companion` too. Throws
+  /// UsageError where one is none. Called before training.
+  void run_together(const Tensor& op, const Tensor& companion);
   /// Registers the counter of global_step, `options.callbacks`, then the monitors, and lets them set up their
   /// part of the graph, each under a name scope of its own name (monitors: under none).
   void setup_callbacks(const TrainOptions& options);
@@ -216,6 +219,9 @@ class Trainer {
   template <typename Call>
   void for_each_callback(const char* hook, Call call);
   void check(const LoopOptions& options) const;
+  /// prepare_run, with the companions of what runs.
+  StepRunner::Run prepare_with_companions(const std::vector<Tensor>& feeds,
+                                          const std::vector<Tensor>& fetches);
   void run_epochs();
   /// False when it was asked to stop.
   bool run_epoch();
@@ -226,6 +232,7 @@ class Trainer {
   std::unique_ptr<Session> session_;
   StepRunner runner_;
   Tensor train_op_;
+  std::vector<std::pair<Tensor, Tensor>> companions_;  ///< of run_together
   bool profiles_runs_ = false;
   std::vector<RunProfile> run_profiles_;
   Callbacks callbacks_;

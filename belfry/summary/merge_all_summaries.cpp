@@ -50,11 +50,27 @@ void MergeAllSummaries::setup_graph() {
 }
 
 std::vector<Tensor> MergeAllSummaries::before_run() {
-  return internal::is_summary_step(trainer(), options_.period) ? fetches_ : std::vector<Tensor>();
+  const bool wanted = !options_.run_alone && internal::is_summary_step(trainer(), options_.period);
+  return wanted ? fetches_ : std::vector<Tensor>();
 }
 
 void MergeAllSummaries::after_run(const std::vector<at::Tensor>& values) {
   for (size_t i = 0; i < values.size(); ++i) put(trainer().monitors(), fetches_[i], values[i]);
+}
+
+void MergeAllSummaries::before_train() {
+  if (options_.run_alone && !fetches_.empty())
+    alone_ = trainer().session().make_callable({}, {fetches_.begin(), fetches_.end()});
+}
+
+void MergeAllSummaries::trigger_step() {
+  // The end of the epoch triggers.
+  const bool is_last = trainer().local_step() + 1 == trainer().loop().steps_per_epoch;
+  if (!is_last && internal::is_summary_step(trainer(), options_.period)) trigger();
+}
+
+void MergeAllSummaries::trigger() {
+  if (options_.run_alone && !fetches_.empty()) after_run(alone_());
 }
 
 }  // namespace belfry

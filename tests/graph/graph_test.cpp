@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "belfry/base/error.h"
+#include "belfry/graph/needed_nodes.h"
 #include "belfry/graph/node.h"
 #include "belfry/graph/scope.h"
 #include "belfry/graph/tower.h"
@@ -71,6 +72,23 @@ TEST_F(GraphTest, AnUnknownNameSuggestsTheClosest) {
   placeholder("image", {2});
   EXPECT_THAT(error_of([&] { graph.tensor("imaeg:0"); }),
               AllOf(HasSubstr("'imaeg:0'"), HasSubstr("'image'")));
+}
+
+TEST_F(GraphTest, WhatARunNeedsFollowsInputsAndOrderUpToTheFeeds) {
+  const Tensor x = placeholder("x", {2}), first = relu(x), middle = relu(first), other = relu(x);
+  Tensor after;
+  {
+    const ControlDependencies order({other});
+    after = relu(middle);
+  }
+  const Tensor last = relu(after);
+  for (const Tensor& needed : {x, first, middle, other, after, last})
+    EXPECT_TRUE(is_needed(needed.node(), {last})) << needed.name();
+  EXPECT_FALSE(is_needed(last.node(), {after}));
+  EXPECT_FALSE(is_needed(first.node(), {last}, {middle}));
+  EXPECT_TRUE(is_needed(other.node(), {last}, {middle}));
+  EXPECT_FALSE(is_needed(other.node(), {last}, {after}));
+  EXPECT_FALSE(is_needed(other.node(), {middle}));
 }
 
 TEST_F(GraphTest, UsingATensorOfAnotherGraphNamesBoth) {

@@ -1,5 +1,6 @@
 #include "belfry/summary/summary.h"
 
+#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <gmock/gmock.h>
@@ -9,6 +10,7 @@
 #include <fstream>
 
 #include "belfry/base/error.h"
+#include "belfry/graph/scope.h"
 #include "belfry/graph/tower.h"
 #include "belfry/summary/merge_all_summaries.h"
 #include "belfry/summary/moving_average_summary.h"
@@ -27,7 +29,7 @@ using testing::UnorderedElementsAre;
 constexpr double kFloatTolerance = 1e-5;
 
 struct SummaryTest : testing::Test {
-  void train(TinyTrainer& trainer, Callbacks callbacks, LoopOptions loop) {
+  void train(Trainer& trainer, Callbacks callbacks, LoopOptions loop) {
     trainer.train({.callbacks = std::move(callbacks), .monitors = {monitor}, .loop = loop});
   }
 
@@ -156,6 +158,61 @@ TEST_F(SummaryTest, MovingAveragesCountEveryStepAndShowTheLast) {
   trainer.build([&] { add_moving_summary({trainer.cost()}, {.decay = 0.5}); });
   train(trainer, callbacks(MovingAverageSummary()), {.steps_per_epoch = 3, .max_epoch = 1});
   EXPECT_THAT(lines, ElementsAre("cost=0.571429@3"));  // 0.5 / (1 - 0.5^3)
+}
+
+/// Each step runs "train_a" twice, each of its third steps "train_b" too.
+class TwoOpsTrainer : public Trainer {
+ public:
+  TwoOpsTrainer() {
+    GraphScope as_default(graph());
+    cost_ = build_or_reuse_placeholder({"cost", {}, kFloat32});
+    add_moving_summary({cost_}, {.decay = 0.5});
+    const Tensor a = default_graph().add("aten::neg", {cost_}, {}, "train_a").output();
+    const ControlDependencies after({a});
+    default_graph().add("aten::abs", {cost_}, {}, "train_b");
+  }
+  void run_step() override {
+    const at::Tensor one = at::scalar_tensor(1.0f), two = at::scalar_tensor(2.0f);
+    run({graph().tensor("train_a")}, {one});
+    run_hooked({graph().tensor(local_step() == 2 ? "train_b" : "cost")}, {two});
+  }
+  std::vector<Tensor> feed_tensors() const override { return {cost_}; }
+
+ private:
+  Tensor cost_;
+};
+
+TEST_F(SummaryTest, MovingAveragesJoinTheOperationThatIsNamed) {
+  struct Case {
+    const char* op;
+    const char* shown;
+  };
+  // a runs with 1, 1, 1 and, before b, 2: (0.5 * 2 + 0.25 * 1 + 0.125 + 0.0625) / (1 - 0.5^4).
+  for (const Case& c : {Case{"train_a", "cost=1.53333@3"}, Case{"train_b", "cost=2@3"}}) {
+    lines.clear();
+    TwoOpsTrainer trainer;
+    train(trainer, callbacks(MovingAverageSummary({.train_op = c.op})),
+          {.steps_per_epoch = 3, .max_epoch = 1});
+    EXPECT_THAT(lines, ElementsAre(c.shown));
+  }
+  TwoOpsTrainer trainer;
+  EXPECT_THROW(train(trainer, callbacks(MovingAverageSummary({.train_op = "train_c"})), {}), UsageError);
+}
+
+TEST_F(SummaryTest, SummariesRunAloneAfterTheEpochAndBetween) {
+  TinyTrainer trainer;
+  trainer.build([&] { scalar_summary("step", get_global_step(), {.collections = {"alone"}}); });
+  train(trainer, callbacks(MergeAllSummaries({.period = 2, .collection = "alone", .run_alone = true})),
+        {.steps_per_epoch = 4, .max_epoch = 2});
+  EXPECT_THAT(lines, ElementsAre("step=2@2", "step=4@4", "step=6@6", "step=8@8"));
+}
+
+TEST_F(SummaryTest, SummariesOfTheInputsCannotRunAlone) {
+  TinyTrainer trainer;
+  trainer.build([&] { scalar_summary("loss", trainer.cost()); });
+  EXPECT_THROW(train(trainer, callbacks(MergeAllSummaries({.run_alone = true})),
+                     {.steps_per_epoch = 1, .max_epoch = 1}),
+               UsageError);
 }
 
 TEST_F(SummaryTest, MovingSummariesUnderReuseAreIgnored) {
