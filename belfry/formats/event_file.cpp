@@ -8,6 +8,7 @@
 #include <charconv>
 #include <chrono>
 #include <protozero/pbf_writer.hpp>
+#include <utility>
 #include <vector>
 
 #include "belfry/base/error.h"
@@ -133,19 +134,32 @@ void Summary::add_text(std::string_view tag, std::string_view text) {
   plugin.add_string(1, "text");
 }
 
-EventFileWriter::EventFileWriter(const std::string& folder, FileSystem& files) {
+EventFileWriter::EventFileWriter(const std::string& folder, FileSystem& files, EventBuffering buffering)
+    : buffering_(buffering) {
   files.make_dirs(folder);
   path_ = folder + "/" + unique_name(folder, files);
   file_ = files.create(path_);
   write_event({}, event::kFileVersion, "brain.Event:2");
+  std::lock_guard lock(mutex_);
+  write_waiting();
 }
 
 EventFileWriter::~EventFileWriter() = default;
 
 void EventFileWriter::write_event(std::optional<int64_t> step, int field, std::string_view content) {
-  const std::string record = frame_record(event_bytes(now(), step, field, content));
+  const double time = now();
+  const std::string record = frame_record(event_bytes(time, step, field, content));
   std::lock_guard lock(mutex_);
-  file_->append(as_byte_span(record));
+  waiting_ += record;
+  ++num_waiting_;
+  if (num_waiting_ > buffering_.max_queue || time - last_written_ >= buffering_.flush_secs) write_waiting();
+}
+
+void EventFileWriter::write_waiting() {
+  last_written_ = now();
+  num_waiting_ = 0;
+  const std::string bytes = std::exchange(waiting_, {});
+  if (!bytes.empty()) file_->append(as_byte_span(bytes));
 }
 
 void EventFileWriter::write(const Summary& summary, int64_t step) {
@@ -166,6 +180,7 @@ void EventFileWriter::write_session_stop() {
 
 void EventFileWriter::sync() {
   std::lock_guard lock(mutex_);
+  write_waiting();
   file_->sync();
 }
 

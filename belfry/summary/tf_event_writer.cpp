@@ -12,9 +12,16 @@
 
 namespace belfry {
 
-TFEventWriter::TFEventWriter(std::string log_dir) : TFEventWriter(std::move(log_dir), FileSystem::posix()) {}
-TFEventWriter::TFEventWriter(std::string log_dir, FileSystem& files)
-    : log_dir_(std::move(log_dir)), files_(&files) {}
+TFEventWriter::TFEventWriter(std::string log_dir, TFEventWriterOptions options)
+    : TFEventWriter(std::move(log_dir), FileSystem::posix(), options) {}
+TFEventWriter::TFEventWriter(std::string log_dir, FileSystem& files, TFEventWriterOptions options)
+    : log_dir_(std::move(log_dir)), files_(&files), options_(options) {
+  if (options_.max_queue < 0 || !(options_.flush_secs >= 0)) {
+    throw UsageError(
+        fmt::format("[TFEventWriter] expected max_queue and flush_secs of 0 or more, got {} and {}",
+                    options_.max_queue, options_.flush_secs));
+  }
+}
 TFEventWriter::TFEventWriter(TFEventWriter&&) noexcept = default;
 TFEventWriter::~TFEventWriter() = default;
 
@@ -31,7 +38,10 @@ void TFEventWriter::before_train() {
 void TFEventWriter::open() {
   const std::optional<bool> stopped =
       has_started_ ? std::nullopt : last_session_has_stopped(log_dir_, *files_);
-  file_ = std::make_unique<EventFileWriter>(log_dir_, *files_);
+  file_ =
+      std::make_unique<EventFileWriter>(log_dir_, *files_,
+                                        EventBuffering{.max_queue = static_cast<size_t>(options_.max_queue),
+                                                       .flush_secs = options_.flush_secs});
   if (has_started_) return;
   const int64_t step = start_.value_or(trainer().global_step());
   if (step == 0 && stopped == false) {
@@ -62,10 +72,11 @@ void TFEventWriter::trigger() {
     file_.reset();
   }
   if (file_) attempt([](EventFileWriter& file) { file.sync(); });
+  if (options_.split_files) file_.reset();
 }
 
 void TFEventWriter::after_train() {
-  if (file_) {
+  if (file_ || (options_.split_files && has_started_)) {
     attempt([&](EventFileWriter& file) {
       if (!trainer().failed()) file.write_session_stop();
       file.sync();

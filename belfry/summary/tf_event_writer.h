@@ -12,6 +12,16 @@ namespace belfry {
 class EventFileWriter;
 class FileSystem;
 
+struct TFEventWriterOptions {
+  /// How many events may wait in memory before they are written, together. 0: each is written at once, so
+  /// that a process that is killed has lost none. (tensorpack has 10.)
+  int64_t max_queue = 0;
+  /// They wait no longer than until the next event, so many seconds after the last writing.
+  double flush_secs = 120;
+  /// Whether each epoch has a file of its own: for file systems where appending is expensive.
+  bool split_files = false;
+};
+
 /// Writes scalars, histograms, images, texts and the graph for TensorBoard: one new event file per run,
 /// flushed each epoch.
 ///
@@ -24,9 +34,10 @@ class FileSystem;
 class TFEventWriter : public Monitor {
  public:
   /// `log_dir`: where to write; "": the trainer's. Without either it warns and writes nothing.
-  explicit TFEventWriter(std::string log_dir = "");
+  /// Throws UsageError for options below 0.
+  explicit TFEventWriter(std::string log_dir = "", TFEventWriterOptions options = {});
   /// Writes to other files than the system's, which must outlive the writer.
-  TFEventWriter(std::string log_dir, FileSystem& files);
+  TFEventWriter(std::string log_dir, FileSystem& files, TFEventWriterOptions options = {});
   TFEventWriter(TFEventWriter&&) noexcept;
   ~TFEventWriter() override;
 
@@ -53,6 +64,7 @@ class TFEventWriter : public Monitor {
   std::string log_dir_;
   std::unique_ptr<EventFileWriter> file_;
   FileSystem* files_;
+  TFEventWriterOptions options_;
   bool is_broken_ = false;  ///< until the next epoch
   bool warned_ = false;
   std::optional<int64_t> start_;  ///< the global step at which training began

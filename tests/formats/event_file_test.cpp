@@ -57,6 +57,33 @@ TEST(EventFile, NamesDifferWithinASecond) {
   EXPECT_THAT(a.path(), testing::HasSubstr("tfevents"));
 }
 
+int64_t records_in(const std::string& path, FileSystem& files) {
+  RecordReader reader(path, files);
+  int64_t count = 0;
+  for (std::string record; reader.next(record);) ++count;
+  return count;
+}
+
+TEST(EventFile, EventsWaitForOthersIfAsked) {
+  test::FaultFileSystem files;
+  Summary summary;
+  summary.add_scalar("a", 1);
+  EventFileWriter writer("run", files, {.max_queue = 2});
+  const auto after_write = [&](EventFileWriter& w) {
+    w.write(summary, 1);
+    return records_in(w.path(), files);
+  };
+  EXPECT_EQ(records_in(writer.path(), files), 1);  // the version
+  EXPECT_EQ(after_write(writer), 1);
+  EXPECT_EQ(after_write(writer), 1);
+  EXPECT_EQ(after_write(writer), 4);
+  EXPECT_EQ(after_write(writer), 4);
+  writer.sync();
+  EXPECT_EQ(records_in(writer.path(), files), 5);
+  EventFileWriter impatient("run", files, {.max_queue = 2, .flush_secs = 0});
+  EXPECT_EQ(after_write(impatient), 2);
+}
+
 TEST(EventFile, FullDiskIsAnErrorThatKeepsEarlierEvents) {
   test::FaultFileSystem files;
   EventFileWriter writer("run", files);

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "belfry/base/error.h"
 #include "belfry/checkpoint/restore.h"
 #include "belfry/graph/scope.h"
 #include "tests/support/fault_file_system.h"
@@ -122,6 +123,57 @@ TEST(TFEventWriter, TensorBoardReadsOnAfterARecordThatAKillTore) {
     std::filesystem::resize_file(file, file.file_size() - 3);
   train_with_events(folder.path(), put, 1, DictRestore({{"global_step", at::tensor(10)}}));
   EXPECT_THAT(tensorboard_shows(folder.path()), ElementsAre("scalar a 10:1 20:1"));
+}
+
+/// How many files there are after each of three steps of two epochs that put a scalar, and whether they have
+/// grown ("+") since the last.
+std::vector<std::string> growth_by_steps(TFEventWriterOptions options) {
+  struct Puts : Callback {
+    Puts(const std::string& folder, std::vector<std::string>& growth) : folder(folder), growth(growth) {}
+    std::string name() const override { return "Puts"; }
+    void trigger_step() override {
+      trainer().monitors().put_scalar("a", 1);
+      size_t files = 0, bytes = 0;
+      for (const auto& file : std::filesystem::directory_iterator(folder)) ++files, bytes += file.file_size();
+      growth.push_back(fmt::format("{}{}", files, bytes == last ? "=" : "+"));
+      last = bytes;
+    }
+    std::string folder;
+    std::vector<std::string>& growth;
+    size_t last = 0;
+  };
+  test::TempDir folder;
+  std::vector<std::string> growth;
+  TinyTrainer trainer;
+  trainer.train({.callbacks = callbacks(Puts(folder.path(), growth)),
+                 .monitors = {std::make_shared<TFEventWriter>(folder.path(), options)},
+                 .loop = {.steps_per_epoch = 3, .max_epoch = 2}});
+  return growth;
+}
+
+TEST(TFEventWriter, EventsWaitForOthersIfAsked) {
+  EXPECT_THAT(growth_by_steps({}), ElementsAre("1+", "1+", "1+", "1+", "1+", "1+"));
+  // The end of an epoch writes what waits.
+  EXPECT_THAT(growth_by_steps({.max_queue = 10}), ElementsAre("1+", "1=", "1=", "1+", "1=", "1="));
+  EXPECT_THAT(growth_by_steps({.max_queue = 10, .flush_secs = 0}),
+              ElementsAre("1+", "1+", "1+", "1+", "1+", "1+"));
+  EXPECT_THROW(TFEventWriter("log", {.max_queue = -1}), UsageError);
+}
+
+TEST(TFEventWriter, EachEpochHasAFileIfAsked) {
+  EXPECT_THAT(growth_by_steps({.split_files = true}), ElementsAre("1+", "1+", "1+", "2+", "2+", "2+"));
+  if (!test::python_available()) GTEST_SKIP() << test::kNoPython;
+  test::TempDir folder;
+  for (int run = 0; run < 2; ++run) {
+    TinyTrainer trainer;
+    trainer.train({.callbacks = callbacks(AtEpochEnd(
+                       [&](Trainer& t) { t.monitors().put_scalar(run ? "b" : "a", t.epoch_num()); })),
+                   .monitors = {std::make_shared<TFEventWriter>(folder.path(),
+                                                                TFEventWriterOptions{.split_files = true})},
+                   .loop = {.steps_per_epoch = 10, .max_epoch = 3}});
+  }
+  EXPECT_THAT(tensorboard_shows(folder.path()),
+              ElementsAre("scalar a 10:1 20:2 30:3", "scalar b 10:1 20:2 30:3"));
 }
 
 TEST(TFEventWriter, AFileThatWasRemovedIsFollowedByANewOne) {
