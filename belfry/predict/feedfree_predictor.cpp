@@ -22,14 +22,14 @@ struct FeedfreePredictor::Model : internal::OfflineGraph {
     if (!input) throw UsageError("[FeedfreePredictor] expected an input source, got none");
     std::vector<Tensor> outputs;
     {
-      GraphScope as_default(graph);
+      GraphScope as_default(graph());
       input->setup(signature());
       outputs = build(config.device);
     }
     start();
     const std::vector<Tensor> fed = input->feed_tensors();
     callable.emplace(
-        compile(session, {fed.begin(), fed.end()}, {outputs.begin(), outputs.end()}, config.compile));
+        compile(session(), {fed.begin(), fed.end()}, {outputs.begin(), outputs.end()}, config.compile));
     input->reset_state();
   }
 

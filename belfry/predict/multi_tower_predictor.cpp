@@ -18,7 +18,7 @@ void check_devices(const std::vector<c10::Device>& devices, const char* who) {
 class TowerPredictor final : public OnlinePredictor {
  public:
   TowerPredictor(std::shared_ptr<internal::OfflineGraph> graph, const internal::OfflineGraph::Tower& tower)
-      : OnlinePredictor(graph->session, tower.inputs, tower.outputs, graph->input_names(),
+      : OnlinePredictor(graph->session(), tower.inputs, tower.outputs, graph->input_names(),
                         graph->output_names(), graph->config().compile),
         graph_(std::move(graph)) {}
 
@@ -33,7 +33,7 @@ std::vector<std::shared_ptr<const Predictor>> predictor_of_each(const PredictCon
   auto graph = std::make_shared<internal::OfflineGraph>(config, kWho);
   std::vector<internal::OfflineGraph::Tower> towers;
   {
-    GraphScope as_default(graph->graph);
+    GraphScope as_default(graph->graph());
     const std::vector<Tensor> placeholders = internal::build_placeholders(graph->signature());
     for (size_t i = 0; i < devices.size(); ++i)
       towers.push_back(graph->add_tower(fmt::format("tower{}", i), devices[i], placeholders));
@@ -61,7 +61,7 @@ struct DataParallelOfflinePredictor::Model : internal::OfflineGraph {
       : OfflineGraph(config, "DataParallelOfflinePredictor") {
     check_devices(devices, "DataParallelOfflinePredictor");
     {
-      GraphScope as_default(graph);
+      GraphScope as_default(graph());
       for (size_t i = 0; i < devices.size(); ++i) {
         const std::string name = fmt::format("tower{}", i);
         Tower tower = add_tower(name, devices[i], internal::build_placeholders(signature(), name + "_"));
@@ -84,7 +84,7 @@ DataParallelOfflinePredictor::DataParallelOfflinePredictor(const PredictConfig& 
 
 DataParallelOfflinePredictor::DataParallelOfflinePredictor(std::shared_ptr<Model> model,
                                                            const PredictConfig& config)
-    : CompiledPredictor(model->session, model->all.inputs, model->all.outputs, model->all_inputs,
+    : CompiledPredictor(model->session(), model->all.inputs, model->all.outputs, model->all_inputs,
                         model->all_outputs, config.compile),
       model_(std::move(model)) {}
 

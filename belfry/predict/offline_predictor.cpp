@@ -9,7 +9,7 @@ namespace belfry {
 struct OfflinePredictor::Model : internal::OfflineGraph {
   explicit Model(const PredictConfig& config) : OfflineGraph(config, "OfflinePredictor") {
     {
-      GraphScope as_default(graph);
+      GraphScope as_default(graph());
       tower = add_tower("", config.device, internal::build_placeholders(signature()));
     }
     start();
@@ -22,15 +22,15 @@ OfflinePredictor::OfflinePredictor(const PredictConfig& config)
     : OfflinePredictor(std::make_shared<Model>(config), config) {}
 
 OfflinePredictor::OfflinePredictor(std::shared_ptr<Model> model, const PredictConfig& config)
-    : CompiledPredictor(model->session, model->tower.inputs, model->tower.outputs, model->input_names(),
+    : CompiledPredictor(model->session(), model->tower.inputs, model->tower.outputs, model->input_names(),
                         model->output_names(), config.compile),
       model_(std::move(model)) {}
 
 const Graph& OfflinePredictor::graph() const {
-  return model_->graph;
+  return model_->graph();
 }
 Session& OfflinePredictor::session() const {
-  return model_->session;
+  return model_->session();
 }
 
 }  // namespace belfry

@@ -109,6 +109,74 @@ TEST_F(PredictorTest, TellsWhatIsWrongWithTheConfig) {
   EXPECT_THAT(message_of<UsageError>([&] { OfflinePredictor({.outputs = {"score"}}); }), HasSubstr("model"));
 }
 
+/// A graph in which "W" is there already, and "score" is something else.
+struct JoinedGraph : PredictorTest {
+  JoinedGraph() {
+    call("aten::neg", {get_variable("W", {3, 2})}, {}, "score");
+    joined = config();
+    joined.create_graph = false;
+  }
+  Graph graph;
+  GraphScope as_default{graph};
+  PredictConfig joined;
+};
+
+TEST_F(JoinedGraph, HasASessionOfItsOwnUnlessOneIsGiven) {
+  Session session(graph);
+  session.initialize_variables();
+  session.set_value(Variable(graph.find_variable("W")), at::ones({3, 2}));
+  OfflinePredictor predict(joined);
+  EXPECT_EQ(&predict.graph(), &graph);
+  EXPECT_FALSE(model.was_training);
+  EXPECT_TRUE(at::equal(predict(batch(2))[0], batch(2).matmul(kWeights)));
+  EXPECT_TRUE(at::equal(session.run("W"), at::ones({3, 2})));
+  EXPECT_FALSE(graph.finalized());
+  EXPECT_EQ(graph.variables().size(), 1u);
+}
+
+TEST_F(JoinedGraph, PredictsWithTheValuesOfASessionThatGoesOn) {
+  Session session(graph);
+  session.initialize_variables();
+  graph.finalize();
+  joined.session = &session;
+  joined.session_init = {};
+  OfflinePredictor predict(joined), second(joined);
+  EXPECT_TRUE(graph.finalized());
+  for (double value : {1.0, 2.0}) {
+    session.set_value(Variable(graph.find_variable("W")), at::full({3, 2}, value));
+    EXPECT_TRUE(at::equal(predict(batch(2))[0], at::full({13, 2}, 6 * value)));
+    EXPECT_TRUE(at::equal(second(batch(2))[0], at::full({13, 2}, 6 * value)));
+  }
+}
+
+TEST_F(JoinedGraph, MakesTheVariablesThatAreMissing) {
+  Graph empty;
+  GraphScope as_default_too(empty);
+  EXPECT_TRUE(at::equal(OfflinePredictor(joined)(batch(2))[0], batch(2).matmul(kWeights)));
+  EXPECT_NE(empty.find_variable("W"), nullptr);
+}
+
+TEST_F(JoinedGraph, AGraphThatCannotBeJoinedIsAnError) {
+  Graph other;
+  Session session(other);
+  joined.session = &session;
+  EXPECT_THAT(message_of<UsageError>([&] { OfflinePredictor{joined}; }), HasSubstr("of another"));
+  joined.create_graph = true;
+  EXPECT_THAT(message_of<UsageError>([&] { OfflinePredictor{joined}; }), HasSubstr("create_graph = false"));
+  joined.create_graph = false;
+  joined.session = nullptr;
+  joined.outputs = {"missing"};
+  graph.finalize();
+  EXPECT_THROW(OfflinePredictor{joined}, UsageError);
+  EXPECT_TRUE(graph.finalized());
+}
+
+TEST_F(PredictorTest, WithoutADefaultGraphThereIsNoneToJoin) {
+  PredictConfig joined = config();
+  joined.create_graph = false;
+  EXPECT_THAT(message_of<UsageError>([&] { OfflinePredictor{joined}; }), HasSubstr("enter a GraphScope"));
+}
+
 TEST_F(PredictorTest, TellsWhatIsWrongWithTheInputs) {
   OfflinePredictor predict(config());
   EXPECT_THAT(message_of<UsageError>([&] { predict({batch(1), batch(1)}); }), HasSubstr("expected 1 inputs"));
