@@ -1,3 +1,4 @@
+#include <ATen/ops/arange.h>
 #include <ATen/ops/bincount.h>
 #include <gmock/gmock.h>
 #include <zlib.h>
@@ -9,6 +10,7 @@
 #include "belfry/dataflow/datasets/cifar.h"
 #include "belfry/dataflow/datasets/digits.h"
 #include "belfry/dataflow/datasets/mnist.h"
+#include "tests/support/python.h"
 #include "tests/support/real_data.h"
 
 namespace belfry {
@@ -173,6 +175,42 @@ TEST_F(Datasets, CifarIsInterleavedAndKeepsTheOrderOfItsFiles) {
   for (int channel = 0; channel < 3; ++channel) EXPECT_EQ(dp[0][1][1][channel].item<int>(), 10 + channel);
   EXPECT_EQ(dp[0][1][2][0].item<int>(), 5);
   EXPECT_EQ(dp.at(1).item<int64_t>(), 5);
+}
+
+/// A line as cifar_pickles.py prints it.
+std::string show(CifarBase& dataset, const std::string& last_name) {
+  int64_t count = 0, labels = 0;
+  double pixels = 0;
+  const at::Tensor weights = at::arange(3072).reshape({32, 32, 3}).remainder(7).add(1).to(at::kDouble);
+  DataIterator datapoints = dataset.iterator();
+  while (std::optional<Datapoint> dp = datapoints.next()) {
+    ++count;
+    labels += dp->at(1).item<int64_t>() * (count % 11);
+    pixels +=
+        dp->at(0).to(at::kDouble).mul(weights).sum().item<double>() * static_cast<double>(count % 5 + 1);
+  }
+  return fmt::format("{} {} {:.0f} {}\n", count, labels, pixels, last_name);
+}
+
+TEST_F(Datasets, CifarIsReadAsPythonHasPickledIt) {
+  if (!test::python_available()) GTEST_SKIP() << test::kNoPython;
+  const std::string expected = test::run_python("tests/dataflow/cifar_pickles.py", {folder_});
+  Cifar10 tens(Split::kTest, folder_);
+  Cifar100 fine(Split::kTest, folder_), coarse(Split::kTest, folder_, {.coarse_labels = true}),
+      inside(Split::kTest, folder_ + "/cifar-100-python");
+  EXPECT_EQ(show(tens, "class 9") + show(fine, fine.get_label_names().back()), expected);
+  EXPECT_THAT(coarse.get_label_names(), testing::Contains("coarse 19"));
+  EXPECT_EQ(inside.size(), 10000);
+  EXPECT_THAT([&] { Cifar10(Split::kTrain, folder_); }, ThrowsMessage<DataError>(HasSubstr("data_batch_1")));
+
+  const std::string path = folder_ + "/cifar-10-batches-py/test_batch";
+  std::filesystem::resize_file(path, 1'000'000);
+  EXPECT_THROW(Cifar10(Split::kTest, folder_), DataError);
+  std::filesystem::copy_file(folder_ + "/cifar-100-python/meta", path,
+                             std::filesystem::copy_options::overwrite_existing);
+  EXPECT_THAT(
+      [&] { Cifar10(Split::kTest, folder_); },
+      ThrowsMessage<DataError>(HasSubstr("expected an array uint8 [10000, 3072] as 'data', got none")));
 }
 
 TEST_F(Datasets, DamagedCifarFilesAreErrors) {

@@ -48,6 +48,15 @@ TEST_F(MatDatasets, SvhnIsInterleavedAndTenIsZero) {
   EXPECT_THAT(svhn.get_per_pixel_mean().sizes(), ElementsAre(32, 32, 3));
 }
 
+TEST_F(MatDatasets, TheMeanOfPartsOfSvhnCountsImages) {
+  const at::Tensor train = SVHNDigit("train", folder->path()).get_per_pixel_mean();
+  const at::Tensor both = SVHNDigit::get_per_pixel_mean({"train", "test"}, folder->path());
+  EXPECT_TRUE(both.allclose(train.mul(5).add(2 * 200).div(7)));  // 5 images, and 2 that are 200
+  EXPECT_TRUE(SVHNDigit::get_per_pixel_mean({"train"}, folder->path()).allclose(train));
+  EXPECT_THROW(SVHNDigit::get_per_pixel_mean({}, folder->path()), UsageError);
+  EXPECT_THROW(SVHNDigit::get_per_pixel_mean({"train", "val"}, folder->path()), UsageError);
+}
+
 TEST_F(MatDatasets, SvhnThatIsMissingOrNotAsExpectedIsAnError) {
   EXPECT_THROW(SVHNDigit("val", folder->path()), UsageError);
   EXPECT_THAT(message_of<DataError>([] { SVHNDigit("extra", folder->path()); }),

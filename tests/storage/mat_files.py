@@ -19,6 +19,7 @@ def save(path, **variables):
 images = np.arange(5 * 32 * 32 * 3).reshape(5, 32, 32, 3)
 svhn = (images % 251).astype('uint8').transpose(1, 2, 3, 0)
 save('train_32x32.mat', X=svhn, y=np.uint8([[1], [10], [3], [9], [5]]))
+save('test_32x32.mat', X=np.full((32, 32, 3, 2), 200, 'uint8'), y=np.uint8([[1], [2]]))
 save('damaged/train_32x32.mat', X=svhn[:31], y=np.uint8([[1]] * 5))
 save('damaged/test_32x32.mat', X=svhn, y=np.uint8([[11]] * 5))
 save('damaged/extra_32x32.mat', X=svhn, y=np.uint8([[1]] * 4))

@@ -1,6 +1,9 @@
 #include "belfry/data/datasets/mat_datasets.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/mean.h>
+#include <ATen/ops/sum.h>
+#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -90,6 +93,19 @@ void SVHNDigit::verify(const std::string& name, const std::string& folder) {
 
 at::Tensor SVHNDigit::get_per_pixel_mean() const {
   return at::mean(tensors()[0], 0, /*keepdim=*/false, at::kFloat);
+}
+
+at::Tensor SVHNDigit::get_per_pixel_mean(const std::vector<std::string>& names, const std::string& folder) {
+  if (names.empty()) throw UsageError("[SVHNDigit] expected parts of the data set for a mean, got none");
+  at::Tensor sum = at::zeros({32, 32, 3}, at::kDouble);
+  int64_t count = 0;
+  for (const std::string& name : names) {
+    const at::Tensor images = read_svhn(name, folder)[0];
+    sum += at::sum(images, 0, /*keepdim=*/false, at::kDouble);
+    count += images.size(0);
+  }
+  if (count == 0) throw DataError(folder, "expected images for a mean, got none");
+  return (sum / static_cast<double>(count)).to(at::kFloat);
 }
 
 Caltech101Silhouettes::Caltech101Silhouettes(const std::string& name, const std::string& folder,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "belfry/dataflow/data_from_tensors.h"
 
@@ -27,6 +28,9 @@ class SVHNDigit : public DataFromTensors {
 
   /// The mean of this part's images: float32 [32, 32, 3] in [0, 255].
   at::Tensor get_per_pixel_mean() const;
+  /// The same of all images of these parts, which are read again: tensorpack takes {"train", "test",
+  /// "extra"}. Throws UsageError when there is no part, and what the constructor throws.
+  static at::Tensor get_per_pixel_mean(const std::vector<std::string>& names, const std::string& folder);
 };
 
 /// The silhouettes of Caltech 101, in the order of the file. Datapoint: {image uint8 [28, 28] of 0 and 1,

@@ -34,8 +34,10 @@ class CifarBase : public DataFromTensors {
 /// CIFAR-10 in the order of its files unless shuffled; labels are in [0, 10).
 ///
 /// Reads the binary version, `data_batch_1.bin` to `data_batch_5.bin`, or `test_batch.bin` for Split::kTest,
-/// plain or with `.gz`, from `folder` into memory. Each file holds exactly 10,000 images. Throws DataError
-/// when a file is missing, damaged or of another length.
+/// plain or with `.gz`, from `folder` into memory; or the Python version, which tensorpack has,
+/// `data_batch_1` and so on, where `folder` holds `batches.meta`, or a folder `cifar-10-batches-py` does.
+/// Each file holds exactly 10,000 images. Throws DataError when a file is missing, damaged or of another
+/// length.
 class Cifar10 : public CifarBase {
  public:
   Cifar10(Split split, const std::string& folder, DataFromTensorsOptions options = {});
@@ -55,14 +57,15 @@ struct Cifar100Options {
 /// ones.
 ///
 /// Reads the binary version, `train.bin`, or `test.bin` for Split::kTest, plain or with `.gz`, from `folder`
-/// into memory: exactly 50,000 and 10,000 images. Throws DataError when the file is missing, damaged or of
-/// another length.
+/// into memory; or the Python version, `train` and `test`, where `folder` holds `meta`, or a folder
+/// `cifar-100-python` does: exactly 50,000 and 10,000 images. Throws DataError when the file is missing,
+/// damaged or of another length.
 class Cifar100 : public CifarBase {
  public:
   Cifar100(Split split, const std::string& folder, Cifar100Options options = {});
   /// The name of each class, or group with coarse_labels: the lines of fine_label_names.txt or
-  /// coarse_label_names.txt beside the images. Throws DataError when there is no such file, or not one name
-  /// for each.
+  /// coarse_label_names.txt beside the images, or what `meta` says. Throws DataError when there is no such
+  /// file, or not one name for each.
   std::vector<std::string> get_label_names() const;
 
  private:
