@@ -14,6 +14,7 @@
 #include "belfry/data/imgaug/imgproc.h"
 #include "belfry/data/imgaug/meta.h"
 #include "belfry/data/imgaug/misc.h"
+#include "belfry/data/imgaug/noise.h"
 #include "tests/support/close.h"
 #include "tests/support/message_of.h"
 
@@ -118,7 +119,7 @@ TEST(Transform, NamesWhatIsWrongWithAnImage) {
     return test::message_of<DataError>([&] { transform.apply_image(image); });
   };
   EXPECT_THAT(message({}), HasSubstr("undefined"));
-  EXPECT_THAT(message(random_image(4, 4, 2)), HasSubstr("got Byte [4, 4, 2] on cpu"));
+  EXPECT_THAT(message(random_image(4, 4, 513)), HasSubstr("got Byte [4, 4, 513] on cpu"));
   EXPECT_THAT(message(random_image(0, 4)), HasSubstr("got Byte [0, 4, 3]"));
   EXPECT_THAT(message(at::arange(4).reshape({2, 2})), HasSubstr("got Long [2, 2]"));
 }
@@ -153,6 +154,38 @@ TEST(Augmentors, RefuseImagesThatAreTooSmall) {
   EXPECT_THAT(message(RandomCrop(25)),
               HasSubstr("[RandomCrop] expected an image of at least 25 x 25, got 20 x 30"));
   EXPECT_THAT(message(CenterCrop(25)), HasSubstr("[CenterCrop] expected an image of at least 25 x 25"));
+}
+
+TEST(TransformList, GrowsByAddition) {
+  const TransformList crop({std::make_shared<CropTransform>(0, 0, 4, 6)});
+  const TransformPtr flip = std::make_shared<FlipTransform>(4, 6);
+  const at::Tensor image = random_image(5, 6);
+  const at::Tensor expected = image.narrow(0, 0, 4).flip(1);
+  EXPECT_TRUE(at::equal((crop + flip).apply_image(image), expected));
+  EXPECT_TRUE(
+      at::equal((crop + TransformList({flip, std::make_shared<TransposeTransform>()})).apply_image(image),
+                expected.transpose(0, 1)));
+  EXPECT_EQ(crop.transforms().size(), 1u);
+  EXPECT_THROW(crop + TransformPtr(), UsageError);
+}
+
+TEST(Augmentors, TransposeAnyNumberOfChannels) {
+  Rng rng(0);
+  const at::Tensor image = random_image(4, 5, 7);
+  EXPECT_TRUE(at::equal(Transpose(1).augment(image, rng), image.transpose(0, 1)));
+}
+
+TEST(Augmentors, RefuseChannelsThatTheyAreNotFor) {
+  Rng rng(0);
+  const auto message = [&](const ImageAugmentor& augmentor, int64_t channels) {
+    return test::message_of<DataError>([&] { augmentor.augment(random_image(4, 4, channels), rng); });
+  };
+  EXPECT_THAT(message(Contrast({0.5, 1.5}), 2), HasSubstr("expected an image of 1 or 3 channels, got 2"));
+  EXPECT_THAT(message(MeanVarianceNormalize(), 4), HasSubstr("expected an image of 1 or 3 channels, got 4"));
+  EXPECT_THAT(message(AugmentorList({ToFloat32(), Saturation()}), 5), HasSubstr("got 5"));
+  EXPECT_THAT(message(Hue(), 4), HasSubstr("got one of 4"));
+  EXPECT_THAT(message(Grayscale(), 2), HasSubstr("[Grayscale("));
+  EXPECT_THAT(message(JpegNoise(), 4), HasSubstr("expected an image of 1 or 3 channels, got 4"));
 }
 
 TEST(Augmentors, RefuseImagesWithoutColour) {

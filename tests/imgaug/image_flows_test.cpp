@@ -64,6 +64,25 @@ TEST_F(ImageFiles, CanBeGrayResizedOrLeftEncoded) {
   EXPECT_TRUE(first_components(encoded)[3].equal(encode_jpeg(pictures[3])));
 }
 
+TEST_F(ImageFiles, WithLabelsAreDecoded) {
+  const LabelledFiles files({{paths[1], 7}, {paths[3], 9}});
+  DecodeImageComponent rgb(files), bgr(files, 0, {.decode = {.order = PixelOrder::kBgr}});
+  const std::vector<at::Tensor> images = first_components(rgb);
+  EXPECT_TRUE(images[1].equal(first_components(*std::make_unique<ImageFromFile>(paths))[3]));
+  EXPECT_TRUE(first_components(bgr)[1].equal(images[1].flip(2)));
+  EXPECT_EQ(bgr.iterator().next()->at(1).item<int64_t>(), 7);
+
+  write(folder / "text.jpg", at::tensor({104, 105}, at::kByte));
+  const LabelledFiles damaged({{folder / "text.jpg", 0}, {paths[0], 1}});
+  DecodeImageComponent strict(damaged), lenient(damaged, 0, {.catch_exceptions = true});
+  EXPECT_THAT(message_of<DataError>([&] { first_components(strict); }), HasSubstr("text.jpg"));
+  EXPECT_EQ(first_components(lenient).size(), 1u);
+  DecodeImageComponent twice(rgb, 0);
+  EXPECT_THAT(message_of<DataError>([&] { first_components(twice); }),
+              HasSubstr("expected the bytes of an image"));
+  EXPECT_THROW(DecodeImageComponent(files, -1), UsageError);
+}
+
 TEST_F(ImageFiles, ShuffledPassesDifferAndCanBeHadAgainFromTheMiddle) {
   ImageFromFile flow(paths, {.shuffle = true, .seed = 4});
   std::vector<std::vector<int64_t>> passes(3);

@@ -91,12 +91,12 @@ def MinMaxNormalize(low, high, all_channel):
     return color(imgaug.MinMaxNormalize(low, high, all_channel))
 
 
-def ColorSpace(code):
-    return color(imgaug.ColorSpace(code))
+def ColorSpace(code, keepdims):
+    return color(imgaug.ColorSpace(code, keepdims))
 
 
-def Grayscale(rgb, keepshape):
-    return color(imgaug.Grayscale(rgb=rgb, keepshape=keepshape))
+def Grayscale(rgb, keepshape, keepdims):
+    return color(imgaug.Grayscale(keepdims=keepdims, rgb=rgb, keepshape=keepshape))
 
 
 def ToUint8():
@@ -141,6 +141,9 @@ def main():
         "unit": photo.astype("float32") / 255,
         "gray": photo[:, :, :1].copy(),
         "mask": photo[:, :, 0].copy(),
+        "flow": photo[:, :, :2].astype("float32") / 7 - 20,
+        "bands": np.concatenate([photo, 255 - photo[:, :, 1:]], axis=2),
+        "rgba": np.concatenate([photo, photo[::-1, :, :1]], axis=2),
     }
     output = {"image/" + name: image for name, image in images.items()}
     for line in pathlib.Path(sys.argv[1]).read_text().splitlines():

@@ -46,9 +46,10 @@ struct Case {
 };
 
 ImageSpec spec_named(const std::string& image) {
-  const bool is_float = image == "float" || image == "unit";
-  const bool has_colour = is_float || image == "photo";
-  return {kHeight, kWidth, has_colour ? 3 : 1, is_float ? at::kFloat : at::kByte};
+  const std::map<std::string, int64_t> channels = {{"photo", 3}, {"float", 3}, {"unit", 3},  {"gray", 1},
+                                                   {"mask", 1},  {"flow", 2},  {"bands", 5}, {"rgba", 4}};
+  const bool is_float = image == "float" || image == "unit" || image == "flow";
+  return {kHeight, kWidth, channels.at(image), is_float ? at::kFloat : at::kByte};
 }
 
 LightingOptions imagenet_colours() {
@@ -108,6 +109,36 @@ std::vector<Case> geometry_cases() {
   };
 }
 
+/// Images of two, four and five channels.
+std::vector<Case> channel_cases() {
+  using enum Interpolation;
+  std::vector<Case> cases;
+  for (const char* image : {"flow", "rgba", "bands"}) {
+    const auto add = [&](const char* name, AnyAugmentor augmentor) {
+      cases.push_back({fmt::format("{} of {}", name, image), image, std::move(augmentor)});
+    };
+    add("CenterCrop", CenterCrop({50, 61}));
+    add("Flip", Flip({.horiz = true, .prob = 1}));
+    add("Flip vertically", Flip({.vert = true, .prob = 1}));
+    add("RandomPaste", RandomPaste({150, 160}, std::make_shared<ConstantBackgroundFiller>(7)));
+    add("Cutout", RandomCutout({.h_low = 10, .h_high = 20, .w_low = 30, .w_high = 30, .fill = 3}));
+    add("Resize nearest", Resize({50, 170}, kNearest));
+    add("Resize", Resize({50, 170}, kLinear));
+    add("Affine", Affine({.rotate_max_deg = 20, .border = Border::kConstant, .border_value = {5, 6, 7}}));
+    add("Rotation", Rotation(40, {.border = Border::kReplicate}));
+    add("Brightness", Brightness(60));
+    add("BrightnessScale", BrightnessScale({0.6, 1.4}));
+    add("Clip", Clip({30, 200}));
+    add("GaussianBlur", GaussianBlur({.size_low = 1, .size_high = 4}));
+    add("ToFloat32", ToFloat32());
+  }
+  for (const char* image : {"flow", "rgba"}) {  // not of five, says OpenCV
+    cases.push_back({fmt::format("Transpose of {}", image), image, Transpose(1)});
+    cases.push_back({fmt::format("Resize area of {}", image), image, Resize({50, 70}, kArea)});
+  }
+  return cases;
+}
+
 std::vector<Case> byte_colour_cases() {
   return {
       {"Brightness", "photo", Brightness(60)},
@@ -137,6 +168,9 @@ std::vector<Case> byte_colour_cases() {
        kRounding},
       {"Grayscale", "photo", Grayscale()},
       {"Grayscale shape", "photo", Grayscale({.rgb = true, .keepshape = true})},
+      {"Grayscale flat", "photo", Grayscale({.keepdims = false})},
+      {"ColorSpace gray", "photo", ColorSpace(7)},
+      {"ColorSpace flat", "photo", ColorSpace(7, /*keepdims=*/false)},
       {"ColorSpace Lab", "photo", ColorSpace(44)},
       {"ColorSpace to RGB", "gray", ColorSpace(8)},
       {"ToFloat32", "photo", ToFloat32()},
@@ -211,8 +245,8 @@ testing::AssertionResult within(const at::Tensor& actual, const at::Tensor& expe
 TEST(Tensorpack, GetsTheSamePixelsAndPoints) {
   if (!test::python_available()) GTEST_SKIP() << test::kNoPython;
   std::vector<Case> cases;
-  for (const auto& some :
-       {size_cases(), geometry_cases(), byte_colour_cases(), float_colour_cases(), pipeline_cases()}) {
+  for (const auto& some : {size_cases(), geometry_cases(), channel_cases(), byte_colour_cases(),
+                           float_colour_cases(), pipeline_cases()}) {
     cases.insert(cases.end(), some.begin(), some.end());
   }
   // What is drawn three times differs three times.

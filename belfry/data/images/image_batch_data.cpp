@@ -135,6 +135,9 @@ void fill(const Image& from, const Work& work, BatchMemory& memory) {
     const at::Tensor image =
         imgaug::internal::augment_any(from.image, *work.augmentor, rng, work.options.decode_augment);
     const at::Tensor out = slot_for(*from.batch, from.slot, image, work, memory);
+    if (!work.options.as_uint8 && image.dim() == 3 && image.size(2) > 3)
+      throw DataError("expected images of at most 3 channels, as mean and std are for, got " +
+                      internal::describe(image));
     if (!work.options.as_uint8)
       return imgaug::internal::normalize(image, work.options.mean, work.options.std, out);
     if (image.scalar_type() != at::kByte) {

@@ -92,6 +92,21 @@ DataIterator ImageFromFile::start_pass(int64_t pass) {
   return DataIterator(FilePass{files_, options_, std::move(order)});
 }
 
+MapFunction decode_image_component(int64_t index, DecodeImageOptions options) {
+  check_index("DecodeImageComponent", index);
+  const bool catches = options.catch_exceptions;
+  auto decode = [index, options = std::move(options)](Datapoint datapoint, Rng&) {
+    at::Tensor& value = component(datapoint, index);
+    if (!imgaug::internal::is_encoded(value))
+      throw DataError(fmt::format("expected the bytes of an image, uint8 [size], as component {}", index));
+    imgaug::DecodeOptions named = options.decode;
+    if (const std::string* path = file_of_bytes(value)) named.name = *path;
+    value = imgaug::decode_image(imgaug::internal::bytes_of(value), named);
+    return datapoint;
+  };
+  return make_map_function("DecodeImageComponent", std::move(decode), catches);
+}
+
 MapFunction augment_image_component(imgaug::AnyAugmentor augmentor, int64_t index,
                                     AugmentImageOptions options) {
   check_index("AugmentImageComponent", index);

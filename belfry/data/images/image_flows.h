@@ -41,8 +41,13 @@ class ImageFromFile : public DataFlow {
 // JPEG or PNG file with these bytes, which is decoded as decode_and_transform does. Images are never written
 // into: the augmented one is new, or shares memory with the original.
 //
+// Where nothing is to be changed, DecodeImageComponent makes images of encoded ones: those of ILSVRC12, say,
+// as tensorpack's class gives them, BGR.
+//
+//     DecodeImageComponent(ILSVRC12(folder, "val"), 0, {.decode = {.order = imgaug::PixelOrder::kBgr}})
+//
 // Each stage is there as a class, which works in the consumer's thread, and as a function to give to
-// MultiThreadMapData. Both need a seed of their own.
+// MultiThreadMapData. Both need a seed of their own, where something is drawn.
 
 struct AugmentImageOptions {
   /// Drop a datapoint that cannot be augmented (a damaged file, an image smaller than the crop). The first 10
@@ -50,6 +55,16 @@ struct AugmentImageOptions {
   bool catch_exceptions = false;
   imgaug::DecodeAugmentOptions decode_augment = {};
 };
+
+struct DecodeImageOptions {
+  /// As of AugmentImageOptions.
+  bool catch_exceptions = false;
+  imgaug::DecodeOptions decode = {};
+};
+
+/// Decodes component `index` of each datapoint, uint8 [size], the bytes of a JPEG or PNG file, as
+/// decode_image does.
+MapFunction decode_image_component(int64_t index = 0, DecodeImageOptions options = {});
 
 /// Augments component `index` of each datapoint.
 MapFunction augment_image_component(imgaug::AnyAugmentor augmentor, int64_t index = 0,
@@ -65,6 +80,14 @@ MapFunction augment_image_coordinates(imgaug::AnyAugmentor augmentor, int64_t im
 MapFunction augment_image_components(imgaug::AnyAugmentor augmentor, std::vector<int64_t> index = {0, 1},
                                      std::vector<int64_t> coords_index = {},
                                      AugmentImageOptions options = {});
+
+/// decode_image_component as a stage. Throws UsageError when an index is negative.
+class DecodeImageComponent : public MapData {
+ public:
+  explicit DecodeImageComponent(AnyDataFlow source, int64_t index = 0, DecodeImageOptions options = {},
+                                MapDataOptions map = {})
+      : MapData(std::move(source), decode_image_component(index, std::move(options)), map) {}
+};
 
 /// augment_image_component as a stage. Throws UsageError when an index is negative.
 class AugmentImageComponent : public MapData {

@@ -18,8 +18,9 @@ struct ImageSpec {
 };
 
 /// The spec of an image: a CPU tensor [H, W, C] or [H, W] (one channel; what a segmentation mask looks like),
-/// uint8 with values in [0, 255] or float32 in [0, 255] or [0, 1], 1 or 3 channels, not empty. Throws
-/// DataError for anything else.
+/// uint8 with values in [0, 255] or float32 in [0, 255] or [0, 1], not empty. Throws DataError for anything
+/// else. It has 1 to 512 channels, OpenCV's limit; what is for colours, or computed from the mean of
+/// channels, wants 1 or 3.
 ImageSpec spec_of(const at::Tensor& image);
 
 /// A height and a width in pixels. One number is a square: `Resize(224)`, `Resize({240, 320})`.

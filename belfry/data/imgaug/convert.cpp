@@ -31,14 +31,16 @@ class ToFloat32Transform final : public internal::PixelTransform {
   }  // tiles are float32 already
 };
 
-at::Tensor convert(const at::Tensor& image, int code, int64_t channels) {
+at::Tensor convert(const at::Tensor& image, int code, int64_t channels, bool keepdims = true) {
   const at::Tensor source = internal::with_dense_rows(image);
   const int64_t h = image.size(0), w = image.size(1);
   // An image without a dimension for channels keeps to that when it has one channel.
-  at::Tensor like = image.dim() == 2 && channels == 1 ? image : image.new_empty({1, 1, channels});
+  const bool is_flat = channels == 1 && (image.dim() == 2 || !keepdims);
+  at::Tensor like = is_flat ? image.new_empty({1, 1}) : image.new_empty({1, 1, channels});
   at::Tensor result = internal::empty_image(like, h, w);
   cv::Mat to = internal::as_mat(result);
   cv::cvtColor(internal::as_mat(source), to, code);
+  internal::check_result(to, result);
   return result;
 }
 
@@ -68,7 +70,8 @@ TransformPtr color_transform(std::string name, std::function<at::Tensor(const at
 
 }  // namespace
 
-ColorSpace::ColorSpace(int code) : code_(code), channels_(channels_after(code)) {
+ColorSpace::ColorSpace(int code, bool keepdims)
+    : code_(code), channels_(channels_after(code)), keepdims_(keepdims) {
   if (channels_ == 0) {
     throw UsageError(fmt::format(
         "[ColorSpace] expected one of OpenCV's conversions between 1 and 3 channels, got {}", code));
@@ -77,20 +80,20 @@ ColorSpace::ColorSpace(int code) : code_(code), channels_(channels_after(code)) 
 
 TransformPtr ColorSpace::get_transform(const ImageSpec&, Rng&) const {
   return color_transform(
-      fmt::format("ColorSpace(code={})", code_),
-      [code = code_, channels = channels_](const at::Tensor& image) {
-        return convert(image, code, channels);
+      fmt::format("ColorSpace(code={}, keepdims={})", code_, keepdims_),
+      [code = code_, channels = channels_, keepdims = keepdims_](const at::Tensor& image) {
+        return convert(image, code, channels, keepdims);
       },
       channels_);
 }
 
 TransformPtr Grayscale::get_transform(const ImageSpec&, Rng&) const {
   const int code = options_.rgb ? cv::COLOR_RGB2GRAY : cv::COLOR_BGR2GRAY;
-  const bool keepshape = options_.keepshape;
+  const auto [rgb, keepshape, keepdims] = options_;
   return color_transform(
-      fmt::format("Grayscale(rgb={}, keepshape={})", options_.rgb, keepshape),
-      [code, keepshape](const at::Tensor& image) {
-        const at::Tensor gray = convert(image, code, 1);
+      fmt::format("Grayscale(rgb={}, keepshape={}, keepdims={})", rgb, keepshape, keepdims),
+      [code, keepshape = keepshape, keepdims = keepdims](const at::Tensor& image) {
+        const at::Tensor gray = convert(image, code, 1, keepdims);
         return keepshape ? convert(gray, cv::COLOR_GRAY2RGB, 3) : gray;
       },
       keepshape ? 3 : 1);

@@ -8,13 +8,15 @@ namespace belfry::imgaug {
 class ColorSpace final : public ImageAugmentor {
  public:
   /// `code`: a color conversion code of OpenCV, from 3 or 1 channels to 3 or 1 channels:
-  /// `ColorSpace(cv::COLOR_BGR2HSV)`. Throws UsageError when it is none of these.
-  explicit ColorSpace(int code);
+  /// `ColorSpace(cv::COLOR_BGR2HSV)`. Throws UsageError when it is none of these. An image of one channel is
+  /// [H, W, 1], or [H, W] without `keepdims`.
+  explicit ColorSpace(int code, bool keepdims = true);
   TransformPtr get_transform(const ImageSpec& image, Rng& rng) const override;
 
  private:
   int code_;
   int64_t channels_;
+  bool keepdims_;
 };
 
 struct GrayscaleOptions {
@@ -22,9 +24,11 @@ struct GrayscaleOptions {
   bool rgb = false;
   /// Three equal channels instead of one.
   bool keepshape = false;
+  /// Without keepshape: an image [H, W, 1], else [H, W].
+  bool keepdims = true;
 };
 
-/// Converts 3 channels to gray: an image [H, W, 1], or [H, W, 3] with `keepshape`.
+/// Converts 3 channels to gray: an image [H, W, 1], [H, W] or, with `keepshape`, [H, W, 3].
 class Grayscale final : public ImageAugmentor {
  public:
   explicit Grayscale(GrayscaleOptions options = {}) : options_(options) {}

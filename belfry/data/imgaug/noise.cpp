@@ -45,6 +45,8 @@ at::Tensor through_jpeg(const at::Tensor& image, int64_t quality, PixelOrder ord
   const at::Tensor bytes =
       image.scalar_type() == at::kByte ? image : image.round().clamp(0, 255).to(at::kByte);
   const at::Tensor with_channels = bytes.dim() == 3 ? bytes : bytes.unsqueeze(2);
+  if (const int64_t channels = with_channels.size(2); channels != 1 && channels != 3)
+    throw DataError(fmt::format("[JpegNoise] expected an image of 1 or 3 channels, got {}", channels));
   const at::Tensor jpeg = encode_jpeg(with_channels.contiguous(), {.quality = quality, .order = order});
   const ByteSpan span(reinterpret_cast<const std::byte*>(jpeg.const_data_ptr<uint8_t>()), jpeg.nbytes());
   if (with_channels.size(2) == 1) order = PixelOrder::kGray;

@@ -83,13 +83,13 @@ ImageSpec spec_of(const at::Tensor& image) {
   if (!image.defined()) throw DataError("[imgaug] expected an image, got an undefined tensor");
   const int64_t channels = image.dim() == 3 ? image.size(2) : 1;
   const bool is_image = image.device().is_cpu() && (image.dim() == 2 || image.dim() == 3) &&
-                        image.numel() > 0 && (channels == 1 || channels == 3) &&
+                        image.numel() > 0 && channels <= CV_CN_MAX &&
                         (image.scalar_type() == at::kByte || image.scalar_type() == at::kFloat);
   if (!is_image) {
-    throw DataError(
-        fmt::format("[imgaug] expected an image, uint8 or float32 [H, W], [H, W, 1] or [H, W, 3] on "
-                    "the CPU, got {} on {}",
-                    shape_of(image), image.device().str()));
+    throw DataError(fmt::format(
+        "[imgaug] expected an image, uint8 or float32 [H, W] or [H, W, C] of at most {} channels on "
+        "the CPU, got {} on {}",
+        CV_CN_MAX, shape_of(image), image.device().str()));
   }
   return {image.size(0), image.size(1), channels, image.scalar_type()};
 }
@@ -186,6 +186,8 @@ ImageSpec TransposeTransform::output_spec(const ImageSpec& input) const {
 }
 
 at::Tensor TransposeTransform::transform_image(const at::Tensor& image) const {
+  // OpenCV transposes elements of some sizes only.
+  if (image.dim() == 3 && image.size(2) != 1 && image.size(2) != 3) return image.transpose(0, 1).contiguous();
   return internal::with_mats(image, image.size(1), image.size(0),
                              [](const cv::Mat& from, cv::Mat& to) { cv::transpose(from, to); });
 }
@@ -237,6 +239,16 @@ TransformList::TransformList(std::vector<TransformPtr> transforms) {
       transforms_.push_back(std::move(transform));
     }
   }
+}
+
+TransformList operator+(const TransformList& first, const TransformPtr& next) {
+  std::vector<TransformPtr> transforms = first.transforms();
+  transforms.push_back(next);
+  return TransformList(std::move(transforms));
+}
+
+TransformList operator+(const TransformList& first, const TransformList& next) {
+  return first + TransformPtr(std::make_shared<TransformList>(next));
 }
 
 ImageSpec TransformList::output_spec(const ImageSpec& input) const {

@@ -21,9 +21,9 @@ class Transform {
  public:
   virtual ~Transform() = default;
 
-  /// `image` as spec_of() wants it; the result has as many dimensions. It need not be contiguous: a crop is a
-  /// view. Throws DataError for other tensors, and when the image is not of the size that the transform was
-  /// made for.
+  /// `image` as spec_of() wants it; the result has as many dimensions, unless the transform is asked to drop
+  /// one (GrayscaleOptions). It need not be contiguous: a crop is a view. Throws DataError for other tensors,
+  /// and when the image is not of the size that the transform was made for.
   at::Tensor apply_image(const at::Tensor& image) const;
   /// `coords`: float32 or float64 [N, 2], each row x, y in pixels, where (0, 0) is the outer corner of the
   /// first pixel, as in tensorpack; results may lie outside of the image. Throws DataError for other tensors,
@@ -117,7 +117,8 @@ using AffineMatrix = std::array<double, 6>;
 struct WarpAffineOptions {
   Interpolation interpolation = Interpolation::kLinear;
   Border border = Border::kConstant;
-  /// The colour outside for Border::kConstant, one number for each channel.
+  /// The colour outside for Border::kConstant, one number for each channel; 0 for the fourth, and those
+  /// beyond begin anew.
   std::array<double, 3> border_value = {0, 0, 0};
 };
 
@@ -180,5 +181,9 @@ class TransformList final : public Transform {
  private:
   std::vector<TransformPtr> transforms_;
 };
+
+/// The transforms of `first`, then `next`. Throws UsageError when that is null.
+TransformList operator+(const TransformList& first, const TransformPtr& next);
+TransformList operator+(const TransformList& first, const TransformList& next);
 
 }  // namespace belfry::imgaug

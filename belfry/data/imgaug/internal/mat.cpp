@@ -1,6 +1,9 @@
 #include "belfry/data/imgaug/internal/mat.h"
 
 #include <ATen/ops/empty.h>
+#include <fmt/format.h>
+
+#include "belfry/base/error.h"
 
 namespace belfry::imgaug::internal {
 namespace {
@@ -26,6 +29,13 @@ cv::Mat as_mat(const at::Tensor& image) {
   return cv::Mat(static_cast<int>(image.size(0)), static_cast<int>(image.size(1)),
                  CV_MAKETYPE(depth, static_cast<int>(channels)), image.data_ptr(),
                  static_cast<size_t>(stride * image.element_size()));
+}
+
+void check_result(const cv::Mat& mat, const at::Tensor& result) {
+  if (mat.data == result.data_ptr()) return;
+  throw DataError(fmt::format(
+      "[imgaug] expected an image of the channels that this is for, got one of {}: the result has {}",
+      channels_of(result), mat.channels()));
 }
 
 at::Tensor empty_image(const at::Tensor& like, int64_t h, int64_t w) {

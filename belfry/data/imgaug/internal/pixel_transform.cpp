@@ -1,12 +1,15 @@
 #include "belfry/data/imgaug/internal/pixel_transform.h"
 
 #include <ATen/ops/empty.h>
+#include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 #include <opencv2/core.hpp>
 #include <opencv2/core/hal/hal.hpp>
 #include <vector>
 
+#include "belfry/base/error.h"
 #include "belfry/data/imgaug/internal/mat.h"
 #include "belfry/data/imgaug/internal/run_wide.h"
 
@@ -112,6 +115,11 @@ class PixelPasses {
     ImageSpec spec = spec_of(image);
     // Where channels do not matter, the values of a row are one long channel.
     channels_ = std::ranges::all_of(steps, &PixelTransform::is_per_value) ? 1 : spec.channels;
+    if (channels_ != 1 && channels_ != 3) {
+      const auto step = std::ranges::find_if_not(steps, &PixelTransform::is_per_value);
+      throw DataError(fmt::format("[{}] expected an image of 1 or 3 channels, got {}", (*step)->description(),
+                                  channels_));
+    }
     row_ = spec.w * spec.channels / channels_;
     rows_ = spec.h;
     if (image_.is_contiguous()) row_ *= std::exchange(rows_, 1);
