@@ -146,6 +146,16 @@ TEST_F(ArgumentTest, UnsignedIntegersAreDividedByMinusOneInTheDtypeOfTheResult) 
   EXPECT_EQ(quotient.item<int64_t>(), -5);
 }
 
+// A kernel takes its lists of numbers out of what it is called with.
+TEST_F(ArgumentTest, ValuesAreToBlameBesideAListOfNumbers) {
+  const Tensor indices = placeholder("indices", {kDynamic, 1}, kInt64), x = placeholder("x", {kDynamic});
+  const Tensor sums = scatter_nd(indices, x, {4});
+  EXPECT_THAT(message_of<DataError>([&] {
+                Session(graph_).run(sums, {{indices, at::full({2, 1}, -1, kInt64)}, {x, at::ones({2})}});
+              }),
+              HasSubstr("expected indices of at least 0"));
+}
+
 TEST_F(ArgumentTest, ARunTimeShapeHasNoMillionSizes) {
   const Tensor shape = placeholder("shape", {1 << 20}, kInt64);
   EXPECT_THAT(message_of<UsageError>([&] { fill(RunTimeShape(shape), 1); }),

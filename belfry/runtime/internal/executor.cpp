@@ -98,7 +98,12 @@ bool fits(const Node& node, const c10::Stack& stack) {
   if (node.kind() != NodeKind::kCall) return false;
   const bool known = std::ranges::all_of(
       node.inputs(), [](const Tensor& input) { return !std::ranges::count(input.shape(), kDynamic); });
-  return known || (stack.size() == node.arguments().size() && takes_shapes(node.op(), stack));
+  if (known || stack.size() != node.arguments().size()) return known;
+  c10::Stack whole = stack;  // a kernel that threw has taken lists of numbers out of it
+  for (size_t i = 0; i < whole.size(); ++i) {
+    if (node.arguments()[i].kind == Argument::Kind::kConstant) whole[i] = node.arguments()[i].constant;
+  }
+  return takes_shapes(node.op(), std::move(whole));
 }
 
 /// Throws UsageError unless `value` fits the dtype and shape of `feed`.
