@@ -11,6 +11,7 @@
 #include "belfry/graph/scope.h"
 #include "belfry/ops/array.h"
 #include "belfry/ops/call.h"
+#include "belfry/ops/control_flow.h"
 #include "belfry/ops/initializers.h"
 #include "belfry/ops/math.h"
 #include "belfry/ops/nn.h"
@@ -112,6 +113,103 @@ class LstmCell : public SequenceCell {
   LSTMCellOptions options_;
   OnceInAGraph<Weights> weights_;
 };
+
+/// An LSTM of single operators, for what the one of whole sequences has not.
+class SteppedLstmCell : public RnnCell {
+ public:
+  SteppedLstmCell(int64_t units, LSTMCellOptions options)
+      : name_(options.name.value_or("lstm_cell")), units_(units), options_(std::move(options)) {
+    check_units(name_, units);
+    if (options_.num_proj) check_units(name_ + ", num_proj", *options_.num_proj);
+    for (const auto& limit : {options_.cell_clip, options_.proj_clip}) {
+      if (limit && !(*limit > 0))
+        throw UsageError(fmt::format("[{}] expected a limit above 0 to clip at, got {}", name_, *limit));
+    }
+    if (options_.proj_clip && !options_.num_proj)
+      throw UsageError(fmt::format("[{}] expected .num_proj beside .proj_clip, got none", name_));
+  }
+
+  std::vector<int64_t> state_sizes() const override { return {units_, output_size()}; }
+  int64_t output_size() const override { return options_.num_proj.value_or(units_); }
+
+  RnnStep step(const Tensor& x, const RnnState& state) const override {
+    check_state(name_, state, 2);
+    return step_with(weights(x), x, state.empty() ? zero_state(*this, x) : state);
+  }
+
+  RnnSequence run(const Tensor& x, const RnnRun& how) const override {
+    if (x.rank() != 3 || x.dim(0) != kDynamic) return RnnCell::run(x, how);
+    check_state(name_, how.first, 2);
+    const Weights w = weights(x);  // not in the function of the loop
+    RnnState first = how.first.empty() ? zero_state(*this, x) : how.first;
+    first.push_back(zeros_like(first[1]));
+    const auto all = scan(
+        [&](const std::vector<Tensor>& before, const std::vector<Tensor>& at) -> std::vector<Tensor> {
+          const RnnStep next = step_with(w, at[0], {before[0], before[1]});
+          if (!how.lengths.defined()) return {next.state[0], next.state[1], next.output};
+          const Tensor running = expand_dims(greater(how.lengths, at[1]), 1);
+          return {where(running, next.state[0], before[0]), where(running, next.state[1], before[1]),
+                  where(running, next.output, 0)};
+        },
+        {x, range(select(shape(x), 0))}, first, {.reverse = how.reverse}, name_);
+    const int64_t last = how.reverse ? 0 : -1;
+    return {all[2], {select(all[0], last), select(all[1], last)}};
+  }
+
+ private:
+  struct Weights {
+    Tensor kernel, bias, forget_peephole, input_peephole, output_peephole, projection;
+  };
+
+  RnnStep step_with(const Weights& w, const Tensor& x, const RnnState& before) const {
+    const auto gates = split(call("aten::addmm", {w.bias, concat({x, before[1]}, 1), w.kernel}), 4, 1, name_);
+    const auto gate = [&](const Tensor& g, const Tensor& peephole, const Tensor& cell) {
+      return sigmoid(peephole.defined() ? g + peephole * cell : g);
+    };
+    const Tensor forget = gate(gates[2] + options_.forget_bias, w.forget_peephole, before[0]);
+    const Tensor input = gate(gates[0], w.input_peephole, before[0]);
+    const Tensor cell = clipped(forget * before[0] + input * tanh(gates[1]), options_.cell_clip);
+    Tensor output = gate(gates[3], w.output_peephole, cell) * tanh(cell);
+    if (options_.num_proj) output = clipped(matmul(output, w.projection), options_.proj_clip);
+    return {output, {cell, output}};
+  }
+
+  const Weights& weights(const Tensor& x) const {
+    const int64_t channels = channels_of(name_, x);
+    return weights_.get([&] {
+      const VariableScope scope(name_);
+      const auto make = [&](const char* name, const Shape& shape, const Initializer& initializer) {
+        return get_variable(name, shape, {.dtype = x.dtype(), .initializer = initializer});
+      };
+      Weights w;
+      w.kernel = make("kernel", {channels + output_size(), 4 * units_}, options_.initializer);
+      w.bias = make("bias", {4 * units_}, zeros_initializer());
+      if (options_.use_peepholes) {
+        w.forget_peephole = make("w_f_diag", {units_}, options_.initializer);
+        w.input_peephole = make("w_i_diag", {units_}, options_.initializer);
+        w.output_peephole = make("w_o_diag", {units_}, options_.initializer);
+      }
+      if (options_.num_proj) {
+        const VariableScope projection("projection");
+        w.projection = make("kernel", {units_, *options_.num_proj}, options_.initializer);
+      }
+      return w;
+    });
+  }
+
+  static Tensor clipped(const Tensor& x, const std::optional<double>& limit) {
+    return limit ? clip_by_value(x, -*limit, *limit) : x;
+  }
+
+  std::string name_;
+  int64_t units_;
+  LSTMCellOptions options_;
+  OnceInAGraph<Weights> weights_;
+};
+
+bool runs_step_by_step(const LSTMCellOptions& options) {
+  return options.use_peepholes || options.cell_clip || options.num_proj || options.proj_clip;
+}
 
 class GruCell : public SequenceCell {
  public:
@@ -324,9 +422,12 @@ RnnSequence RnnCell::run(const Tensor& x, const RnnRun& how) const {
 }
 
 RnnCellPtr BasicLSTMCell(int64_t units, LSTMCellOptions options) {
+  if (runs_step_by_step(options))
+    throw UsageError("[BasicLSTMCell] expected no peepholes, projection and clipping, which LSTMCell has");
   return std::make_shared<LstmCell>("basic_lstm_cell", units, std::move(options));
 }
 RnnCellPtr LSTMCell(int64_t units, LSTMCellOptions options) {
+  if (runs_step_by_step(options)) return std::make_shared<SteppedLstmCell>(units, std::move(options));
   return std::make_shared<LstmCell>("lstm_cell", units, std::move(options));
 }
 RnnCellPtr GRUCell(int64_t units, RNNCellOptions options) {

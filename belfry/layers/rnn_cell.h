@@ -60,13 +60,19 @@ RnnState zero_state(const RnnCell& cell, const Tensor& x);
 
 struct LSTMCellOptions {
   double forget_bias = 1;           ///< added to the forget gate's; nothing that checkpoints hold
-  Initializer initializer = {};     ///< of "kernel"; default: glorot uniform
+  Initializer initializer = {};     ///< of all but "bias"; default: glorot uniform
   std::optional<std::string> name;  ///< default: TensorFlow's
+  // Of LSTMCell alone. A cell with one of them runs step by step.
+  bool use_peepholes = false;  ///< the gates see the cell: "w_f_diag", "w_i_diag", "w_o_diag" [units]
+  std::optional<double> cell_clip = {};  ///< keeps the cell in [-cell_clip, cell_clip]
+  std::optional<int64_t> num_proj = {};  ///< columns of the output, by "projection/kernel" [units, num_proj]
+  std::optional<double> proj_clip = {};  ///< keeps the projected output in [-proj_clip, proj_clip]
 };
 /// Long short-term memory without peepholes. Variables: "basic_lstm_cell/kernel" [C + units, 4 * units],
 /// whose columns are the input gate, the candidate, the forget gate and the output gate, and "bias".
 RnnCellPtr BasicLSTMCell(int64_t units, LSTMCellOptions options = {});
-/// The same as "lstm_cell", as TensorFlow names it.
+/// The same as "lstm_cell", as TensorFlow names it; with .use_peepholes and .num_proj that of Sak, Senior and
+/// Beaufays (2014). A projected output takes the output's place in the state.
 RnnCellPtr LSTMCell(int64_t units, LSTMCellOptions options = {});
 
 struct RNNCellOptions {

@@ -44,6 +44,10 @@ def static(make, **options):
     return build
 
 
+def full_cell():
+    return cells.LSTMCell(UNITS, use_peepholes=True, cell_clip=0.3, num_proj=3, proj_clip=0.15, forget_bias=0.5)
+
+
 def both_ways(x):
     (forward, backward), states = tf1.nn.bidirectional_dynamic_rnn(
         cells.LSTMCell(UNITS), cells.LSTMCell(UNITS), x, LENGTHS, dtype=tf.float32)
@@ -66,6 +70,9 @@ CASES = {
     "stacked_static": static(stacked),
     "stacked_lengths": dynamic(stacked, sequence_length=LENGTHS),
     "lstm": dynamic(lambda: cells.LSTMCell(UNITS), sequence_length=LENGTHS),
+    "lstm_peepholes": dynamic(lambda: cells.LSTMCell(UNITS, use_peepholes=True)),
+    "lstm_projection": static(lambda: cells.LSTMCell(UNITS, num_proj=UNITS + 1)),
+    "lstm_full": dynamic(full_cell, sequence_length=LENGTHS),
     "gru": dynamic(lambda: cells.GRUCell(UNITS)),
     "gru_lengths": dynamic(lambda: cells.GRUCell(UNITS), sequence_length=LENGTHS),
     "basic_rnn": dynamic(lambda: cells.BasicRNNCell(UNITS)),

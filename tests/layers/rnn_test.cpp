@@ -64,6 +64,11 @@ RnnCellPtr gru_cell() {
 RnnCellPtr lstm_cell() {
   return LSTMCell(kUnits);
 }
+RnnCellPtr full_cell() {
+  return LSTMCell(
+      kUnits,
+      {.forget_bias = 0.5, .use_peepholes = true, .cell_clip = 0.3, .num_proj = 3, .proj_clip = 0.15});
+}
 RnnCellPtr simple_cell() {
   return BasicRNNCell(kUnits);
 }
@@ -76,6 +81,9 @@ const std::map<std::string, Build>& builds() {
       {"stacked_static", steps(stacked)},
       {"stacked_lengths", dynamic(stacked, true)},
       {"lstm", dynamic(lstm_cell, true)},
+      {"lstm_peepholes", dynamic([] { return LSTMCell(kUnits, {.use_peepholes = true}); })},
+      {"lstm_projection", steps([] { return LSTMCell(kUnits, {.num_proj = kUnits + 1}); })},
+      {"lstm_full", dynamic(full_cell, true)},
       {"gru", dynamic(gru_cell)},
       {"gru_lengths", dynamic(gru_cell, true)},
       {"basic_rnn", dynamic(simple_cell)},
@@ -238,6 +246,22 @@ TEST_F(RnnCallTest, OneStepIsASequenceOfOne) {
   }
 }
 
+TEST_F(RnnCallTest, TheTimeOfAFullLstmMayBeDynamic) {
+  const Tensor fixed = placeholder("fixed", {3, 4, 5}), any = placeholder("any", {3, kDynamic, 5});
+  const RnnCellPtr cell = full_cell();
+  const at::Tensor value = at::randn({3, 4, 5});
+  for (const bool with_lengths : {false, true}) {
+    const BidirectionalRnnOptions options{.sequence_length = with_lengths ? lengths() : Tensor()};
+    const auto a = bidirectional_dynamic_rnn(cell, cell, fixed, options),
+               b = bidirectional_dynamic_rnn(cell, cell, any, options);
+    const auto all_of = [](const auto& y) {
+      return joined({y.forward, y.backward}, {y.state_forward, y.state_backward});
+    };
+    for (size_t i = 0; i < 6; ++i)
+      EXPECT_TRUE(test::close(run(all_of(b)[i], {{any, value}}), run(all_of(a)[i], {{fixed, value}}), kSame));
+  }
+}
+
 TEST_F(RnnCallTest, DropoutScalesWhatItKeepsAndLeavesTheStateAlone) {
   const Tensor x = constant(at::randn({4, 50, 3}));
   const auto cell = BasicLSTMCell(8);
@@ -295,6 +319,10 @@ TEST_F(RnnCallTest, RefusesWhatDoesNotFit) {
               HasSubstr("expected a first cell [2, 4]"));
   EXPECT_THAT(refused([&] { static_rnn(cell, {}); }), HasSubstr("1 step or more"));
   EXPECT_THAT(refused([&] { BasicLSTMCell(0); }), HasSubstr("1 unit or more"));
+  EXPECT_THAT(refused([&] { BasicLSTMCell(4, {.num_proj = 3}); }), HasSubstr("which LSTMCell has"));
+  EXPECT_THAT(refused([&] { LSTMCell(4, {.num_proj = 0}); }), HasSubstr("1 unit or more"));
+  EXPECT_THAT(refused([&] { LSTMCell(4, {.proj_clip = 1.0}); }), HasSubstr("expected .num_proj"));
+  EXPECT_THAT(refused([&] { LSTMCell(4, {.cell_clip = 0.0}); }), HasSubstr("above 0"));
   EXPECT_THAT(refused([&] { MultiRNNCell({}); }), HasSubstr("expected cells"));
   EXPECT_THAT(refused([&] { DropoutWrapper(cell, {.input_keep_prob = 0}); }), HasSubstr("(0, 1]"));
 }
