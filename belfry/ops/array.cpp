@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
 #include "belfry/base/error.h"
 #include "belfry/ops/call.h"
+#include "belfry/ops/internal/known_integers.h"
 #include "belfry/ops/internal/scalar.h"
 #include "belfry/ops/state.h"
 
@@ -17,6 +19,22 @@
 namespace belfry {
 
 using internal::attribute_of;
+
+namespace {
+
+using Integers = std::vector<int64_t>;
+
+/// Of a tensor that lists places or sizes; empty where the graph does not know how many.
+Integers known_of(const Tensor& list) {
+  return internal::known_integers(list).value_or(Integers());
+}
+
+/// The elements of a tensor of that rank, where the graph knows each of them.
+std::optional<Integers> constants_of(const Tensor& tensor, int64_t rank) {
+  return tensor.rank() == rank ? internal::constant_integers(tensor) : std::nullopt;
+}
+
+}  // namespace
 
 Tensor shape(const Tensor& x, const std::string& name) {
   return call("belfry::shape", {x}, {}, name);
@@ -132,6 +150,22 @@ Tensor strided_slice(const Tensor& x, const std::vector<int64_t>& begin, const s
                      const std::vector<int64_t>& strides, const std::string& name) {
   return call("belfry::strided_slice", {x}, {{"begin", begin}, {"end", end}, {"strides", strides}}, name);
 }
+Tensor slice(const Tensor& x, const Tensor& begin, const RunTimeShape& size, const std::string& name) {
+  const auto begins = constants_of(begin, 1), sizes = constants_of(size.sizes, 1);
+  if (begins && sizes && size.known.empty()) return slice(x, *begins, *sizes, name);
+  return call("belfry::slice.tensors", {x, begin, size.sizes},
+              {{"known_begin", known_of(begin)}, {"known_size", known_of(size.sizes)}, {"known", size.known}},
+              name);
+}
+Tensor strided_slice(const Tensor& x, const Tensor& begin, const Tensor& end, const Tensor& strides,
+                     const std::string& name) {
+  const auto begins = constants_of(begin, 1), ends = constants_of(end, 1), steps = constants_of(strides, 1);
+  if (begins && ends && steps) return strided_slice(x, *begins, *ends, *steps, name);
+  return call(
+      "belfry::strided_slice.tensors", {x, begin, end, strides},
+      {{"known_begin", known_of(begin)}, {"known_end", known_of(end)}, {"known_strides", known_of(strides)}},
+      name);
+}
 Tensor select(const Tensor& x, int64_t index, int64_t axis, const std::string& name) {
   return call("aten::select.int", {x}, {{"dim", axis}, {"index", index}}, name);
 }
@@ -166,22 +200,52 @@ Tensor reverse(const Tensor& x, const std::vector<int64_t>& axes, const std::str
   return call("aten::flip", {x}, {{"dims", axes}}, name.empty() ? "reverse" : name);
 }
 
+namespace {
+
+const char* name_of(PadMode mode) {
+  return mode == PadMode::kConstant ? "constant" : mode == PadMode::kReflect ? "reflect" : "symmetric";
+}
+
+}  // namespace
+
 Tensor pad(const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& paddings,
            const PadAttributes& attributes, const std::string& name) {
   std::vector<int64_t> flat;
   for (const auto& [before, after] : paddings) flat.insert(flat.end(), {before, after});
-  const char* mode = attributes.mode == PadMode::kConstant  ? "constant"
-                     : attributes.mode == PadMode::kReflect ? "reflect"
-                                                            : "symmetric";
-  return call("belfry::pad", {x}, {{"paddings", flat}, {"mode", mode}, {"value", attributes.value}}, name);
+  return call("belfry::pad", {x},
+              {{"paddings", flat}, {"mode", name_of(attributes.mode)}, {"value", attributes.value}}, name);
+}
+Tensor pad(const Tensor& x, const Tensor& paddings, const PadAttributes& attributes,
+           const std::string& name) {
+  const auto constants = constants_of(paddings, 2);
+  if (constants && paddings.dim(1) == 2) {
+    std::vector<std::pair<int64_t, int64_t>> pairs;
+    for (size_t i = 0; i < constants->size(); i += 2)
+      pairs.emplace_back((*constants)[i], (*constants)[i + 1]);
+    return pad(x, pairs, attributes, name);
+  }
+  return call("belfry::pad.tensor", {x, paddings},
+              {{"known_paddings", known_of(paddings)},
+               {"mode", name_of(attributes.mode)},
+               {"value", attributes.value}},
+              name);
 }
 
 Tensor one_hot(const Tensor& indices, int64_t depth, DType dtype, const std::string& name) {
   return call("belfry::one_hot", {indices}, {{"depth", depth}, {"dtype", dtype}}, name);
 }
+Tensor one_hot(const Tensor& indices, const Tensor& depth, DType dtype, const std::string& name) {
+  if (const auto known = constants_of(depth, 0)) return one_hot(indices, known->at(0), dtype, name);
+  return call("belfry::one_hot.tensor", {indices, depth}, {{"dtype", dtype}}, name);
+}
 
 std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, const std::string& name) {
   const auto outputs = call_multi("aten::topk", {x}, {{"k", k}}, name);
+  return {outputs[0], outputs[1]};
+}
+std::pair<Tensor, Tensor> topk(const Tensor& x, const Tensor& k, const std::string& name) {
+  if (const auto known = constants_of(k, 0)) return topk(x, known->at(0), name);
+  const auto outputs = call_multi("belfry::topk.tensor", {x, k}, {}, name);
   return {outputs[0], outputs[1]};
 }
 

@@ -11,6 +11,12 @@
 
 namespace belfry {
 
+// Places, sizes and counts may be integer tensors that the graph computes, of any integer dtype: lists, or
+// scalars where one number is meant. What the graph knows of their elements (constants, shapes, and what is
+// stacked of such: `stack({n, constant(3)})`) tells it the sizes of the result, the others are kDynamic.
+// Numbers that do not fit are an error at the line where the graph knows them, else a DataError of the run.
+// Exported, they are what ONNX or TensorFlow makes of them.
+
 // An axis may count from the end: -1 is the last.
 
 /// The sizes of `x` at run time: int64 [rank].
@@ -50,11 +56,16 @@ std::vector<Tensor> unstack(const Tensor& x, int64_t axis = 0, const std::string
 /// Elements begin[i] up to begin[i] + size[i] of each dimension; a size of -1 takes all that follow.
 Tensor slice(const Tensor& x, const std::vector<int64_t>& begin, const std::vector<int64_t>& size,
              const std::string& name = "");
+/// As above, with integer tensors [rank of x]. `size.known` says what is known of the sizes of the result.
+Tensor slice(const Tensor& x, const Tensor& begin, const RunTimeShape& size, const std::string& name = "");
 /// Elements begin[i], begin[i] + strides[i], ... before end[i] of the first dimensions, and all of the
 /// others, as Python's x[begin:end:stride]: negative begins and ends count from the end, those outside are
 /// cut.
 Tensor strided_slice(const Tensor& x, const std::vector<int64_t>& begin, const std::vector<int64_t>& end,
                      const std::vector<int64_t>& strides, const std::string& name = "");
+/// As above, with integer tensors [count], where the graph knows the count.
+Tensor strided_slice(const Tensor& x, const Tensor& begin, const Tensor& end, const Tensor& strides,
+                     const std::string& name = "");
 /// The part of `x` at `index` of dimension `axis`, without that dimension.
 Tensor select(const Tensor& x, int64_t index, int64_t axis = 0, const std::string& name = "");
 /// Slices of `x` along `axis`, picked by `indices` (any shape), whose shape stands in place of that
@@ -88,14 +99,22 @@ struct PadAttributes {
 /// mirror without and with the border itself.
 Tensor pad(const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& paddings,
            const PadAttributes& attributes = {}, const std::string& name = "");
+/// As above, with `paddings` an integer tensor [rank of x, 2].
+Tensor pad(const Tensor& x, const Tensor& paddings, const PadAttributes& attributes = {},
+           const std::string& name = "");
 
 /// 1 at each index along a new last dimension of size `depth`, which may be 0, else 0. An index out of range
 /// gives zeros.
 Tensor one_hot(const Tensor& indices, int64_t depth, DType dtype = kFloat32, const std::string& name = "");
+/// As above, with `depth` an integer scalar computed in the graph.
+Tensor one_hot(const Tensor& indices, const Tensor& depth, DType dtype = kFloat32,
+               const std::string& name = "");
 
 /// Values, largest first, and indices (int64) of the `k` largest elements of the last dimension. Of equal
 /// elements the lower index is first; NaN counts as the largest, and as equal to NaN.
 std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, const std::string& name = "");
+/// As above, with `k` an integer scalar computed in the graph.
+std::pair<Tensor, Tensor> topk(const Tensor& x, const Tensor& k, const std::string& name = "");
 
 struct SortAttributes {
   int64_t axis = -1;

@@ -256,5 +256,12 @@ Tensor in_top_k(const Tensor& predictions, const Tensor& labels, int64_t k, cons
 Tensor not_in_top_k(const Tensor& predictions, const Tensor& labels, int64_t k, const std::string& name) {
   return call("belfry::not_in_top_k", {predictions, labels}, {{"k", k}}, name);
 }
+Tensor in_top_k(const Tensor& predictions, const Tensor& labels, const Tensor& k, const std::string& name) {
+  return call("belfry::in_top_k.tensor", {predictions, labels, k}, {}, name);
+}
+Tensor not_in_top_k(const Tensor& predictions, const Tensor& labels, const Tensor& k,
+                    const std::string& name) {
+  return call("belfry::not_in_top_k.tensor", {predictions, labels, k}, {}, name);
+}
 
 }  // namespace belfry

@@ -222,5 +222,10 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
 Tensor in_top_k(const Tensor& predictions, const Tensor& labels, int64_t k, const std::string& name = "");
 /// The opposite, as float32 [N]: its mean is the top-k error.
 Tensor not_in_top_k(const Tensor& predictions, const Tensor& labels, int64_t k, const std::string& name = "");
+/// As the two above, with `k` an integer scalar computed in the graph.
+Tensor in_top_k(const Tensor& predictions, const Tensor& labels, const Tensor& k,
+                const std::string& name = "");
+Tensor not_in_top_k(const Tensor& predictions, const Tensor& labels, const Tensor& k,
+                    const std::string& name = "");
 
 }  // namespace belfry

@@ -4,8 +4,14 @@
 #include <ATen/ops/equal.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/ones.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
 
 #include "belfry/base/error.h"
 #include "belfry/graph/graph.h"
@@ -64,6 +70,103 @@ TEST_F(DynamicSizesTest, SplitTakesTheRest) {
                 split(x, std::vector<int64_t>{8, -1}, 1);
               }),
               HasSubstr("at least 8"));
+}
+
+TEST_F(DynamicSizesTest, SlicesHaveTheSizesThatTheGraphKnows) {
+  const Tensor x = placeholder("x", {kDynamic, 5, 6}), n = placeholder("n", {}, kInt32);
+  const Tensor begin = stack({n, constant(1, kInt32), constant(2, kInt32)});
+  const Tensor size = stack({constant(2, kInt32), constant(-1, kInt32), n});
+  EXPECT_THAT(slice(x, begin, size).shape(), ElementsAre(2, 4, kDynamic));
+  EXPECT_THAT(slice(x, begin, {size, {kDynamic, kDynamic, 3}}).shape(), ElementsAre(2, 4, 3));
+  EXPECT_THAT(slice(x, constant({0, 1, 2}), constant({2, -1, 3})).shape(), ElementsAre(2, 4, 3));
+  EXPECT_THAT(slice(x, constant({0, 1, 2}), shape(placeholder("y", {kDynamic, 4, 3}))).shape(),
+              ElementsAre(kDynamic, 4, 3));
+  const Tensor ends = stack({n, constant(-1, kInt32)}), ones = constant({1, 1});
+  EXPECT_THAT(strided_slice(x, constant({0, 1}), ends, ones).shape(), ElementsAre(kDynamic, 3, 6));
+  const at::Tensor data = at::arange(90, at::kFloat).view({3, 5, 6});
+  const Feeds feeds = {{x, data}, {n, at::scalar_tensor(1, at::kInt)}};
+  EXPECT_TRUE(
+      at::equal(value(slice(x, begin, size), feeds), data.slice(0, 1, 3).slice(1, 1, 5).slice(2, 2, 3)));
+  EXPECT_TRUE(at::equal(value(strided_slice(x, constant({0, 1}), ends, ones), feeds),
+                        data.slice(0, 0, 1).slice(1, 1, 4)));
+}
+
+TEST_F(DynamicSizesTest, PadsAndCountsHaveTheSizesThatTheGraphKnows) {
+  const Tensor x = placeholder("x", {kDynamic, 5}), n = placeholder("n", {}, kInt64);
+  const Tensor paddings = stack({constant({1, 2}), stack({n, constant(0)})});
+  EXPECT_THAT(pad(x, paddings).shape(), ElementsAre(kDynamic, kDynamic));
+  EXPECT_THAT(pad(x, stack({stack({n, n}), constant({1, 3})})).shape(), ElementsAre(kDynamic, 9));
+  EXPECT_THAT(topk(x, n).second.shape(), ElementsAre(kDynamic, kDynamic));
+  EXPECT_THAT(topk(x, constant(2)).first.shape(), ElementsAre(kDynamic, 2));
+  const Tensor classes = placeholder("classes", {4}, kInt64);
+  EXPECT_THAT(one_hot(classes, n).shape(), ElementsAre(4, kDynamic));
+  EXPECT_THAT(one_hot(classes, select(shape(x), 1)).shape(), ElementsAre(4, 5));
+}
+
+class RefusedNumbersTest : public DynamicSizesTest {
+ protected:
+  /// The message of the run's error with `numbers` for `x` [2, 3].
+  std::string refused(const std::function<Tensor(const Tensor& numbers)>& build, const at::Tensor& numbers) {
+    const Tensor list = placeholder("", numbers.sizes().vec(), kInt64);
+    const Tensor result = build(list);
+    return test::message_of<DataError>([&] { value(result, {{x, at::ones({2, 3})}, {list, numbers}}); });
+  }
+  at::Tensor list(std::vector<int64_t> numbers) { return at::tensor(numbers, at::kLong); }
+
+  const Tensor x = placeholder("x", {kDynamic, 3});
+};
+
+TEST_F(RefusedNumbersTest, PlacesOutsideAreErrorsOfTheData) {
+  const auto from = [&](const Tensor& begin) { return slice(x, begin, constant({1, 1})); };
+  const auto many = [&](const Tensor& size) { return slice(x, constant({1, 1}), size); };
+  for (const auto& begin : {list({-1, 0}), list({0, 3}), list({INT64_MAX, 0}), list({INT64_MIN, 0})})
+    EXPECT_THAT(refused(from, begin), HasSubstr("expected a slice inside of [2, 3]"));
+  for (const auto& size : {list({-2, 0}), list({1, 3}), list({0, INT64_MAX})})
+    EXPECT_THAT(refused(many, size), HasSubstr("expected a slice inside of [2, 3]"));
+  EXPECT_THAT(
+      refused([&](const Tensor& n) { return strided_slice(x, constant({0}), constant({1}), n); }, list({0})),
+      HasSubstr("strides other than 0"));
+}
+
+TEST_F(RefusedNumbersTest, PaddingsAndCountsOutsideAreErrorsOfTheData) {
+  const auto padded = [&](PadMode mode) {
+    return [this, mode](const Tensor& n) { return pad(x, n, {.mode = mode}); };
+  };
+  EXPECT_THAT(refused(padded(PadMode::kConstant), list({0, -1, 0, 0}).view({2, 2})), HasSubstr("paddings"));
+  EXPECT_THAT(refused(padded(PadMode::kReflect), list({2, 0, 0, 0}).view({2, 2})), HasSubstr("mirrored"));
+  EXPECT_THAT(refused(padded(PadMode::kSymmetric), list({0, 0, 0, 4}).view({2, 2})), HasSubstr("mirrored"));
+  for (const int64_t k : {-1, 4})
+    EXPECT_THAT(refused([&](const Tensor& n) { return topk(x, n).first; }, at::scalar_tensor(k, at::kLong)),
+                HasSubstr("k of at most 3"));
+  const Tensor labels = constant({0, 1});
+  EXPECT_THAT(refused([&](const Tensor& n) { return one_hot(labels, n); }, at::scalar_tensor(-1, at::kLong)),
+              HasSubstr("depth of at least 0"));
+}
+
+TEST_F(RefusedNumbersTest, WhatTheGraphKnowsIsRefusedWhereItIsWritten) {
+  const Tensor n = placeholder("n", {}, kInt64), lists = placeholder("lists", {2, 2}, kInt64);
+  const Tensor three = placeholder("three", {3}, kInt64), two = placeholder("two", {2}, kInt64);
+  EXPECT_THROW(slice(x, stack({n, constant(4)}), two), UsageError);
+  EXPECT_THROW(slice(x, stack({n, constant(1)}), stack({n, constant(3)})), UsageError);
+  EXPECT_THROW(slice(x, three, two), UsageError);
+  EXPECT_THROW(slice(x, lists, two), UsageError);
+  EXPECT_THROW(slice(x, cast(two, kFloat32), two), UsageError);
+  EXPECT_THROW(strided_slice(x, three, three, three), UsageError);
+  EXPECT_THROW(strided_slice(x, two, two, stack({n, constant(0)})), UsageError);
+  EXPECT_THROW(pad(x, two), UsageError);
+  EXPECT_THROW(pad(x, stack({two, stack({n, constant(-1)})})), UsageError);
+  EXPECT_THROW(topk(x, two), UsageError);
+  EXPECT_THROW(topk(n, n), UsageError);
+  EXPECT_THROW(one_hot(two, two), UsageError);
+  EXPECT_THROW(in_top_k(x, two, two), UsageError);
+}
+
+TEST_F(DynamicSizesTest, ASliceOfKnownSizesHasNoOthers) {
+  const Tensor x = placeholder("x", {4}), size = placeholder("size", {1}, kInt64);
+  const Tensor part = slice(x, constant({1}), {size, {2}});
+  EXPECT_TRUE(at::equal(value(part, {{x, at::arange(4, at::kFloat)}, {size, at::tensor({int64_t{2}})}}),
+                        at::arange(1, 3, at::kFloat)));
+  EXPECT_THROW(value(part, {{x, at::ones({4})}, {size, at::tensor({int64_t{3}})}}), UsageError);
 }
 
 TEST_F(DynamicSizesTest, LayerNormTakesASizeFromWhereItIsKnown) {

@@ -37,6 +37,15 @@ def transposed_conv(strides, padding):
     return run
 
 
+def strided_slices(x, ends):
+    return [
+        tf.strided_slice(x, ends - [2, 4], ends - 1, [1, 2]),
+        tf.strided_slice(x, ends, -ends, [-1, -2]),
+        tf.strided_slice(x, -ends - 1, -ends - 3, [-1, -1]),
+        tf.strided_slice(x, [0], ends[1:] - 2, [1]),
+    ]
+
+
 def reductions(function):
     return [lambda x: [function(x), function(x, -1), function(x, [0, 2], keepdims=True)]]
 
@@ -218,8 +227,15 @@ CASES = {
     "stack": [lambda *x: tf.stack(x, 1)],
     "split": [lambda x: tf.split(x, 2, 1), lambda x: tf.split(x, [1, 3], 1)],
     "unstack": [lambda x: tf.unstack(x, axis=1)],
-    "slice": [lambda x: tf.slice(x, [0, 1], [-1, 2])],
-    "strided_slice": [lambda x: [x[::-1, 3:0:-2], x[-2:9:1], x[2:0:-1, ::3]]],
+    "slice": [
+        lambda x: tf.slice(x, [0, 1], [-1, 2]),
+        lambda x: [tf.slice(x, tf.shape(x) - [2, 3], [-1, 2]), tf.slice(x, [1, 0], tf.shape(x) - [2, 3])],
+        lambda x: tf.slice(x, tf.shape(x) - [2, 4], [2, 3]),
+    ],
+    "strided_slice": [
+        lambda x: [x[::-1, 3:0:-2], x[-2:9:1], x[2:0:-1, ::3]],
+        lambda x: strided_slices(x, tf.shape(x)),
+    ],
     "select": [lambda x: x[:, 2]],
     "gather": [lambda x, i: tf.gather(x, i, axis=1)],
     "gather_nd": [tf.gather_nd, tf.gather_nd],
@@ -232,11 +248,14 @@ CASES = {
         lambda x: tf.pad(x, [[1, 2], [0, 3]], constant_values=2),
         lambda x: tf.pad(x, [[1, 2], [0, 3]], "REFLECT"),
         lambda x: tf.pad(x, [[1, 2], [0, 3]], "SYMMETRIC"),
+        lambda x: tf.pad(x, [[len(x) - 2, 2], [0, len(x)]], constant_values=2),
+        lambda x: tf.pad(x, [[len(x) - 2, 2], [0, len(x)]], "REFLECT"),
+        lambda x: tf.pad(x, [[len(x) - 2, 2], [0, len(x)]], "SYMMETRIC"),
     ],
-    "topk": [lambda x: tf.math.top_k(x, 2)],
+    "topk": [lambda x: tf.math.top_k(x, 2), lambda x: tf.math.top_k(x, tf.shape(x)[0] - 1)],
     "sort": sort_all(tf.sort),
     "argsort": sort_all(lambda x, **options: tf.argsort(tf.round(x), stable=True, **options)),
-    "one_hot": [lambda i: tf.one_hot(i, 5)],
+    "one_hot": [lambda i: tf.one_hot(i, 5), lambda i: tf.one_hot(i, tf.shape(i)[0] + 2)],
     "sequence_mask": [lambda i: [tf.sequence_mask(i, 5), tf.sequence_mask(i, 5, tf.float32)]],
     "zeros": [lambda: tf.zeros([2, 3]), lambda x: tf.zeros(tf.shape(x))],
     "ones": [lambda: tf.ones([2, 3], tf.int32), lambda x: tf.ones(tf.shape(x))],
@@ -347,8 +366,9 @@ CASES = {
     "in_top_k": [
         lambda x, labels: tf.math.in_top_k(labels, tf.cast(x, tf.float32), 2),
         lambda x, labels: tf.math.in_top_k(labels, tf.round(tf.cast(x * 2, tf.float32)), 1),
+        lambda x, labels: tf.math.in_top_k(labels, tf.cast(x, tf.float32), tf.shape(x, tf.int64)[0] - 1),
     ],
-    "not_in_top_k": [lambda x, labels: not_in_top_2(x, labels)],
+    "not_in_top_k": [lambda x, labels: not_in_top_2(x, labels)] * 2,
 }
 
 

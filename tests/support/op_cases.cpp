@@ -318,6 +318,27 @@ void add_arrays(std::vector<OpCase>& cases) {
                                strided_slice(in[0], {-2}, {9}, {1}),
                                strided_slice(in[0], {2, 0}, {0, 4}, {-1, 3})};
                    }});
+  // Places and sizes that the graph computes, of which it knows some.
+  auto from_sizes = [&](const char* name, std::vector<OpInput> inputs, std::function<In(const In&)> f,
+                        bool differentiable = true) {
+    cases.push_back({name, std::move(inputs), [f](const In& in) { return f(in); }, differentiable,
+                     /*depends_on_data=*/true});
+  };
+  from_sizes("slice", {batch({3, 4})}, [](In in) {
+    const Tensor begin = shape(in[0]) - constant({2, 3});
+    return In{slice(in[0], begin, constant({-1, 2})),
+              slice(in[0], constant({1, 0}, {2}, kInt32), {cast(begin, kInt32), {kDynamic, 1}})};
+  });
+  one("slice", {fixed({3, 4})}, [](In in) {
+    return slice(in[0], shape(in[0]) - constant({2, 4}), constant({2, 3}));
+  });
+  from_sizes("strided_slice", {batch({3, 4})}, [](In in) {
+    const Tensor ends = shape(in[0]);
+    return In{strided_slice(in[0], ends - constant({2, 4}), ends - 1, constant({1, 2})),
+              strided_slice(in[0], ends, -ends, constant({-1, -2})),
+              strided_slice(in[0], -ends - 1, -ends - 3, constant({-1, -1})),
+              strided_slice(in[0], constant({0}), reshape(select(ends, 1), {1}) - 2, constant({1}))};
+  });
   one("select", {batch({3, 4})}, [](In in) { return select(in[0], 2, 1); });
   one("gather", {batch({3, 4}), indices({5, 2}, 4)}, [](In in) { return gather(in[0], in[1], 1); });
   one("gather_nd", {fixed({3, 4}), indices({5, 2}, 3)}, [](In in) { return gather_nd(in[0], in[1]); });
@@ -343,7 +364,15 @@ void add_arrays(std::vector<OpCase>& cases) {
       return pad(in[0], {{1, 2}, {0, 3}}, {.mode = mode, .value = 2});
     });
   }
+  for (PadMode mode : {PadMode::kConstant, PadMode::kReflect, PadMode::kSymmetric}) {
+    from_sizes("pad", {batch({3, 4})}, [mode](In in) {
+      const Tensor rows = select(shape(in[0]), 0);
+      const Tensor paddings = stack({rows - 2, constant(2), constant(0), rows}, 0);
+      return In{pad(in[0], reshape(paddings, {2, 2}), {.mode = mode, .value = 2})};
+    });
+  }
   cases.push_back({"topk", {batch({3, 4})}, [](In in) { return both(topk(in[0], 2)); }});
+  from_sizes("topk", {batch({3, 4})}, [](In in) { return both(topk(in[0], select(shape(in[0]), 0) - 1)); });
   cases.push_back({"sort", {batch({3, 4})}, [](In in) {
                      return In{sort(in[0]), sort(in[0], {.axis = 0, .descending = true})};
                    }});
@@ -367,6 +396,8 @@ void add_arrays(std::vector<OpCase>& cases) {
       "eye", {}, [](In) { return eye(2, 3); }, false);
   one(
       "one_hot", {indices({3, 2}, 6)}, [](In in) { return one_hot(in[0], 5); }, false);
+  computed("one_hot", {indices({3, 2}, 6)},
+           [](In in) { return one_hot(in[0], select(shape(in[0]), 0) + 2); });
   one(
       "zeros", {},
       [](In) {
@@ -511,7 +542,11 @@ void add_without_derivative(std::vector<OpCase>& cases) {
   one("in_top_k", {batch({3, 4}), indices({3}, 9)}, [](In in) { return in_top_k(in[0], in[1], 2); });
   one("in_top_k", {batch({3, 4}), indices({3}, 4)},
       [](In in) { return in_top_k(round(in[0] * 2), in[1], 1); });
+  one("in_top_k", {batch({3, 4}), indices({3}, 9)},
+      [](In in) { return in_top_k(in[0], in[1], select(shape(in[0]), 0) - 1); });
   one("not_in_top_k", {batch({3, 4}), indices({3}, 4)}, [](In in) { return not_in_top_k(in[0], in[1], 2); });
+  one("not_in_top_k", {batch({3, 4}), indices({3}, 4)},
+      [](In in) { return not_in_top_k(in[0], in[1], select(shape(in[0]), 0) - 1); });
   one("dropout", {batch({3, 4})}, [](In in) { return dropout(in[0], 0.4); });
   one("dropout", {batch({3, 4})}, [](In in) { return dropout(in[0], 0.4, {.noise_shape = {-1, 1}}); });
   one("random_uniform", {}, [](In) { return random_uniform({2, 3}); });

@@ -153,6 +153,7 @@ const std::vector<std::string_view>& graph_file_operators() {
       "belfry::group_norm",
       "belfry::gru",
       "belfry::in_top_k",
+      "belfry::in_top_k.tensor",
       "belfry::l2_loss",
       "belfry::l2_normalize",
       "belfry::local_response_normalization",
@@ -160,8 +161,11 @@ const std::vector<std::string_view>& graph_file_operators() {
       "belfry::max_pool2d",
       "belfry::non_max_suppression",
       "belfry::not_in_top_k",
+      "belfry::not_in_top_k.tensor",
       "belfry::one_hot",
+      "belfry::one_hot.tensor",
       "belfry::pad",
+      "belfry::pad.tensor",
       "belfry::prelu",
       "belfry::print",
       "belfry::prod",
@@ -173,6 +177,7 @@ const std::vector<std::string_view>& graph_file_operators() {
       "belfry::shape",
       "belfry::size",
       "belfry::slice",
+      "belfry::slice.tensors",
       "belfry::softmax_cross_entropy",
       "belfry::softsign",
       "belfry::space_to_depth",
@@ -180,6 +185,8 @@ const std::vector<std::string_view>& graph_file_operators() {
       "belfry::split",
       "belfry::squared_difference",
       "belfry::strided_slice",
+      "belfry::strided_slice.tensors",
+      "belfry::topk.tensor",
   };
   static const std::vector<std::string_view> sorted = [] {
     std::vector<std::string_view> names = others;

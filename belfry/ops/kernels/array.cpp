@@ -11,6 +11,7 @@
 #include <torch/library.h>
 
 #include <algorithm>
+#include <limits>
 #include <string_view>
 #include <vector>
 
@@ -67,9 +68,11 @@ Tensor slice(const Tensor& x, IntArrayRef begin, IntArrayRef size) {
               x.dim(), " begins and sizes, got ", begin.size(), " and ", size.size());
   Tensor result = x;
   for (int64_t axis = 0; axis < x.dim(); ++axis) {
-    const int64_t length = size[axis] == -1 ? x.size(axis) - begin[axis] : size[axis];
-    TORCH_CHECK(begin[axis] >= 0 && length >= 0 && begin[axis] + length <= x.size(axis),
-                "expected a slice inside of ", x.sizes(), ", got begin ", begin, " and size ", size);
+    const bool begins_inside = begin[axis] >= 0 && begin[axis] <= x.size(axis);
+    const int64_t rest = begins_inside ? x.size(axis) - begin[axis] : 0;
+    const int64_t length = size[axis] == -1 ? rest : size[axis];
+    TORCH_CHECK(begins_inside && length >= 0 && length <= rest, "expected a slice inside of ", x.sizes(),
+                ", got begin ", begin, " and size ", size);
     if (length != x.size(axis)) result = result.narrow(axis, begin[axis], length);
   }
   return result;
@@ -80,6 +83,7 @@ Tensor slice(const Tensor& x, IntArrayRef begin, IntArrayRef size) {
 Tensor strided_view(const Tensor& x, int64_t axis, int64_t begin, int64_t end, int64_t stride) {
   TORCH_CHECK(stride != 0, "expected strides other than 0");
   const int64_t size = x.size(axis);
+  stride = std::clamp(stride, -size - 1, size + 1);  // beyond which it takes one element, as there
   // Positions that a slice may begin and end at; one that runs backwards ends before the first element.
   const int64_t lowest = stride < 0 ? -1 : 0, highest = stride < 0 ? size - 1 : size;
   begin = std::clamp(begin < 0 ? begin + size : begin, lowest, highest);
@@ -237,8 +241,11 @@ void check_pad(const Tensor& x, IntArrayRef paddings, std::string_view mode) {
   TORCH_CHECK(static_cast<int64_t>(paddings.size()) == 2 * x.dim(), "expected ", x.dim(),
               " pairs of paddings, got ", paddings.size() / 2);
   for (int64_t i = 0; i < 2 * x.dim(); ++i) {
-    const int64_t most = mode == "reflect" ? x.size(i / 2) - 1 : x.size(i / 2);
-    TORCH_CHECK(paddings[i] >= 0 && (mode == "constant" || paddings[i] <= most), "expected paddings from 0",
+    constexpr int64_t kMostPadding = std::numeric_limits<int64_t>::max() / 4;  // sizes can be added up
+    const int64_t most = mode == "constant"  ? kMostPadding
+                         : mode == "reflect" ? x.size(i / 2) - 1
+                                             : x.size(i / 2);
+    TORCH_CHECK(paddings[i] >= 0 && paddings[i] <= most, "expected paddings from 0",
                 mode == "constant" ? "" : " to what can be mirrored", " for an input ", x.sizes(), ", got ",
                 paddings);
   }

@@ -114,6 +114,12 @@ bool slice_part(Backprop& b) {
   return true;
 }
 
+bool slice_at_run_time(Backprop& b) {
+  b.give("x", call("belfry::slice_backprop", {b.gradient(), b.input("begin")},
+                   {{"input_size", b.input("x").shape()}}));
+  return true;
+}
+
 bool select_index(Backprop& b) {
   const Tensor x = b.input("self");
   const int64_t axis = axis_of(b, "dim", x.rank());
@@ -257,6 +263,7 @@ void add_array_derivatives(DerivativeRules& rules) {
   rules["aten::split_with_sizes"] = split_with_sizes;
   rules["aten::unbind.int"] = unstack;
   rules["belfry::slice"] = slice_part;
+  rules["belfry::slice.tensors"] = slice_at_run_time;
   rules["aten::select.int"] = select_index;
   rules["belfry::pad"] = pad_around;
   rules["aten::embedding"] = embedding;

@@ -192,7 +192,47 @@ class OnnxSlices {
   Lists first_, then_;
 };
 
+/// Numbers of a list as ONNX's Slice wants them, where they are the graph's.
+OnnxName choose(OnnxBuilder& out, const OnnxName& condition, const OnnxName& yes, const OnnxName& no) {
+  return out.add("Where", {condition, yes, no});
+}
+
+OnnxNames slice_at_run_time(OnnxCall& call) {
+  OnnxBuilder& out = call.out;
+  const OnnxName begin = call.value("begin", kInt64), size = call.value("size", kInt64);
+  const OnnxName rest = out.add("Equal", {size, out.constant(-1, kInt64)});
+  const OnnxName end = choose(out, rest, out.constant(kEnd, kInt64), out.add("Add", {begin, size}));
+  return {out.add("Slice", {call.value("x"), begin, end})};
+}
+
+/// Places as ONNX's, which where a slice runs backwards begins at the first element at least, and means the
+/// place before it by the lowest number. One of ours that begins before the first element is empty.
+OnnxNames strided_slice_at_run_time(OnnxCall& call) {
+  OnnxBuilder& out = call.out;
+  const int64_t count = call.shape("begin").at(0);
+  const OnnxName x = call.value("x"), steps = call.value("strides", kInt64);
+  const OnnxName zero = out.constant(0, kInt64), before = out.constant(-1, kInt64);
+  const OnnxName sizes = out.sizes(x, 0, count), last = out.add("Add", {sizes, before});
+  const OnnxName backwards = out.add("Less", {steps, zero});
+  const auto inside = [&](const OnnxName& given) {
+    const OnnxName from_front =
+        choose(out, out.add("Less", {given, zero}), out.add("Add", {given, sizes}), given);
+    return out.add("Max", {out.add("Min", {from_front, last}), before});
+  };
+  const OnnxName begin = call.value("begin", kInt64), end = call.value("end", kInt64);
+  const OnnxName first = inside(begin), behind = inside(end);
+  const OnnxName empty = out.add("Equal", {first, before});
+  const OnnxName to = choose(out, out.add("Equal", {behind, before}), out.constant(kBegin, kInt64), behind);
+  Ints axes(static_cast<size_t>(count));
+  std::iota(axes.begin(), axes.end(), 0);
+  return {out.add("Slice",
+                  {x, choose(out, backwards, choose(out, empty, zero, first), begin),
+                   choose(out, backwards, choose(out, empty, zero, to), end), out.constant(axes), steps})};
+}
+
 void add_slices(OnnxOps& ops) {
+  ops["belfry::slice.tensors"] = slice_at_run_time;
+  ops["belfry::strided_slice.tensors"] = strided_slice_at_run_time;
   ops["belfry::slice"] = [](OnnxCall& call) -> OnnxNames {
     const Ints begin = call.integers("begin"), size = call.integers("size");
     Ints end;
@@ -272,7 +312,39 @@ OnnxName pad(OnnxCall& call, OnnxName x, Ints paddings, const std::string& mode,
   return permutation ? out.transpose(padded, *permutation) : padded;
 }
 
+/// Mirrors with the border itself what lies at both ends of each dimension.
+OnnxName pad_symmetric_at_run_time(OnnxCall& call, const OnnxName& paddings) {
+  OnnxBuilder& out = call.out;
+  const int64_t rank = call.rank("x");
+  const OnnxName flat = out.reshape(paddings, {2 * rank});
+  const auto width = [&](int64_t place) {
+    return out.add("Slice", {flat, out.constant(Ints{place}), out.constant(Ints{place + 1})});
+  };
+  OnnxName x = call.value("x");
+  for (int64_t axis = 0; axis < rank; ++axis) {
+    const OnnxName along = out.constant(Ints{axis}), start = out.constant(Ints{0});
+    const OnnxName size = out.sizes(x, axis, axis + 1);
+    const OnnxName head = out.add("Slice", {x, start, width(2 * axis), along});
+    const OnnxName tail = out.add("Slice", {x, out.add("Sub", {size, width(2 * axis + 1)}), size, along});
+    x = out.add("Concat", {backwards(out, head, axis, -1, kBegin), x, backwards(out, tail, axis, -1, kBegin)},
+                {{"axis", axis}});
+  }
+  return x;
+}
+
+OnnxNames pad_at_run_time(OnnxCall& call) {
+  OnnxBuilder& out = call.out;
+  const std::string mode = call.text("mode");
+  const OnnxName paddings = call.value("paddings", kInt64);
+  if (mode == "symmetric") return {pad_symmetric_at_run_time(call, paddings)};
+  const OnnxName pads = out.reshape(out.transpose(paddings, {1, 0}), {2 * call.rank("x")});
+  OnnxNames inputs{call.value("x"), pads};
+  if (mode == "constant") inputs.push_back(out.constant(call.scalar("value"), call.result().dtype));
+  return {out.add("Pad", inputs, {{"mode", mode}})};
+}
+
 void add_pads(OnnxOps& ops) {
+  ops["belfry::pad.tensor"] = pad_at_run_time;
   ops["belfry::pad"] = [](OnnxCall& call) -> OnnxNames {
     const std::string mode = call.text("mode");
     const Ints paddings = call.integers("paddings");

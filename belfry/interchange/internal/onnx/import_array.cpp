@@ -232,7 +232,56 @@ Tensor slice_along(const Tensor& x, int64_t axis, int64_t begin, int64_t end, in
   return strided_slice(x, begins, ends, steps);
 }
 
+/// Places of the dimensions from the first on that ONNX's lists give for some of them, in any order.
+Tensor for_all(const Tensor& list, const Ints& axes, int64_t count, int64_t otherwise) {
+  Tensors all;
+  for (int64_t axis = 0; axis < count; ++axis) {
+    const auto place = std::ranges::find(axes, axis);
+    all.push_back(place == axes.end() ? constant(Ints{otherwise})
+                                      : slice(list, {static_cast<int64_t>(place - axes.begin())}, {1}));
+  }
+  return concat(all, 0);
+}
+
+/// A slice whose begins, ends or steps a run gives: as slice_along, but with numbers that the graph computes.
+Tensor slice_at_run_time(const Tensor& x, const Ints& axes, const Tensor& begins, const Tensor& ends,
+                         const Tensor& steps) {
+  const int64_t number = static_cast<int64_t>(axes.size());
+  for (const Tensor& list : {begins, ends, steps}) {
+    if (list.shape() != Shape{number})
+      throw ImportFailure{"expected begins, ends, axes and steps of one length"};
+  }
+  int64_t count = 0;
+  for (const int64_t axis : axes) {
+    if (axis < 0 || axis >= x.rank() || std::ranges::count(axes, axis) != 1)
+      throw ImportFailure{"slices a dimension that is not there, or twice"};
+    count = std::max(count, axis + 1);
+  }
+  const Tensor begin = for_all(cast(begins, kInt64), axes, count, 0);
+  const Tensor end = for_all(cast(ends, kInt64), axes, count, std::numeric_limits<int64_t>::max());
+  const Tensor step = for_all(cast(steps, kInt64), axes, count, 1);
+  const auto known = value_of(steps);
+  if (known && known->gt(0).all().item<bool>()) return strided_slice(x, begin, end, step);
+  const Tensor sizes = slice(shape(x), {0}, {count}), backwards = less(step, 0);
+  const auto from_front = [&](const Tensor& places) {
+    return where(less(places, 0), places + sizes, places);
+  };
+  const Tensor first = minimum(maximum(from_front(begin), constant(int64_t{0})), sizes - 1);
+  const Tensor last = minimum(from_front(end), sizes - 1);
+  const Tensor behind = where(less(last, 0), -sizes - 1, last);
+  return strided_slice(x, where(backwards, first, begin), where(backwards, behind, end), step);
+}
+
 Tensors slice_as_onnx(const OnnxImport& x) {
+  if (!value_of(x.input(1)) || !value_of(x.input(2)) || (x.has(4) && !value_of(x.input(4)))) {
+    if (x.input(1).rank() != 1 || x.input(1).dim(0) == kDynamic)
+      throw ImportFailure{"expected a known number of begins"};
+    Ints axes(static_cast<size_t>(x.input(1).dim(0)));
+    std::iota(axes.begin(), axes.end(), 0);
+    if (x.has(3)) axes = from_front(x.constant_integers(3), x.input().rank());
+    const Tensor ones = constant(Ints(axes.size(), 1));
+    return {slice_at_run_time(x.input(), axes, x.input(1), x.input(2), x.has(4) ? x.input(4) : ones)};
+  }
   const Ints begin = x.constant_integers(1), end = x.constant_integers(2);
   Ints axes(begin.size()), steps(begin.size(), 1);
   std::iota(axes.begin(), axes.end(), 0);
@@ -282,9 +331,13 @@ Tensors pad_as_onnx(const OnnxImport& x) {
   if (mode != "constant") x.ignore_input(2);  // the constant, which no other mode has a use for
   const double value = mode == "constant" && x.has(2) ? x.constant(2).item().toDouble() : 0;
   if (!value_of(x.input(1))) {
-    if (mode != "constant") throw ImportFailure{"expected constants as pads in the mode " + mode};
+    if (mode != "constant" && mode != "reflect") throw ImportFailure{"pads in the mode " + mode};
     if (x.input(1).shape() != Shape{2 * x.input().rank()})
       throw ImportFailure{"expected two pads for each dimension"};
+    if (mode == "reflect") {
+      const Tensor pairs = transpose(reshape(x.input(1), {2, x.input().rank()}), {1, 0});
+      return {pad(x.input(), pairs, {.mode = PadMode::kReflect})};
+    }
     return {pad_at_run_time(x.input(), x.input(1), value)};
   }
   const Ints pads = x.constant_integers(1);
@@ -318,6 +371,13 @@ Tensors topk_as_onnx(const OnnxImport& x) {
   Tensors results =
       call_multi("aten::sort.stable", {input}, {{"stable", true}, {"dim", axis}, {"descending", largest}});
   if (is_size_of(x.input(1), input, axis)) return results;
+  if (!value_of(x.input(1))) {
+    if (x.input(1).shape() != Shape{1}) throw ImportFailure{"expected one number of elements"};
+    Tensors sizes(static_cast<size_t>(input.rank()), constant(Ints{-1}));
+    sizes[static_cast<size_t>(axis)] = cast(x.input(1), kInt64);
+    for (Tensor& result : results) result = slice(result, constant(Ints(sizes.size(), 0)), concat(sizes, 0));
+    return results;
+  }
   const Ints count = x.constant_integers(1);
   if (count.size() != 1) throw ImportFailure{"expected one number of elements"};
   Ints size(static_cast<size_t>(input.rank()), -1);

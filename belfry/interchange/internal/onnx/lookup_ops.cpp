@@ -39,6 +39,17 @@ void add_lookups(OnnxOps& ops) {
     const OnnxName classes = call.out.constant(at::arange(call.integer("depth"), at::kLong));
     return {call.out.cast(call.out.add("Equal", {indices, classes}), kBool, call.result().dtype)};
   };
+  ops["belfry::one_hot.tensor"] = [](OnnxCall& call) -> OnnxNames {
+    OnnxBuilder& out = call.out;
+    const OnnxName indices = out.unsqueeze(call.value("indices", kInt64), {call.rank("indices")});
+    const OnnxName classes =
+        out.add("Range", {out.constant(0, kInt64), call.value("depth", kInt64), out.constant(1, kInt64)});
+    return {out.cast(out.add("Equal", {indices, classes}), kBool, call.result().dtype)};
+  };
+  ops["belfry::topk.tensor"] = [](OnnxCall& call) {
+    return call.out.add_multi("TopK", {call.value("x"), call.out.reshape(call.value("k", kInt64), {1})}, 2,
+                              {{"axis", int64_t{-1}}, {"largest", int64_t{1}}, {"sorted", int64_t{1}}});
+  };
   ops["aten::topk"] = [](OnnxCall& call) {
     return call.out.add_multi("TopK", {call.value("self"), call.out.constant(Ints{call.integer("k")})}, 2,
                               {{"axis", call.integer("dim")},

@@ -76,7 +76,7 @@ OnnxNames difference_loss(OnnxCall& call, bool squared) {
 }
 
 /// Fewer than k scores are larger than the label's, all of them are finite, and the label is one of them.
-OnnxName in_top_k(OnnxCall& call) {
+OnnxName in_top_k(OnnxCall& call, const OnnxName& k) {
   OnnxBuilder& out = call.out;
   const OnnxName scores = call.value("predictions"), labels = call.value("labels", kInt64);
   const OnnxName zero = out.constant(0, kInt64), one = out.constant(1, kInt64);
@@ -85,7 +85,7 @@ OnnxName in_top_k(OnnxCall& call) {
   const OnnxName score =
       out.add("GatherElements", {scores, out.unsqueeze(inside, {1})}, {{"axis", int64_t{1}}});
   const OnnxName rank = sum_last(out, out.cast(out.add("Greater", {scores, score}), kBool, kInt64), 2);
-  const OnnxName within = out.add("Less", {rank, out.constant(call.scalar("k"), kInt64)});
+  const OnnxName within = out.add("Less", {rank, k});
   const OnnxName valid = out.add("Equal", {inside, labels});
   if (!c10::isFloatingType(call.dtype("predictions"))) return out.add("And", {within, valid});
   const OnnxName difference = out.add("Sub", {scores, scores});
@@ -109,10 +109,16 @@ void add_loss_ops(OnnxOps& ops) {
         call.out.add("ReduceSumSquare", {call.value("x", call.result().dtype)}, {{"keepdims", int64_t{0}}});
     return {call.out.add("Mul", {sum, call.out.constant(0.5, call.result().dtype)})};
   };
-  ops["belfry::in_top_k"] = [](OnnxCall& call) -> OnnxNames { return {in_top_k(call)}; };
-  ops["belfry::not_in_top_k"] = [](OnnxCall& call) -> OnnxNames {
-    return {call.out.cast(call.out.add("Not", {in_top_k(call)}), kBool, kFloat32)};
-  };
+  for (const std::string overload : {"", ".tensor"}) {
+    const auto inside = [overload](OnnxCall& call) {
+      return in_top_k(
+          call, overload.empty() ? call.out.constant(call.scalar("k"), kInt64) : call.value("k", kInt64));
+    };
+    ops["belfry::in_top_k" + overload] = [inside](OnnxCall& call) -> OnnxNames { return {inside(call)}; };
+    ops["belfry::not_in_top_k" + overload] = [inside](OnnxCall& call) -> OnnxNames {
+      return {call.out.cast(call.out.add("Not", {inside(call)}), kBool, kFloat32)};
+    };
+  }
 }
 
 }  // namespace belfry::internal

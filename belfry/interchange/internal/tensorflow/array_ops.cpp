@@ -150,6 +150,16 @@ void add_parts(TfOps& ops) {
 }
 
 void add_slices(TfOps& ops) {
+  ops["belfry::slice.tensors"] = [](TfCall& call) -> TfNames {
+    return {call.out.add("Slice", {call.value("x"), call.value("begin", kInt64), call.value("size", kInt64)},
+                         call.dtype(), {{"Index", DataType::kInt64}})};
+  };
+  ops["belfry::strided_slice.tensors"] = [](TfCall& call) -> TfNames {
+    return {call.out.add("StridedSlice",
+                         {call.value("x"), call.value("begin", kInt64), call.value("end", kInt64),
+                          call.value("strides", kInt64)},
+                         call.dtype(), {{"Index", DataType::kInt64}})};
+  };
   ops["belfry::slice"] = [](TfCall& call) -> TfNames {
     return {call.out.add("Slice",
                          {call.value("x"), call.out.constant(call.integers("begin")),
@@ -191,7 +201,19 @@ TfName pad(TfCall& call, const TfName& x, const Ints& paddings, const std::strin
                  {{"mode", std::string(mode == "reflect" ? "REFLECT" : "SYMMETRIC")}});
 }
 
+TfName pad_at_run_time(TfCall& call) {
+  const TfName x = call.value("x"), paddings = call.value("paddings", kInt64);
+  const std::string mode = call.text("mode");
+  if (mode == "constant")
+    return call.out.add("PadV2", {x, paddings, call.out.constant(call.scalar("value"), call.dtype())},
+                        call.dtype(), {{"Tpaddings", DataType::kInt64}});
+  return call.out.add(
+      "MirrorPad", {x, paddings}, call.dtype(),
+      {{"Tpaddings", DataType::kInt64}, {"mode", std::string(mode == "reflect" ? "REFLECT" : "SYMMETRIC")}});
+}
+
 void add_pads(TfOps& ops) {
+  ops["belfry::pad.tensor"] = [](TfCall& call) -> TfNames { return {pad_at_run_time(call)}; };
   ops["belfry::pad"] = [](TfCall& call) -> TfNames {
     return {pad(call, call.value("x"), call.integers("paddings"), call.text("mode"), call.scalar("value"))};
   };

@@ -39,12 +39,18 @@ void add_lookups(TfOps& ops) {
     const TfName places = out.add("Where", {out.reshape(call.value("mask"), kBool, {-1})}, kBool);
     return {gather(call, rows, out.add("Squeeze", {places}, kInt64, {{"squeeze_dims", Ints{1}}}), 0)};
   };
-  ops["belfry::one_hot"] = [](TfCall& call) -> TfNames {
+  const auto one_hot = [](TfCall& call, const TfName& depth) -> TfNames {
     const DType dtype = call.dtype();
-    return {call.out.add("OneHot",
-                         {call.value("indices", kInt64), call.out.axis(call.integer("depth")),
-                          call.out.constant(1, dtype), call.out.constant(0, dtype)},
-                         dtype, {{"TI", DataType::kInt64}})};
+    return {call.out.add(
+        "OneHot",
+        {call.value("indices", kInt64), depth, call.out.constant(1, dtype), call.out.constant(0, dtype)},
+        dtype, {{"TI", DataType::kInt64}})};
+  };
+  ops["belfry::one_hot"] = [one_hot](TfCall& call) {
+    return one_hot(call, call.out.axis(call.integer("depth")));
+  };
+  ops["belfry::one_hot.tensor"] = [one_hot](TfCall& call) {
+    return one_hot(call, call.value("depth", kInt32));
   };
 }
 
@@ -115,6 +121,14 @@ TfNames ordered(TfCall& call, TfName count, bool descending) {
 void add_orders(TfOps& ops) {
   ops["aten::topk"] = [](TfCall& call) {
     return ordered(call, call.out.axis(call.integer("k")), call.flag("largest"));
+  };
+  ops["belfry::topk.tensor"] = [](TfCall& call) {
+    GraphDefBuilder& out = call.out;
+    const DType given = call.dtype("x");
+    const DType dtype = c10::isIntegralType(given, /*includeBool=*/true) ? kInt64 : given;
+    const TfNames results = out.add_multi("TopKV2", {call.value("x", dtype), call.value("k", kInt32)}, 2,
+                                          {{"T", tf_dtype(dtype)}, {"sorted", true}});
+    return TfNames{out.cast(results[0], dtype, given), out.cast(results[1], kInt32, kInt64)};
   };
   ops["aten::sort.stable"] =
       ops["aten::sort"] = [](TfCall& call) { return ordered(call, "", call.flag("descending")); };

@@ -49,10 +49,8 @@ TfNames difference_loss(TfCall& call, const char* measure) {
   return {reduced(call, call.apply(measure, {d}), "self")};
 }
 
-TfName in_top_k(TfCall& call) {
-  return call.out.add("InTopKV2",
-                      {call.value("predictions", kFloat32), call.value("labels", kInt64),
-                       call.out.constant(call.scalar("k"), kInt64)},
+TfName in_top_k(TfCall& call, const TfName& k) {
+  return call.out.add("InTopKV2", {call.value("predictions", kFloat32), call.value("labels", kInt64), k},
                       kInt64);
 }
 
@@ -82,10 +80,16 @@ void add_loss_ops(TfOps& ops) {
   ops["belfry::l2_loss"] = [](TfCall& call) -> TfNames {
     return {call.apply("L2Loss", {call.value("x", call.dtype())})};
   };
-  ops["belfry::in_top_k"] = [](TfCall& call) -> TfNames { return {in_top_k(call)}; };
-  ops["belfry::not_in_top_k"] = [](TfCall& call) -> TfNames {
-    return {call.out.cast(call.out.add("LogicalNot", {in_top_k(call)}), kBool, kFloat32)};
-  };
+  for (const std::string overload : {"", ".tensor"}) {
+    const auto inside = [overload](TfCall& call) {
+      return in_top_k(
+          call, overload.empty() ? call.out.constant(call.scalar("k"), kInt64) : call.value("k", kInt64));
+    };
+    ops["belfry::in_top_k" + overload] = [inside](TfCall& call) -> TfNames { return {inside(call)}; };
+    ops["belfry::not_in_top_k" + overload] = [inside](TfCall& call) -> TfNames {
+      return {call.out.cast(call.out.add("LogicalNot", {inside(call)}), kBool, kFloat32)};
+    };
+  }
 }
 
 }  // namespace belfry::internal
