@@ -15,6 +15,9 @@
 #include "belfry/callbacks/internal/nvml.h"
 #include "belfry/loop/trainer.h"
 
+// A thread asks NVIDIA's library (NVML), loaded at run time, once a second. Invariant: the sums are the
+// thread's while it runs, and the callback's after it has been joined.
+
 namespace belfry {
 
 /// Looks at GPUs every second from start() to stop(), and once at least.

@@ -9,6 +9,8 @@
 #include "belfry/base/error_context.h"
 #include "belfry/dataflow/internal/map_call.h"
 
+// Each stage is its function on datapoints (map_function.h), run in the consumer's thread.
+
 namespace belfry {
 namespace {
 

@@ -11,6 +11,10 @@
 #include "belfry/graph/scope.h"
 #include "belfry/graph/variable_getter.h"
 
+// get_variable finds or makes a variable by its full name; getters of the scopes around it see each call
+// first. Invariant: an initial value is built outside of the tower, of control dependencies and of reuse,
+// since it runs once, before any step.
+
 namespace belfry {
 namespace {
 

@@ -13,6 +13,10 @@
 #include "belfry/base/error_context.h"
 #include "belfry/dataflow/object_component.h"
 
+// One thread for each pass produces datapoints into a bounded queue. Invariant: an item carries where its
+// pass stands after it, so that the position of the input is that of what was taken, not of what is
+// prefetched.
+
 namespace belfry {
 
 /// The thread of one pass and its queue.

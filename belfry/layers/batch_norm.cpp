@@ -18,6 +18,11 @@
 #include "belfry/ops/reduce.h"
 #include "belfry/ops/state.h"
 
+// One node normalises by its own statistics, and gives these for the moving averages. Invariant: in
+// inference, and with .training = false, a layer reads the averages and writes nothing. Source: Ioffe and
+// Szegedy, "Batch Normalization" (2015); names, defaults and which variance is unbiased: tensorpack's
+// BatchNorm on TensorFlow.
+
 namespace belfry {
 
 namespace {

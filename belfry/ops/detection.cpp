@@ -12,6 +12,10 @@
 #include "belfry/ops/operators.h"
 #include "belfry/ops/state.h"
 
+// Boxes [..., 4] are corners x1, y1, x2, y2 in pixels, as tensorpack's Faster R-CNN has them, except where
+// TensorFlow's operators want others. Sources: TensorFlow's tf.image.crop_and_resize and
+// non_max_suppression; Ren and others, "Faster R-CNN" (2015), for the encoding.
+
 namespace belfry {
 namespace {
 

@@ -13,6 +13,9 @@
 #include "belfry/graph/variable.h"
 #include "belfry/summary/internal/summary_nodes.h"
 
+// A summary is a node with the tensor and the tag, in collections; MergeAllSummaries fetches those of one.
+// Tags are the names of tensors without their tower, as tensorpack writes them.
+
 namespace belfry {
 namespace {
 

@@ -15,6 +15,10 @@
 #include "belfry/train/internal/lockstep.h"
 #include "belfry/train/train_with_defaults.h"
 
+// A tower trainer is a Trainer whose graph comes of a tower function, and whose steps take their data from an
+// input. Invariant: what is run is prepared once for a set of fetches; where several processes train, a batch
+// is taken only when all have one (train/internal/lockstep.h), so that none waits in a reduction for another.
+
 namespace belfry {
 namespace {
 

@@ -19,6 +19,10 @@
 #include "belfry/input/feed_input.h"
 #include "belfry/input/queue_input.h"
 
+// Several processes run their shares of the batches, and every so many batches each tells the others its
+// values, so that the inferencers of each see all values in the order of the data. Invariant: all processes
+// exchange equally often, those whose share has ended too; who is asked to stop says so in an exchange.
+
 namespace belfry::internal {
 namespace {
 

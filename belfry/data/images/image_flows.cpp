@@ -10,6 +10,10 @@
 #include "belfry/base/log.h"
 #include "belfry/data/images/internal/encoded_image.h"
 
+// Each stage is a function on datapoints with the generator of its call, so that threads give what the
+// consumer's thread would give. Invariant: an image is decoded and transformed in one go, so that only what a
+// crop needs is decoded.
+
 namespace belfry {
 namespace {
 

@@ -18,6 +18,9 @@
 #include "belfry/dataflow/internal/text_lines.h"
 #include "belfry/formats/pickle.h"
 
+// The binary version is files of records, the Python version pickled arrays of the same pixels. Source:
+// "The CIFAR-10 dataset", by Alex Krizhevsky, which describes both.
+
 namespace belfry {
 namespace {
 

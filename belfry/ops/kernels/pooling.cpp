@@ -14,6 +14,8 @@
 
 #include "belfry/ops/internal/image.h"
 
+// TensorFlow's windows on ATen's kernels, which pad both sides alike: PoolWindow says how.
+
 namespace belfry {
 namespace {
 

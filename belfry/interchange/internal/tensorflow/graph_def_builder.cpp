@@ -9,6 +9,9 @@
 #include "belfry/base/error.h"
 #include "belfry/checkpoint/element_type.h"
 
+// A GraphDef is a list of nodes by name. Invariant: names are unique, and a node comes after its inputs, but
+// for what closes a loop. Source: docs of tf.raw_ops, tensorflow/core/framework/graph.proto.
+
 namespace belfry::internal {
 
 DataType tf_dtype(DType dtype) {
