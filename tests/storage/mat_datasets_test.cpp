@@ -1,9 +1,12 @@
 #include "belfry/data/datasets/mat_datasets.h"
 
+#include <ATen/ops/equal.h>
 #include <gmock/gmock.h>
 
 #include "belfry/base/error.h"
+#include "belfry/checkpoint.h"
 #include "tests/formats/arrays.h"
+#include "tests/support/close.h"
 #include "tests/support/message_of.h"
 #include "tests/support/python.h"
 #include "tests/support/temp_dir.h"
@@ -102,6 +105,21 @@ TEST_F(MatDatasets, EdgesAreThePartOfTheAnnotators) {
               HasSubstr("9.mat: expected an image's ground truth"));
   EXPECT_THROW(BSDS500("train", folder->path()), DataError);
   EXPECT_THROW(BSDS500("all", folder->path()), UsageError);
+}
+
+TEST_F(MatDatasets, DecodedEdgesAndImagesAreTurnedAsTensorpackDoes) {
+  const auto theirs = load_checkpoint(*folder / "bsds500.npz");
+  BSDS500 flow("train", *folder / "tensorpack", {.decode = true, .shuffle = false});
+  DataIterator pass = flow.iterator();
+  for (const std::string name : {"high", "wide"}) {
+    const Datapoint ours = *pass.next();
+    EXPECT_THAT(ours.at(0).sizes(), ElementsAre(321, 481, 3));
+    EXPECT_TRUE(at::equal(ours[0], theirs.at(name + "_image"))) << name;
+    EXPECT_TRUE(test::close(ours[1], theirs.at(name + "_edges"), test::kSameFormula)) << name;
+  }
+  BSDS500 other("test", *folder / "tensorpack", {.decode = true});
+  EXPECT_THAT(message_of<DataError>([&] { other.iterator().next(); }),
+              HasSubstr("small.jpg: expected a picture of 321 x 481 or 481 x 321, got 320 x 481"));
 }
 
 }  // namespace

@@ -8,9 +8,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <span>
 
 #include "belfry/base/error.h"
 #include "belfry/base/file_system.h"
+#include "belfry/data/codecs/decode_image.h"
 #include "belfry/data/datasets/internal/mat_file.h"
 #include "belfry/dataflow/datasets/verify_files.h"
 #include "belfry/dataflow/file_bytes.h"
@@ -78,6 +80,23 @@ at::Tensor read_edges(const std::string& path) {
   return sum.div_(static_cast<double>(annotators.size()));
 }
 
+at::Tensor read_picture(const std::string& path) {
+  const at::Tensor file = read_file_bytes(path);
+  return imgaug::decode_image(
+      std::as_bytes(std::span(file.const_data_ptr<uint8_t>(), static_cast<size_t>(file.numel()))),
+      {.name = path});
+}
+
+/// Rows and columns exchanged where there are more rows.
+at::Tensor turned(const at::Tensor& picture, const std::string& path) {
+  const at::Tensor wide = picture.size(0) > picture.size(1) ? picture.transpose(0, 1).contiguous() : picture;
+  if (wide.size(0) != 321 || wide.size(1) != 481) {
+    throw DataError(path, fmt::format("expected a picture of 321 x 481 or 481 x 321, got {} x {}",
+                                      picture.size(0), picture.size(1)));
+  }
+  return wide;
+}
+
 }  // namespace
 
 SVHNDigit::SVHNDigit(const std::string& name, const std::string& folder, DataFromTensorsOptions options)
@@ -130,11 +149,14 @@ BSDS500::BSDS500(const std::string& name, const std::string& folder, BSDS500Opti
 DataIterator BSDS500::start_pass(int64_t pass) {
   std::optional<Rng> rng;
   if (options_.shuffle) rng.emplace(options_.seed, static_cast<uint64_t>(pass));
-  return internal::indexed_pass(*size(), std::move(rng), [ids = ids_, data = data_, name = name_](int64_t i) {
-    const std::string& id = (*ids)[static_cast<size_t>(i)];
-    return Datapoint{read_file_bytes(fmt::format("{}/images/{}/{}.jpg", data, name, id)),
-                     read_edges(fmt::format("{}/groundTruth/{}/{}.mat", data, name, id))};
-  });
+  return internal::indexed_pass(
+      *size(), std::move(rng), [ids = ids_, data = data_, name = name_, decode = options_.decode](int64_t i) {
+        const std::string& id = (*ids)[static_cast<size_t>(i)];
+        const std::string image = fmt::format("{}/images/{}/{}.jpg", data, name, id);
+        const std::string edges = fmt::format("{}/groundTruth/{}/{}.mat", data, name, id);
+        if (!decode) return Datapoint{read_file_bytes(image), read_edges(edges)};
+        return Datapoint{turned(read_picture(image), image), turned(read_edges(edges), edges)};
+      });
 }
 
 }  // namespace belfry

@@ -46,6 +46,8 @@ class Caltech101Silhouettes : public DataFromTensors {
 };
 
 struct BSDS500Options {
+  /// Decode the images, and turn those that are higher than wide: see BSDS500.
+  bool decode = false;
   /// Whether each pass is in a new random order; otherwise it is in that of the file names.
   bool shuffle = true;
   uint64_t seed = 0;
@@ -53,10 +55,13 @@ struct BSDS500Options {
 
 /// The Berkeley segmentation data set. Datapoint: {the JPEG file's bytes uint8 [size], edges float32 [height,
 /// width]}: the part of the annotators who drew an edge through a pixel, in [0, 1]. Images are 321 x 481 or
-/// 481 x 321 (tensorpack turns the latter).
+/// 481 x 321.
+///
+/// With `decode` all have one size, as in tensorpack: {image uint8 [321, 481, 3] RGB, edges float32 [321,
+/// 481]}; those that are higher than wide have their rows and columns exchanged.
 ///
 /// Reads BSR/BSDS500/data (of BSR_bsds500.tgz, Berkeley's page) below `folder`, file by file as they are
-/// asked for; one that is missing or damaged is a DataError then.
+/// asked for; one that is missing, damaged or, where it is decoded, of another size is a DataError then.
 class BSDS500 : public DataFlow {
  public:
   /// `name` is "train", "test" or "val"; others are a UsageError. Throws DataError when there is no such
