@@ -1,4 +1,4 @@
-"""tensorpack's own form of the models of examples/basics, Saliency, DeepQNetwork, OpticalFlow and SuperResolution.
+"""tensorpack's own form of the models of examples/basics, Saliency, DeepQNetwork, OpticalFlow, HED and SuperResolution.
 
     vision_models.py FOLDER [NET...]     for each net, of random weights: FOLDER/<net>/model, a checkpoint, and FOLDER/<net>.npz,
                                          inputs and outputs by name
@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from tensorpack import *  # noqa
 from tensorpack.models import *  # noqa
+from tensorpack.tfutils import get_global_step_var
 from tensorpack.tfutils.scope_utils import auto_reuse_variable_scope
 from tensorpack.tfutils.tower import PredictTowerContext
 from tensorpack.utils import logger
@@ -387,6 +388,56 @@ def flownet_parts():
         "seen": seen, "fused": flownet_fusion(seen)}
 
 
+def hed():
+    """hed.py on images of 32 x 48 pixels, channels last, with a quarter of its channels."""
+    def class_balanced_sigmoid_cross_entropy(logits, label):
+        y = tf.cast(label, tf.float32)
+        count_neg, count_pos = tf.reduce_sum(1. - y), tf.reduce_sum(y)
+        beta = count_neg / (count_neg + count_pos)
+        cost = tf.nn.weighted_cross_entropy_with_logits(logits=logits, labels=y, pos_weight=beta / (1 - beta))
+        return tf.where(tf.equal(count_pos, 0.0), 0.0, tf.reduce_mean(cost * (1 - beta)))
+
+    def upsample(x, shape):
+        side = 2 * shape
+        f = np.ceil(side / 2)
+        c = (2 * f - 1 - f % 2) / (2 * f)
+        w = np.array([[(1 - abs(i / f - c)) * (1 - abs(j / f - c)) for j in range(side)] for i in range(side)], "f")
+        x = tf.pad(x, [[0, 0], [shape - 1] * 2, [shape - 1] * 2, [0, 0]], mode="SYMMETRIC")
+        b, height, width, _ = x.shape.as_list()
+        x = tf.nn.conv2d_transpose(x, w.reshape([side, side, 1, 1]), [b, height * shape, width * shape, 1],
+                                   [1, shape, shape, 1], "SAME")
+        edge = shape * (shape - 1)
+        return x[:, edge:-edge, edge:-edge, :]
+
+    def branch(name, x, up):
+        with tf.variable_scope(name):
+            x = Conv2D("convfc", x, 1, kernel_size=1, activation=tf.identity)
+            while up != 1:
+                x = upsample(x, 2)
+                up = up // 2
+            return x
+
+    image = tf.placeholder(tf.float32, [2, 32, 48, 3], "image")
+    edgemap = tf.placeholder(tf.int32, [2, 32, 48], "edgemap")
+    maps, x = [], image - tf.constant([104, 116, 122], dtype="float32")
+    with argscope(Conv2D, kernel_size=3, activation=tf.nn.relu):
+        for stage, (filters, count) in enumerate([(16, 2), (32, 2), (64, 3), (128, 3), (128, 3)], 1):
+            x = MaxPooling(f"pool{stage - 1}", x, 2) if stage > 1 else x
+            for i in range(count):
+                x = Conv2D(f"conv{stage}_{i + 1}", x, filters)
+            maps.append(branch(f"branch{stage}", x, 2 ** (stage - 1)))
+        maps.append(Conv2D("convfcweight", tf.concat(maps, 3), 1, kernel_size=1, use_bias=False, activation=tf.identity))
+    get_global_step_var()
+    edgemap4d = tf.expand_dims(edgemap, 3)
+    outputs = {}
+    for i, b in enumerate(maps):
+        outputs[f"output{i + 1}"] = tf.nn.sigmoid(b)
+        outputs[f"xentropy{i + 1}"] = class_balanced_sigmoid_cross_entropy(b, edgemap4d)
+    wrong = tf.not_equal(tf.cast(tf.greater(outputs["output6"], 0.5), tf.int32), edgemap4d)
+    outputs["train_error"] = tf.reduce_mean(tf.cast(wrong, tf.float32))
+    return {image: RNG.integers(0, 256, [2, 32, 48, 3]), edgemap: RNG.random([2, 32, 48]) < 0.1}, outputs
+
+
 def random_value(variable):
     shape, name = variable.shape.as_list(), variable.op.name
     if name.endswith(("gamma", "variance/EMA", "moving_variance")):
@@ -413,7 +464,7 @@ if __name__ == "__main__":
     tf.logging.set_verbosity(tf.logging.ERROR)
     logger._logger.setLevel("WARNING")
     nets = [cifar_convnet, mnist_visualizations, svhn_digit_convnet, saliency_maps, cam_resnet, dqn_double, dqn_dueling,
-            flownet2_s, flownet2_c, flownet_parts]
+            flownet2_s, flownet2_c, flownet_parts, hed]
     if len(sys.argv) > 2:
         nets = [globals()[name] for name in sys.argv[2:]]
     for net in nets:

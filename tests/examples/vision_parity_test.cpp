@@ -5,6 +5,7 @@
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -16,6 +17,7 @@
 #include "belfry/belfry.h"
 #include "examples/DeepQNetwork/dqn_model.h"
 #include "examples/DeepQNetwork/expreplay.h"
+#include "examples/HED/hed.h"
 #include "examples/OpticalFlow/flownet_models.h"
 #include "examples/Saliency/cam_resnet.h"
 #include "examples/Saliency/saliency_maps.h"
@@ -54,6 +56,12 @@ TEST_F(VisionParity, DeepQNetwork) {
   using namespace dqn;
   expect_same("dqn_double", dqn::Model({32, 32}, 4, Method::kDouble, 3), {"comb_state"}, {"Qvalue"});
   expect_same("dqn_dueling", dqn::Model({32, 32}, 4, Method::kDueling, 3), {"comb_state"}, {"Qvalue"});
+}
+
+TEST_F(VisionParity, HED) {
+  expect_same("hed", hed::Model(16), {"image", "edgemap"},
+              {"output1", "output2", "output3", "output4", "output5", "output6", "xentropy1", "xentropy2",
+               "xentropy3", "xentropy4", "xentropy5", "xentropy6", "train_error"});
 }
 
 // Flows are in pixels times 20: the tolerance is relative to that.
@@ -105,6 +113,18 @@ TEST(VisionTraining, CamResnetLearnsABatch) {
   at::manual_seed(1);
   expect_falls(cam_resnet::Model(18, 32, 8), "xentropy-loss",
                labelled(at::randint(0, 256, {8, 32, 32, 3}, at::kByte), 8));
+}
+TEST(VisionTraining, HEDLearnsABatch) {
+  at::manual_seed(1);
+  const at::Tensor images = at::randint(0, 256, {2, 32, 48, 3}, at::kFloat);
+  const at::Tensor edges = (images.select(3, 0) > 200).to(at::kInt);
+  expect_falls(hed::Model(8), "cost", {images, edges});
+}
+TEST(VisionTraining, HEDOfAPictureWithoutEdgesHasAFiniteCost) {
+  at::manual_seed(1);
+  const Datapoint batch{at::randint(0, 256, {1, 16, 32, 3}, at::kFloat), at::zeros({1, 16, 32}, at::kInt)};
+  for (const double cost : costs_on_one_batch(hed::Model(8), "cost", batch, 3))
+    EXPECT_TRUE(std::isfinite(cost)) << cost;
 }
 TEST(VisionTraining, DeepQNetworkPlaysAndTrains) {
   test::TempDir dir;
