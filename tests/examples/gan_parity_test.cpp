@@ -18,6 +18,7 @@
 #include "examples/GAN/improved_wgan.h"
 #include "examples/GAN/infogan_mnist.h"
 #include "examples/GAN/wgan.h"
+#include "examples/SuperResolution/enet_pat.h"
 #include "tests/examples/model_parity.h"
 
 namespace belfry {
@@ -160,6 +161,22 @@ TEST(GanTraining, DiscoGAN) {
   gan::discogan_celeba::Model model(32, 8);
   gan::SeparateGANTrainer trainer(batches({pixels(2, 32), pixels(2, 32)}), model, {.d_period = 3});
   expect_trains(trainer, model);
+}
+TEST(GanTraining, EnetPatLeavesVGG19AsItIs) {
+  enet_pat::Model model(16, 16);
+  gan::SeparateGANTrainer trainer(batches({pixels(1, 16), pixels(1, 64)}), model, {.d_period = 3});
+  std::vector<double> perceptual;
+  std::vector<at::Tensor> vgg19;
+  expect_trains(trainer, model,
+                callbacks(ProcessTensors({"additional_losses/loss_LP1", "VGG19/conv1_1/W"},
+                                         [&](const std::vector<at::Tensor>& values) {
+                                           perceptual.push_back(values[0].item<double>());
+                                           vgg19.push_back(values[1].clone());
+                                         })));
+  EXPECT_LT(perceptual.back(), perceptual.front());
+  EXPECT_TRUE(at::equal(vgg19.back(), vgg19.front()));
+  EXPECT_EQ(trainer.d_runs(), 2);
+  EXPECT_EQ(trainer.g_runs(), 3);
 }
 TEST(GanTraining, Image2Image) {
   gan::image2image::Model model(4);

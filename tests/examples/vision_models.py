@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from tensorpack import *  # noqa
 from tensorpack.models import *  # noqa
-from tensorpack.tfutils import get_global_step_var
+from tensorpack.tfutils import get_global_step_var, varreplace
 from tensorpack.tfutils.scope_utils import auto_reuse_variable_scope
 from tensorpack.tfutils.tower import PredictTowerContext
 from tensorpack.utils import logger
@@ -438,13 +438,87 @@ def hed():
     return {image: RNG.integers(0, 256, [2, 32, 48, 3]), edgemap: RNG.random([2, 32, 48]) < 0.1}, outputs
 
 
+def enet_pat():
+    """enet-pat.py, from images of 16 x 16 pixels."""
+    mean = tf.constant([123.68, 116.779, 103.939])
+
+    def generator(x, bicubic):
+        def upsample(x):
+            return tf.image.resize_nearest_neighbor(x, [2 * d for d in x.shape.as_list()[1:3]], align_corners=True)
+
+        with argscope(Conv2D, kernel_size=3, activation=tf.nn.relu):
+            x = Conv2D("conv1", x - mean / 255.0, 64)
+            for i in range(10):
+                with tf.variable_scope(f"block_{i}"):
+                    x += Conv2D("conv1", Conv2D("conv0", x, 64), 64, activation=tf.identity)
+            x = Conv2D("conv_post_1", upsample(x), 64)
+            x = Conv2D("conv_post_2", upsample(x), 64)
+            x = Conv2D("conv_post_3", x, 64)
+            return bicubic + Conv2D("conv_post_4", x, 3, activation=tf.identity)
+
+    @auto_reuse_variable_scope
+    def discriminator(x):
+        x = x - mean / 255.0
+        with argscope(Conv2D, kernel_size=3, activation=tf.nn.leaky_relu):
+            for i, filters in enumerate([32, 64, 128, 256, 512]):
+                x = Conv2D(f"conv{i}b", Conv2D(f"conv{i}", x, filters), filters, strides=2)
+        return FullyConnected("fc1", FullyConnected("fc0", x, 1024, activation=tf.nn.leaky_relu), 1)
+
+    def normalize(v):
+        return v / tf.reduce_mean(v, axis=[1, 2, 3], keepdims=True)
+
+    def gram_matrix(v):
+        _, h, w, c = v.shape.as_list()
+        v = tf.reshape(v, [-1, h * w, c])
+        return tf.matmul(v, v, transpose_a=True)
+
+    def texture_loss(x, p=16):
+        _, h, w, c = x.shape.as_list()
+        x = tf.space_to_batch_nd(normalize(x), [p, p], [[0, 0], [0, 0]])
+        x = tf.transpose(tf.reshape(x, [p, p, -1, h // p, w // p, c]), [2, 3, 4, 0, 1, 5])
+        a, b = (gram_matrix(tf.reshape(half, [-1, p, p, c])) for half in tf.split(x, 2, axis=0))
+        return tf.losses.mean_squared_error(a, b, reduction=tf.losses.Reduction.MEAN)
+
+    def perceptual_loss(x):
+        return tf.losses.mean_squared_error(*tf.split(normalize(x), 2, axis=0), reduction=tf.losses.Reduction.MEAN)
+
+    low, high = (tf.placeholder(tf.float32, [2, side, side, 3], name) for side, name in [(16, "Ilr"), (64, "Ihr")])
+    bicubic = tf.image.resize_bicubic(low / 255.0, [64, 64], align_corners=True)
+    with tf.variable_scope("gen"):
+        fake = generator(low / 255.0, bicubic)
+    with tf.variable_scope("discrim"):
+        real_score, fake_score = discriminator(high / 255.0), discriminator(fake)
+
+    def cross_entropy(logits, label):
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(logits=logits, labels=tf.fill(tf.shape(logits), label)))
+
+    layers = {}
+    with tf.variable_scope("VGG19"), varreplace.freeze_variables(), \
+            argscope(Conv2D, kernel_size=3, activation=tf.nn.relu):
+        x = tf.concat([fake, high / 255.0], axis=0) * 255.0 - mean
+        for stage, (filters, count) in enumerate([(64, 2), (128, 2), (256, 4), (512, 4), (512, 4)], 1):
+            for i in range(count):
+                layers[f"conv{stage}_{i + 1}"] = x = Conv2D(f"conv{stage}_{i + 1}", x, filters)
+            layers[f"pool{stage}"] = x = MaxPooling(f"pool{stage}", x, 2)
+    losses = {
+        "LA": 2.0 * cross_entropy(fake_score, 1.), "LP1": 2e-1 * perceptual_loss(layers["pool2"]),
+        "LP2": 2e-2 * perceptual_loss(layers["pool5"]), "LT1": 3e-7 * texture_loss(layers["conv1_1"]),
+        "LT2": 1e-6 * texture_loss(layers["conv2_1"]), "LT3": 1e-6 * texture_loss(layers["conv3_1"])}
+    return {low: RNG.integers(0, 256, [2, 16, 16, 3]), high: RNG.integers(0, 256, [2, 64, 64, 3])}, {
+        "prediction": fake * 255.0, "bicubic_baseline": bicubic, "discrim/fc1/output": real_score,
+        "discrim/fc1_1/output": fake_score, "total_g_loss": tf.add_n(list(losses.values())),
+        "d_loss": cross_entropy(real_score, 1.) + cross_entropy(fake_score, 0.),
+        **{f"additional_losses/loss_{name}": loss for name, loss in losses.items()}}
+
+
 def random_value(variable):
     shape, name = variable.shape.as_list(), variable.op.name
     if name.endswith(("gamma", "variance/EMA", "moving_variance")):
         return RNG.uniform(0.5, 1.5, shape)
     if len(shape) < 2:
         return RNG.normal(size=shape) * 0.1
-    return RNG.standard_normal(shape, "f") * np.float32(np.sqrt(2 / np.prod(shape[:-1])))
+    size = 0.3 if name.startswith(("gen/block_", "gen/conv_post_4")) else 1.0  # of enet_pat: sums stay pixels
+    return RNG.standard_normal(shape, "f") * np.float32(size * np.sqrt(2 / np.prod(shape[:-1])))
 
 
 def save(name, build, folder):
@@ -464,7 +538,7 @@ if __name__ == "__main__":
     tf.logging.set_verbosity(tf.logging.ERROR)
     logger._logger.setLevel("WARNING")
     nets = [cifar_convnet, mnist_visualizations, svhn_digit_convnet, saliency_maps, cam_resnet, dqn_double, dqn_dueling,
-            flownet2_s, flownet2_c, flownet_parts, hed]
+            flownet2_s, flownet2_c, flownet_parts, hed, enet_pat]
     if len(sys.argv) > 2:
         nets = [globals()[name] for name in sys.argv[2:]]
     for net in nets:

@@ -21,6 +21,7 @@
 #include "examples/OpticalFlow/flownet_models.h"
 #include "examples/Saliency/cam_resnet.h"
 #include "examples/Saliency/saliency_maps.h"
+#include "examples/SuperResolution/enet_pat.h"
 #include "examples/basics/cifar_convnet.h"
 #include "examples/basics/mnist_visualizations.h"
 #include "examples/basics/svhn_digit_convnet.h"
@@ -62,6 +63,15 @@ TEST_F(VisionParity, HED) {
   expect_same("hed", hed::Model(16), {"image", "edgemap"},
               {"output1", "output2", "output3", "output4", "output5", "output6", "xentropy1", "xentropy2",
                "xentropy3", "xentropy4", "xentropy5", "xentropy6", "train_error"});
+}
+TEST_F(VisionParity, EnetPat) {
+  expect_same("enet_pat", enet_pat::Model(16, 16), {"Ilr", "Ihr"},
+              {"bicubic_baseline", "discrim/fc1/output", "discrim/fc1_1/output", "additional_losses/loss_LA",
+               "additional_losses/loss_LP1", "additional_losses/loss_LP2", "additional_losses/loss_LT1",
+               "additional_losses/loss_LT2", "additional_losses/loss_LT3", "total_g_loss", "d_loss"});
+  // Pixels, of [0, 255].
+  expect_same("enet_pat", enet_pat::Model(16, 16), {"Ilr", "Ihr"}, {"prediction"},
+              {.relative = 1e-4, .absolute = 1e-4 * 255});
 }
 
 // Flows are in pixels times 20: the tolerance is relative to that.
