@@ -37,7 +37,7 @@ class CropMultiple16 : public imgaug::ImageAugmentor {
   }
 };
 
-/// Datapoints {BGR image [H, W, 3], edges int32 [H, W]}, one by one.
+/// Datapoints {BGR image float32 [H, W, 3], edges int32 [H, W]}, one by one.
 AnyDataFlow get_images(const std::string& name, const std::string& folder) {
   using namespace imgaug;
   const AugmentorList shape_aug =
@@ -47,10 +47,12 @@ AnyDataFlow get_images(const std::string& name, const std::string& folder) {
                       : AugmentorList({CenterCrop({320, 480})});  // images have 321 x 481 pixels
   AnyDataFlow ds = AugmentImageComponents(BSDS500(name, folder, {.decode = true, .shuffle = name == "train"}),
                                           shape_aug, {0, 1}, {}, {}, {.seed = 1});
-  ds = MapData(ds, [](const Datapoint& dp) { return Datapoint{dp[0].flip(2), (dp[1] >= 0.5).to(at::kInt)}; });
-  if (name != "train") return ds;
-  return AugmentImageComponent(ds, AugmentorList({Brightness(63, false), Contrast({0.4, 1.5})}), 0, {},
+  if (name == "train")
+    ds = AugmentImageComponent(ds, AugmentorList({Brightness(63, false), Contrast({0.4, 1.5})}), 0, {},
                                {.seed = 2});
+  return MapData(ds, [](const Datapoint& dp) {
+    return Datapoint{dp[0].flip(2).to(at::kFloat), (dp[1] >= 0.5).to(at::kInt)};
+  });
 }
 
 AnyDataFlow get_data(const std::string& name, const std::string& folder) {

@@ -73,7 +73,7 @@ AnyDataFlow get_data(const std::string& file_name) {
       image = center_square_resize(*image);
     }
     const at::Tensor part = augmentors.augment(*image, rng);
-    return Datapoint{shrink.apply_image(part), part};
+    return Datapoint{shrink.apply_image(part).to(at::kFloat), part.to(at::kFloat)};
   };
   return BatchData(MultiThreadMapData(ds, 3, sample), kBatchSize);
 }
