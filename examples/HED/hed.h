@@ -34,7 +34,7 @@ inline Tensor class_balanced_sigmoid_cross_entropy(const Tensor& logits, const T
 }
 
 struct CaffeBilinearUpSampleOptions {
-  Option<int64_t> shape = by_default(2);  ///< the factor
+  Option<int64_t> shape = by_default(2);  ///< the factor, at least 2
 };
 
 /// Caffe's BilinearFiller: a filter [s, s, 1, 1].
@@ -50,6 +50,7 @@ inline Tensor build_caffe_bilinear_up_sample(const std::string& who, const Tenso
   if (x.rank() != 4 || x.dim(1) != 1)
     throw UsageError(fmt::format("[{}] expected images of one channel, [N, 1, H, W]", who));
   const int64_t shape = *options.shape, border = shape - 1, edge = shape * border;
+  if (shape < 2) throw UsageError(fmt::format("[{}] expected a factor of 2 or more, got {}", who, shape));
   const Tensor filter = constant(bilinear_conv_filler(2 * shape), "bilinear_upsample_filter");
   const Tensor padded =
       pad(x, {{0, 0}, {0, 0}, {border, border}, {border, border}}, {.mode = PadMode::kSymmetric});

@@ -89,7 +89,8 @@ class ImageDataFromZIPFile : public DataFlow {
 inline at::Tensor image_decode(const at::Tensor& im_data,
                                imgaug::PixelOrder order = imgaug::PixelOrder::kRgb) {
   const std::span bytes(im_data.const_data_ptr<uint8_t>(), static_cast<size_t>(im_data.numel()));
-  return imgaug::decode_image(std::as_bytes(bytes), {.order = order});
+  const std::string* path = file_of_bytes(im_data);
+  return imgaug::decode_image(std::as_bytes(bytes), {.order = order, .name = path ? *path : "image"});
 }
 
 /// As a JPEG file whose red and blue are exchanged, which is how tensorpack's data_sampler.py writes it.
