@@ -1,10 +1,12 @@
-// posix_memalign and free of this program, in front of the C library's.
+// posix_memalign and free of this program, in front of the C library's, and the test that they see faults.
 //
 // Idea: a range of addresses is reserved once; each allocation takes the next pages of it and one more, which
 // stays without rights. Invariant: what lies in the range is ours, so free() knows it by its address; all
 // else is the C library's. Source: malloc(3), "Electric Fence" by Bruce Perens, for the idea.
-#include "tests/support/guarded_memory.h"
+#include "tests/ops/guarded_memory.h"
 
+#include <ATen/ops/zeros.h>
+#include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -123,3 +125,22 @@ extern "C" {
 }
 
 #endif
+
+namespace belfry::test {
+namespace {
+
+TEST(GuardedMemoryDeathTest, SeesWhoWritesBeyondIt) {
+  if (!GuardedMemory::works()) GTEST_SKIP() << "a sanitizer has the allocator";
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  const auto write_at = [](int64_t index) {
+    const GuardedMemory guarded;
+    at::Tensor x = at::zeros({100});
+    x.data_ptr<float>()[index] = 1;
+  };
+  write_at(99);
+  EXPECT_EXIT(write_at(100), testing::KilledBySignal(SIGABRT), "");
+  EXPECT_EXIT(write_at(112), testing::KilledBySignal(SIGSEGV), "");
+}
+
+}  // namespace
+}  // namespace belfry::test
