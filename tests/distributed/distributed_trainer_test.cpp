@@ -6,12 +6,16 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/sin.h>
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <thread>
@@ -495,6 +499,26 @@ TEST(DistributedTrainer, GoesOnInTheMiddleOfAnEpoch) {
   EXPECT_EQ(whole.size(), 160U);
   expect_same(resumed, expected, 0);
   barrier();
+}
+
+TEST(DistributedTrainer, GoesOnWithTheRestInAnotherNumberOfProcesses) {
+  constexpr char kFolder[] = "BELFRY_TEST_FOLDER";
+  const TempDir own;
+  if (!test::is_rank()) setenv(kFolder, own.path().c_str(), 1);
+  const std::string folder = std::getenv(kFolder);
+  std::vector<float> seen;
+  if (in_ranks(2)) {
+    train_until(4, folder, seen);
+    if (rank() == 0) std::ofstream(folder + "/seen") << fmt::format("{}", fmt::join(seen, " "));
+    return;
+  }
+  std::ifstream file(folder + "/seen");
+  seen.assign(std::istream_iterator<float>(file), {});
+  ASSERT_EQ(seen.size(), 32U);
+  train_until(-1, folder, seen);
+  ASSERT_GE(seen.size(), 80U);
+  std::sort(seen.begin(), seen.begin() + 80);
+  for (int i = 0; i < 80; ++i) EXPECT_EQ(seen[i], i) << "of the first pass";
 }
 
 // Evaluation
