@@ -153,7 +153,7 @@ EXPLAINED = [
     Explained("l2_normalize", "gradient", "of one element the gradient is what is left of 1/x - x * x / x^3",
               lambda c, text: c.inputs["x0"].shape[attributes(c)["axis"]] == 1),
     # Chosen to be otherwise, and documented.
-    Explained("shape|size|topk|argsort|range|range_of_tensor", "value dtype", "indices and sizes are int64; TensorFlow's default is int32",
+    Explained("shape|size|topk|topk_tensor|argsort|range|range_of_tensor", "value dtype", "indices and sizes are int64; TensorFlow's default is int32",
               says("int64", "int32")),
     Explained("resize", "value dtype", "the result has the input's dtype; TensorFlow's bilinear one is float32", says("float32")),
     Explained("Momentum", "variables", "TensorFlow leaves rows alone that were not gathered; the formula moves all by their momentum",
@@ -162,7 +162,7 @@ EXPLAINED = [
               lambda c, text: "gathered" in c.spec["variables"] and clips(c)),
     Explained("GradientDescent|Momentum|Adam", "accepted", "tensorpack's ScaleGradient does not multiply what was gathered",
               says("IndexedSlices")),
-    Explained("gather_nd|scatter_nd|reshape_to_tensor", "refused", "a graph knows the rank of each tensor",
+    Explained("gather_nd|scatter_nd|reshape_to_tensor|strided_slice_tensors", "refused", "a graph knows the rank of each tensor",
               lambda c, text: "whose rank depends on a dynamic dimension" in text or "got [" in text and "?]" in text),
     # Limits that a message says.
     Explained("tensordot_lists", "refused", "of many dynamic sizes the search for those that must be known ones ends early",

@@ -7,12 +7,16 @@
 namespace belfry::differential {
 namespace {
 
-Tensor padded(const Tensor& x, const Json& a) {
+PadMode mode_of(const Json& a) {
   static const std::map<std::string, PadMode> modes = {
       {"CONSTANT", PadMode::kConstant}, {"REFLECT", PadMode::kReflect}, {"SYMMETRIC", PadMode::kSymmetric}};
+  return modes.at(a["mode"]);
+}
+
+Tensor padded(const Tensor& x, const Json& a) {
   std::vector<std::pair<int64_t, int64_t>> paddings;
   for (const Json& pair : a["paddings"]) paddings.emplace_back(pair[0], pair[1]);
-  return pad(x, paddings, {.mode = modes.at(a["mode"]), .value = number_of(a["value"])});
+  return pad(x, paddings, {.mode = mode_of(a), .value = number_of(a["value"])});
 }
 
 Tensors both(const std::pair<Tensor, Tensor>& results) {
@@ -48,6 +52,8 @@ Operators array_operators() {
       ROW("slice", {slice(x[0], integers_of(a["begin"]), integers_of(a["size"]))}),
       ROW("strided_slice",
           {strided_slice(x[0], integers_of(a["begin"]), integers_of(a["end"]), integers_of(a["strides"]))}),
+      ROW("slice_tensors", {slice(x[0], x[1], x[2])}),
+      ROW("strided_slice_tensors", {strided_slice(x[0], x[1], x[2], x[3])}),
       ROW("select", {select(x[0], a["index"].get<int64_t>(), axis_of(a))}),
       ROW("gather", {gather(x[0], x[1], axis_of(a))}),
       ROW("scatter_nd", {scatter_nd(x[0], x[1], integers_of(a["shape"]))}),
@@ -58,6 +64,9 @@ Operators array_operators() {
       ROW("reverse", {reverse(x[0], integers_of(a["axes"]))}),
       ROW("pad", {padded(x[0], a)}),
       ROW("one_hot", {one_hot(x[0], a["depth"].get<int64_t>(), dtype_of(a["dtype"]))}),
+      ROW("pad_tensor", {pad(x[0], x[1], {.mode = mode_of(a), .value = number_of(a["value"])})}),
+      ROW("one_hot_tensor", {one_hot(x[0], x[1], dtype_of(a["dtype"]))}),
+      ROW("topk_tensor", both(topk(x[0], x[1]))),
       ROW("topk", both(topk(x[0], a["k"].get<int64_t>()))),
       ROW("sort", {sort(x[0], {axis_of(a), a["descending"].get<bool>()})}),
       ROW("argsort", {argsort(x[0], {axis_of(a), a["descending"].get<bool>()})}),

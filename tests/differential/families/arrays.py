@@ -184,3 +184,17 @@ def orders(draw):
     if operator == "topk":
         return Case(operator, [x], {"k": draw.integer(0, shape[-1] + draw.chance(0.1))}, kind=kind)
     return Case(operator, [x], {"axis": draw.axis(len(shape)), "descending": draw.chance(0.5)}, kind=kind)
+
+
+@family
+def numbers_of_the_graph(draw):
+    """Operators whose places, sizes and counts are tensors."""
+    made = draw.pick([slices, slices, pads, orders])(draw)
+    names = {"slice": ["begin", "size"], "strided_slice": ["begin", "end", "strides"], "pad": ["paddings"], "topk": ["k"], "one_hot": ["depth"]}
+    if made.operator not in names:
+        return None
+    dtype = draw.pick(["int32", "int64"])
+    moved = [np.asarray(made.attributes.pop(name), dtype) for name in names[made.operator]]
+    many = "_tensors" if len(moved) > 1 else "_tensor"
+    constants = [False] + [draw.chance(0.3) for _ in moved]
+    return Case(made.operator + many, made.arrays + moved, made.attributes, kind=made.kind, constants=constants)
