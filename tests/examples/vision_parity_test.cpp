@@ -100,6 +100,7 @@ TEST_F(VisionParity, DISABLED_FlowNet2) {
               {"prediction", "epe"}, kFlowTolerance);
 }
 
+using test::costs_on_one_batch;
 using test::expect_falls;
 
 Datapoint labelled(const at::Tensor& images, int64_t classes) {
