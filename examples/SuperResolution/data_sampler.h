@@ -56,7 +56,13 @@ class ImageDataFromZIPFile : public DataFlow {
   static Archive open(const std::string& file) {
     int code = 0;
     Archive archive(zip_open(file.c_str(), ZIP_RDONLY, &code));
-    if (!archive) throw DataError(file, fmt::format("expected a zip file (libzip's error {})", code));
+    if (!archive) {
+      zip_error_t error;
+      zip_error_init_with_code(&error, code);
+      const std::string reason = zip_error_strerror(&error);
+      zip_error_fini(&error);
+      throw DataError(file, "expected a zip file: " + reason);
+    }
     return archive;
   }
 

@@ -37,6 +37,8 @@ void write_png(const std::string& path, const at::Tensor& image) {
 }
 
 void apply(const std::string& model_path, const std::string& lowres_path, const std::string& output_path) {
+  if (lowres_path.empty())
+    throw UsageError("[enet_pat] expected --lowres, the picture to apply the model to");
   if (!std::filesystem::is_directory(output_path))
     throw UsageError(fmt::format("[enet_pat] expected a folder for --output, got '{}'", output_path));
   const at::Tensor lr = image_decode(read_file_bytes(lowres_path), imgaug::PixelOrder::kBgr).to(at::kFloat);

@@ -66,9 +66,14 @@ TEST_F(SuperResolutionData, ZipFilesAreReadInANewOrderInEachPass) {
 
 TEST_F(SuperResolutionData, WhatIsNoZipFileIsAnError) {
   std::ofstream(dir / "text.zip") << "no archive";
-  for (const char* name : {"text.zip", "missing.zip"}) {
-    EXPECT_THAT(message_of<DataError>([&] { enet_pat::ImageDataFromZIPFile(dir / name); }),
-                HasSubstr(std::string(name) + ": expected a zip file"));
+  const std::pair<std::string, const char*> cases[] = {
+      {"text.zip", "text.zip: expected a zip file: Not a zip archive"},
+      {"missing.zip", "missing.zip: expected a zip file: No such file"},
+  };
+  for (const auto& [name, message] : cases) {
+    const std::string path = dir / name;
+    EXPECT_THAT(message_of<DataError>([&] { enet_pat::ImageDataFromZIPFile flow(path); }),
+                HasSubstr(message));
   }
 }
 
