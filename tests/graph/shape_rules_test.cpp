@@ -160,6 +160,15 @@ std::vector<Case> images() {
   };
 }
 
+std::vector<Case> products() {
+  return {
+      {"aten::tensordot", {f({3, 2, 4}), f({2, 4, 5})}, {{"dims_self", {1, 2}}, {"dims_other", {0, 1}}}},
+      {"aten::tensordot", {f({3, 2, 4}), f({5, 4, 3})}, {{"dims_self", {-1, 0}}, {"dims_other", {1, -1}}}},
+      {"aten::tensordot", {f({5}), f({5})}, {{"dims_self", {0}}, {"dims_other", {0}}}},
+      {"aten::tensordot", {f({3, 1}), f({5, 2})}, {{"dims_self", {1}}, {"dims_other", {0}}}},
+  };
+}
+
 std::vector<Case> makers() {
   return {
       {"aten::rand", {}, {{"size", {2, 3}}}},
@@ -224,6 +233,7 @@ INSTANTIATE_TEST_SUITE_P(Elementwise, ShapeRuleTest, testing::ValuesIn(elementwi
 INSTANTIATE_TEST_SUITE_P(Reductions, ShapeRuleTest, testing::ValuesIn(reductions()));
 INSTANTIATE_TEST_SUITE_P(Picking, ShapeRuleTest, testing::ValuesIn(picking()));
 INSTANTIATE_TEST_SUITE_P(Images, ShapeRuleTest, testing::ValuesIn(images()));
+INSTANTIATE_TEST_SUITE_P(Products, ShapeRuleTest, testing::ValuesIn(products()));
 INSTANTIATE_TEST_SUITE_P(Makers, ShapeRuleTest, testing::ValuesIn(makers()));
 INSTANTIATE_TEST_SUITE_P(Reshapes, ShapeRuleTest, testing::ValuesIn(reshapes()));
 

@@ -2,6 +2,7 @@
 
 #include <ATen/ExpandUtils.h>
 #include <ATen/WrapDimUtils.h>
+#include <ATen/WrapDimUtilsMulti.h>
 #include <ATen/core/Reduction.h>
 #include <ATen/native/TypeProperties.h>
 #include <ATen/ops/empty.h>
@@ -432,7 +433,29 @@ Outputs im2col(const Stack& arguments) {
   return {meta(sizes, x.scalar_type())};
 }
 
+Outputs tensordot(const Stack& arguments) {
+  const Tensor x = tensor(arguments, 0), y = tensor(arguments, 1);
+  const Sizes x_axes = arguments[2].toIntVector(), y_axes = arguments[3].toIntVector();
+  TORCH_CHECK(x_axes.size() == y_axes.size(), "expected as many axes of each tensor, got ", x_axes, " and ",
+              y_axes);
+  const auto x_summed = at::dim_list_to_bitset(x_axes, x.dim()),
+             y_summed = at::dim_list_to_bitset(y_axes, y.dim());
+  for (size_t i = 0; i < x_axes.size(); ++i) {
+    const int64_t first = x.size(x_axes[i]), second = y.size(y_axes[i]);
+    TORCH_CHECK(first == second || first == 1 || second == 1,
+                "contracted dimensions need to match, but first has size ", first, " in dim ", x_axes[i],
+                " and second has size ", second, " in dim ", y_axes[i]);
+  }
+  Sizes sizes;
+  for (int64_t axis = 0; axis < x.dim(); ++axis)
+    if (!x_summed[static_cast<size_t>(axis)]) sizes.push_back(x.size(axis));
+  for (int64_t axis = 0; axis < y.dim(); ++axis)
+    if (!y_summed[static_cast<size_t>(axis)]) sizes.push_back(y.size(axis));
+  return {meta(sizes, x.scalar_type())};
+}
+
 const std::map<std::string_view, ShapeRule> kRules = {
+    {"aten::tensordot", tensordot},
     {"aten::convolution", convolution},
     {"aten::conv1d", convolution_nd},
     {"aten::conv2d", convolution_nd},

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <numeric>
 #include <optional>
 #include <set>
@@ -153,6 +154,7 @@ class Trials {
       if (unknowns_.empty()) throw;
       const std::string message = e.what_without_backtrace();
       if (search()) return found_->known();
+      if (missing_) std::rethrow_exception(missing_);
       throw UsageError(hide_sizes(message, message_of(2 * size_)));
     }
   }
@@ -403,14 +405,16 @@ class Trials {
     return found;
   }
 
-  /// Tries the bindings. Sets found_ where the operator takes them.
+  /// Tries the bindings. Sets found_ where the operator takes them, and missing_ where its kernel without
+  /// data lacks the case.
   bool works() {
     for (int64_t size : test_sizes_) {
       if (evaluations_ >= kMaxEvaluations) return false;
       try {
         found_ = try_large(size);
-      } catch (const c10::NotImplementedError&) {  // the kernel without data: the caller has another one
-        throw;
+      } catch (const c10::NotImplementedError&) {
+        missing_ = std::current_exception();
+        continue;
       } catch (const c10::Error&) {
         continue;
       } catch (const UsageError&) {
@@ -436,6 +440,7 @@ class Trials {
   std::set<int64_t> candidates_;     ///< what a dynamic dimension may have to equal
   std::vector<int64_t> test_sizes_;  ///< for those that are not bound
   std::optional<Agreement> found_;
+  std::exception_ptr missing_;
   int evaluations_ = 0;
 };
 
