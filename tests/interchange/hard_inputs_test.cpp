@@ -206,6 +206,12 @@ std::vector<HardCase> slices() {
     };
     cases.push_back({dynamic ? "slices_dynamic" : "slices", {x}, all, dynamic});
   }
+  // Of three lists of places one says how many there are.
+  cases.push_back({"strided_slice_of_fed_places",
+                   {at::rand({5, 4}), wholes({3, 0}), wholes({-1, 2})},
+                   [](const Tensors& t) -> Tensors {
+                     return {strided_slice(t[0], t[1], constant(wholes({0, 4})), t[2])};
+                   }});
   return cases;
 }
 

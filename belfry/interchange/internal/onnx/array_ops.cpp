@@ -209,7 +209,9 @@ OnnxNames slice_at_run_time(OnnxCall& call) {
 /// place before it by the lowest number. One of ours that begins before the first element is empty.
 OnnxNames strided_slice_at_run_time(OnnxCall& call) {
   OnnxBuilder& out = call.out;
-  const int64_t count = call.shape("begin").at(0);
+  int64_t count = kDynamic;  // one of the lists may say it
+  for (const char* list : {"begin", "end", "strides"}) count = std::max(count, call.shape(list).at(0));
+  if (count == kDynamic) call.unsupported("a number of places that only a run knows");
   const OnnxName x = call.value("x"), steps = call.value("strides", kInt64);
   const OnnxName zero = out.constant(0, kInt64), before = out.constant(-1, kInt64);
   const OnnxName sizes = out.sizes(x, 0, count), last = out.add("Add", {sizes, before});
