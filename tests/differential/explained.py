@@ -165,6 +165,9 @@ EXPLAINED = [
     Explained("gather_nd|scatter_nd|reshape_to_tensor|strided_slice_tensors", "refused", "a graph knows the rank of each tensor",
               lambda c, text: "whose rank depends on a dynamic dimension" in text or "got [" in text and "?]" in text),
     # Limits that a message says.
+    Explained(".*_tensors?", "refused", "a graph knows how many places and sizes there are", lambda c, text: re.search(r"expected .*, got .*\?", text)),
+    Explained("(strided_)?slice_tensors", "reimported error", "the import needs to know how many places there are",
+              lambda c, text: "axes and steps of one length" in text or "a known number of begins" in text),
     Explained("tensordot_lists", "refused", "of many dynamic sizes the search for those that must be known ones ends early",
               lambda c, text: "contracted dimensions need to match" in text and sum(len(i["dynamic"]) for i in c.spec["inputs"]) > 4),
     Explained("layer_norm", "refused", "the sizes that are normalised over are known", says("expected known sizes to normalise over")),

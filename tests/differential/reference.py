@@ -130,7 +130,7 @@ OTHERS = {
     "gather": lambda x, a: tf.gather(x[0], x[1], axis=a["axis"]), "gather_nd": on(tf.gather_nd), "boolean_mask": on(tf.boolean_mask),
     "slice_tensors": on(tf.slice), "strided_slice_tensors": on(tf.strided_slice),
     "pad_tensor": lambda x, a: tf.pad(x[0], x[1], a["mode"], constant_values=tf.cast(a["value"], x[0].dtype)),
-    "one_hot_tensor": lambda x, a: one_hot(x[:1], {"depth": x[1], "dtype": a["dtype"]}),
+    "one_hot_tensor": lambda x, a: one_hot(x[:1], {"depth": tf.cast(x[1], tf.int32), "dtype": a["dtype"]}),
     "topk_tensor": lambda x, a: list(tf.math.top_k(x[0], tf.cast(x[1], tf.int32))),
     "embedding_lookup": on(tf.nn.embedding_lookup),
     "scatter_nd": lambda x, a: tf.scatter_nd(x[0], x[1], tf.constant(a["shape"], x[0].dtype)), "where": on(tf.where),

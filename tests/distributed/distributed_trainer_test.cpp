@@ -514,7 +514,8 @@ TEST(DistributedTrainer, GoesOnWithTheRestInAnotherNumberOfProcesses) {
   }
   std::ifstream file(folder + "/seen");
   seen.assign(std::istream_iterator<float>(file), {});
-  ASSERT_EQ(seen.size(), 32U);
+  ASSERT_GT(seen.size(), 0U);
+  ASSERT_LT(seen.size(), 80U);
   train_until(-1, folder, seen);
   ASSERT_GE(seen.size(), 80U);
   std::sort(seen.begin(), seen.begin() + 80);
