@@ -53,6 +53,7 @@ TEST_P(EveryFormat, GivesBackWhatWasSaved) {
     const at::Tensor& value = loaded.at(name);
     EXPECT_EQ(value.scalar_type(), tensor.scalar_type()) << name;
     EXPECT_EQ(value.sizes(), tensor.sizes()) << name;
+    if (tensor.numel() == 0) continue;
     EXPECT_EQ(std::memcmp(value.data_ptr(), tensor.data_ptr(), tensor.nbytes()), 0) << name;
   }
 }

@@ -358,7 +358,9 @@ TEST_F(SaverTest, AKilledProcessLeavesACompleteNewestCheckpoint) {
         saver.save(session, dir / "model", {.global_step = step});
       }
     }
-    std::this_thread::sleep_for(time_of_save * (round * 37 % 100) / 33);  // up to three saves
+    // Up to three saves, and more and more until the first, as a fork may take longer than those.
+    std::this_thread::sleep_for(time_of_save * (round * 37 % 100) / 33 +
+                                std::chrono::milliseconds(last == 0 ? round : 0));
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
     const std::string newest = dir / read_checkpoint_state(dir.path()).newest;
