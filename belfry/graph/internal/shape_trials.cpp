@@ -82,15 +82,16 @@ class Agreement {
 /// The positive integers among the arguments (sizes, counts, windows; of a negative one, which counts from
 /// the end, the magnitude), the sum of a list and its length.
 std::set<int64_t> numbers_in(const std::vector<Argument>& arguments) {
+  const auto is_size = [](int64_t number) { return number >= -kLargestNumber && number <= kLargestNumber; };
   std::set<int64_t> numbers;
   for (const Argument& argument : arguments) {
     const c10::IValue& value = argument.constant;
-    if (value.isInt()) numbers.insert(std::abs(value.toInt()));
+    if (value.isInt() && is_size(value.toInt())) numbers.insert(std::abs(value.toInt()));
     if (!value.isIntList()) continue;
     const auto list = value.toIntVector();
     int64_t sum = 0;
     for (int64_t number : list) {
-      if (std::abs(number) > kLargestNumber) continue;
+      if (!is_size(number)) continue;
       numbers.insert(std::abs(number));
       sum += number;
     }
