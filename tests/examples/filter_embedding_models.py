@@ -16,7 +16,8 @@ from scipy.signal import convolve2d
 from tensorpack import *  # noqa
 from tensorpack.models import *  # noqa
 from tensorpack.utils import logger
-from vision_models import RNG, save
+from save_model import save
+from vision_models import RNG, random_value
 
 BATCH, SHAPE, KERNEL = 32, 64, 9
 
@@ -157,5 +158,5 @@ if __name__ == "__main__":
     tf.logging.set_verbosity(tf.logging.ERROR)
     logger._logger.setLevel("WARNING")
     for net in [steering_filter, dynamic_conv_filter, siamese, siamese_all_alike, cosine, triplet, softtriplet, center]:
-        save(net.__name__, net, sys.argv[1])
+        save(net.__name__, net, sys.argv[1], random_value)
     save_filters(sys.argv[1])

@@ -7,7 +7,6 @@ Small images and few channels, where the net allows them; tests/examples/gan_par
 TensorFlow has no channels_first convolutions for CPUs: such nets are channels_last here, with the same weights.
 """
 
-import os
 import sys
 
 import numpy as np
@@ -16,8 +15,8 @@ from tensorpack import *  # noqa
 from tensorpack.models import *  # noqa
 from tensorpack.tfutils import get_global_step_var
 from tensorpack.tfutils.scope_utils import auto_reuse_variable_scope
-from tensorpack.tfutils.tower import PredictTowerContext
 from tensorpack.utils import logger
+from save_model import save
 
 RNG = np.random.default_rng(1)
 
@@ -360,20 +359,8 @@ def random_value(variable):
     return RNG.normal(size=shape) / np.sqrt(np.prod(shape[:-1]))
 
 
-def save(name, build, folder):
-    with tf.Graph().as_default(), PredictTowerContext(""):
-        inputs, outputs = build()
-        with tf.Session() as session:
-            for variable in tf.global_variables():
-                variable.load(random_value(variable), session)
-            values = session.run(outputs, inputs)
-            tf.train.Saver().save(session, os.path.join(folder, name, "model"), write_meta_graph=False)
-        fed = {tensor.op.name: value.astype(tensor.dtype.as_numpy_dtype) for tensor, value in inputs.items()}
-        np.savez(os.path.join(folder, name + ".npz"), **fed, **{k.replace("/", "|"): v for k, v in values.items()})
-
-
 if __name__ == "__main__":
     tf.logging.set_verbosity(tf.logging.ERROR)
     logger._logger.setLevel("WARNING")
     for net in [dcgan, improved_wgan, began, conditional_gan, infogan, cyclegan, discogan, image2image]:
-        save(net.__name__, net, sys.argv[1])
+        save(net.__name__, net, sys.argv[1], random_value)

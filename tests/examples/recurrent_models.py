@@ -7,15 +7,14 @@ Few units, where the net allows them; tests/examples/recurrent_parity_test.cpp h
 LSTMBlockCell: LSTMCell computes the same from variables of the same names.
 """
 
-import os
 import sys
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 from tensorpack import *  # noqa
 from tensorpack.models import *  # noqa
-from tensorpack.tfutils.tower import PredictTowerContext
 from tensorpack.utils import logger
+from save_model import save
 
 RNG = np.random.default_rng(1)
 rnn = tf.nn.rnn_cell
@@ -139,22 +138,8 @@ def random_value(variable):
     return RNG.normal(size=shape) * (0.1 if len(shape) < 2 else np.sqrt(2 / np.prod(shape[:-1])))
 
 
-def save(build, folder):
-    name = build.__name__
-    with tf.Graph().as_default(), PredictTowerContext(""):
-        inputs, outputs = build()
-        with tf.Session() as session:
-            for variable in tf.global_variables():
-                variable.load(random_value(variable), session)
-            values = session.run(outputs, inputs)
-            os.makedirs(os.path.join(folder, name), exist_ok=True)
-            tf.train.Saver().save(session, os.path.join(folder, name, "model"), write_meta_graph=False)
-        fed = {tensor.op.name: value.astype(tensor.dtype.as_numpy_dtype) for tensor, value in inputs.items()}
-        np.savez(os.path.join(folder, name + ".npz"), **fed, **{k.replace("/", "|"): v for k, v in values.items()})
-
-
 if __name__ == "__main__":
     tf.logging.set_verbosity(tf.logging.ERROR)
     logger._logger.setLevel("WARNING")
     for net in [char_rnn, ptb_lstm, train_timit, mnist_addition]:
-        save(net, sys.argv[1])
+        save(net.__name__, net, sys.argv[1], random_value)
