@@ -18,6 +18,7 @@
 
 #include "belfry/data.h"
 #include "belfry/formats/png.h"
+#include "examples/read_image.h"
 
 using namespace belfry;
 
@@ -91,10 +92,7 @@ void run(const std::string& model_path, const std::string& image_path, const std
                                     .session_init = SmartInit(model_path),
                                     .inputs = {"image"},
                                     .outputs = output_names});
-  const at::Tensor bytes = read_file_bytes(image_path);
-  const at::Tensor im =
-      imgaug::decode_image(std::as_bytes(std::span(bytes.data_ptr<uint8_t>(), bytes.nbytes())),
-                           {.order = imgaug::PixelOrder::kBgr, .name = image_path});
+  const at::Tensor im = read_image(image_path, imgaug::PixelOrder::kBgr);
   const int64_t h = im.size(0), w = im.size(1);
   if (h < 16 || w < 16) throw DataError(image_path, "expected a picture of 16 x 16 pixels or more");
   const at::Tensor resized = imgaug::ResizeTransform(h, w, h / 16 * 16, w / 16 * 16).apply_image(im);

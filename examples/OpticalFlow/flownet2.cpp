@@ -14,22 +14,15 @@
 #include <CLI/CLI.hpp>
 #include <map>
 #include <numbers>
-#include <span>
 
 #include "belfry/data.h"
 #include "examples/OpticalFlow/flownet_models.h"
+#include "examples/read_image.h"
 #include "examples/write_jpeg.h"
 
 using namespace belfry;
 
 namespace {
-
-/// uint8 [H, W, 3], BGR, as the nets were trained.
-at::Tensor read_image(const std::string& path) {
-  const at::Tensor file = read_file_bytes(path);
-  const auto bytes = std::as_bytes(std::span(file.data_ptr<uint8_t>(), static_cast<size_t>(file.numel())));
-  return imgaug::decode_image(bytes, {.name = path}).flip(2);
-}
 
 /// The middle of an image, whose sides are multiples of 64.
 at::Tensor crop(const at::Tensor& image) {
@@ -61,7 +54,8 @@ int main(int argc, char** argv) try {
   app.add_option("--images", images, "images of one size, at least two")->required()->expected(2, 1 << 20);
   CLI11_PARSE(app, argc, argv);
 
-  at::Tensor left = crop(read_image(images[0]));
+  // BGR, as the nets were trained.
+  at::Tensor left = crop(read_image(images[0], imgaug::PixelOrder::kBgr));
   const OfflinePredictor predict({.model = flownet::Model(nets.at(name), left.size(0), left.size(1)),
                                   .session_init = SmartInit(load),
                                   .inputs = {"left", "right"},
@@ -70,7 +64,7 @@ int main(int argc, char** argv) try {
     return image.to(at::kFloat).permute({2, 0, 1}).unsqueeze(0).contiguous();
   };
   for (size_t i = 1; i < images.size(); ++i) {
-    const at::Tensor right = crop(read_image(images[i]));
+    const at::Tensor right = crop(read_image(images[i], imgaug::PixelOrder::kBgr));
     const at::Tensor flow = predict({batch(left), batch(right)})[0][0];
     write_jpeg(fmt::format("flow_output{:03}.jpg", i - 1),
                viz::stack_patches({left.flip(2), right.flip(2), colours(flow)}, 2, 2));

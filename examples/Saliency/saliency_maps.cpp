@@ -11,9 +11,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <span>
 
 #include "belfry/data.h"
+#include "examples/read_image.h"
 #include "examples/write_jpeg.h"
 
 using namespace belfry;
@@ -39,13 +39,8 @@ int main(int argc, char** argv) try {
                                   .session_init = SmartInit(checkpoint),
                                   .inputs = {"image"},
                                   .outputs = {"saliency"}});
-  const at::Tensor file = read_file_bytes(picture);
-  const ByteSpan bytes =
-      std::as_bytes(std::span(file.data_ptr<uint8_t>(), static_cast<size_t>(file.numel())));
   Rng rng(0);
-  const at::Tensor image = imgaug::Resize(model.image_size)
-                               .augment(imgaug::decode_image(bytes, {.name = picture}), rng)
-                               .to(at::kFloat);
+  const at::Tensor image = imgaug::Resize(model.image_size).augment(read_image(picture), rng).to(at::kFloat);
   const at::Tensor saliency = predict(image)[0];
   write_jpeg("pos.jpg", to_pixels(saliency.clamp_min(0)));
   write_jpeg("neg.jpg", to_pixels((-saliency).clamp_min(0)));
