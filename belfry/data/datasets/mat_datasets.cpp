@@ -8,12 +8,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <span>
 
 #include "belfry/base/error.h"
 #include "belfry/base/file_system.h"
-#include "belfry/data/codecs/decode_image.h"
 #include "belfry/data/datasets/internal/mat_file.h"
+#include "belfry/data/images/internal/encoded_image.h"
 #include "belfry/dataflow/datasets/verify_files.h"
 #include "belfry/dataflow/file_bytes.h"
 #include "belfry/dataflow/internal/hidden_files.h"
@@ -82,9 +81,7 @@ at::Tensor read_edges(const std::string& path) {
 
 at::Tensor read_picture(const std::string& path) {
   const at::Tensor file = read_file_bytes(path);
-  return imgaug::decode_image(
-      std::as_bytes(std::span(file.const_data_ptr<uint8_t>(), static_cast<size_t>(file.numel()))),
-      {.name = path});
+  return imgaug::decode_image(imgaug::internal::bytes_of(file), {.name = path});
 }
 
 /// Rows and columns exchanged where there are more rows.
