@@ -104,11 +104,9 @@ Tensor slice_backprop(const Tensor& gradient, const Tensor& begin, IntArrayRef i
   TORCH_CHECK(gradient.dim() == static_cast<int64_t>(input_size.size()) && begins.size() == input_size.size(),
               "expected a gradient and begins of ", input_size.size(), " dimensions, got ", gradient.sizes(),
               " and ", begins.size());
+  static const auto op = find<Tensor(const Tensor&, IntArrayRef, IntArrayRef)>("belfry::slice");
   const Tensor result = at::zeros(input_size, gradient.options());
-  Tensor part = result;
-  for (int64_t axis = 0; axis < gradient.dim(); ++axis)
-    part = part.narrow(axis, begins[static_cast<size_t>(axis)], gradient.size(axis));
-  part.copy_(gradient);
+  op.call(result, begins, gradient.sizes()).copy_(gradient);
   return result;
 }
 Tensor slice_backprop_meta(const Tensor& gradient, const Tensor&, IntArrayRef input_size) {
