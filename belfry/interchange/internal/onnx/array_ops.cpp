@@ -192,16 +192,11 @@ class OnnxSlices {
   Lists first_, then_;
 };
 
-/// Numbers of a list as ONNX's Slice wants them, where they are the graph's.
-OnnxName choose(OnnxBuilder& out, const OnnxName& condition, const OnnxName& yes, const OnnxName& no) {
-  return out.add("Where", {condition, yes, no});
-}
-
 OnnxNames slice_at_run_time(OnnxCall& call) {
   OnnxBuilder& out = call.out;
   const OnnxName begin = call.value("begin", kInt64), size = call.value("size", kInt64);
   const OnnxName rest = out.add("Equal", {size, out.constant(-1, kInt64)});
-  const OnnxName end = choose(out, rest, out.constant(kEnd, kInt64), out.add("Add", {begin, size}));
+  const OnnxName end = out.add("Where", {rest, out.constant(kEnd, kInt64), out.add("Add", {begin, size})});
   return {out.add("Slice", {call.value("x"), begin, end})};
 }
 
@@ -218,18 +213,19 @@ OnnxNames strided_slice_at_run_time(OnnxCall& call) {
   const OnnxName backwards = out.add("Less", {steps, zero});
   const auto inside = [&](const OnnxName& given) {
     const OnnxName from_front =
-        choose(out, out.add("Less", {given, zero}), out.add("Add", {given, sizes}), given);
+        out.add("Where", {out.add("Less", {given, zero}), out.add("Add", {given, sizes}), given});
     return out.add("Max", {out.add("Min", {from_front, last}), before});
   };
   const OnnxName begin = call.value("begin", kInt64), end = call.value("end", kInt64);
   const OnnxName first = inside(begin), behind = inside(end);
   const OnnxName empty = out.add("Equal", {first, before});
-  const OnnxName to = choose(out, out.add("Equal", {behind, before}), out.constant(kBegin, kInt64), behind);
+  const OnnxName to =
+      out.add("Where", {out.add("Equal", {behind, before}), out.constant(kBegin, kInt64), behind});
   Ints axes(static_cast<size_t>(count));
   std::iota(axes.begin(), axes.end(), 0);
-  return {out.add("Slice",
-                  {x, choose(out, backwards, choose(out, empty, zero, first), begin),
-                   choose(out, backwards, choose(out, empty, zero, to), end), out.constant(axes), steps})};
+  return {out.add("Slice", {x, out.add("Where", {backwards, out.add("Where", {empty, zero, first}), begin}),
+                            out.add("Where", {backwards, out.add("Where", {empty, zero, to}), end}),
+                            out.constant(axes), steps})};
 }
 
 void add_slices(OnnxOps& ops) {
