@@ -52,7 +52,8 @@ TEST(Schedule, KeepsEveryNodeBehindItsInputs) {
 
 TEST(Schedule, TakesTheGradientByAWeightAsSoonAsItCan) {
   Graph graph;
-  const auto order = schedule(gradients_of_products(graph));
+  const Function function = gradients_of_products(graph);
+  const auto order = schedule(function);
   std::vector<std::string> products;
   for (const Node* node : order) {
     if (node->op_name().starts_with("belfry::linear_backprop")) products.push_back(node->op_name().substr(8));
