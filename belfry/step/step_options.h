@@ -17,6 +17,7 @@ struct StepOptions {
   bool fuse_activations = true;      ///< into the operator before it
   bool fuse_batch_norm_relu = true;  ///< forward and backward
   bool sink_relu_gradients = true;   ///< in front of the gradient of the max pooling behind
+  bool join_weight_gradients = true; ///< of weights used many times, as by recurrent cells: one product
   bool primitives = true;            ///< oneDNN's primitives and our own kernels instead of ATen's operators
   bool schedule = true;              ///< the order in which values live short, instead of that of the graph
   bool plan_memory = true;           ///< values share memory when they are not needed at the same time

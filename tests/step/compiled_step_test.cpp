@@ -118,7 +118,7 @@ TEST(CompiledStep, EveryPassCanBeTurnedOff) {
   for (bool StepOptions::*option :
        {&StepOptions::canonicalize, &StepOptions::cancel_transposes, &StepOptions::fold_padding,
         &StepOptions::fuse_residuals, &StepOptions::fuse_activations, &StepOptions::fuse_batch_norm_relu,
-        &StepOptions::sink_relu_gradients, &StepOptions::primitives, &StepOptions::schedule,
+        &StepOptions::sink_relu_gradients, &StepOptions::join_weight_gradients, &StepOptions::primitives, &StepOptions::schedule,
         &StepOptions::plan_memory}) {
     StepOptions options;
     options.*option = false;

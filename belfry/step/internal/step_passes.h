@@ -6,6 +6,9 @@
 
 namespace belfry::internal {
 
+/// Computes the gradient of a matrix that is used many times, as by a recurrent cell, by one product of all
+/// rows instead of a sum of products.
+Function join_weight_gradients(const Function& graph);
 /// Puts the derivative of a relu in front of that of the max pooling behind it, where there are fewer values:
 /// the largest value of a window passes a gradient where it is above 0, and so does the relu below it.
 Function sink_relu_gradients(const Function& graph);

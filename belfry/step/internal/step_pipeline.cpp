@@ -14,6 +14,8 @@ namespace belfry::internal {
 namespace {
 
 constexpr Pass<StepOptions> kPasses[] = {
+    {"join_weight_gradients", [](const StepOptions& o) { return o.join_weight_gradients; },
+     join_weight_gradients},
     {"sink_relu_gradients", [](const StepOptions& o) { return o.sink_relu_gradients; }, sink_relu_gradients},
     {"fuse_batch_norm_relu", [](const StepOptions& o) { return o.fuse_batch_norm_relu; },
      fuse_batch_norm_relu},
