@@ -1,5 +1,6 @@
 #include "belfry/ops/random.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/log.h>
@@ -10,6 +11,7 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "belfry/base/error.h"
 #include "belfry/graph/graph.h"
@@ -90,6 +92,32 @@ TEST_F(RandomTest, NumbersFallOnElementsHoweverThoseLieInMemory) {
   };
   const auto expected = drawn(at::ones({8, 16, 4})), result = drawn(at::ones({4, 8, 16}).permute({1, 2, 0}));
   for (size_t i = 0; i < expected.size(); ++i) EXPECT_TRUE(result[i].equal(expected[i])) << i;
+}
+
+TEST_F(RandomTest, DropoutIsTheSameWithAnyNumberOfThreads) {
+  constexpr int64_t kSize = 100'003;
+  const Tensor dropped = dropout(ones({kSize}), 0.25, {.seed = 5});
+  const auto drawn = [&](int threads) {
+    const int before = at::get_num_threads();
+    at::set_num_threads(threads);
+    Session session(graph);
+    const auto result = std::pair(session.run(dropped), session.run(dropped));
+    at::set_num_threads(before);
+    return result;
+  };
+  const auto [one, one_more] = drawn(1);
+  const auto [two, two_more] = drawn(2);
+  const auto [three, three_more] = drawn(3);
+  EXPECT_TRUE(two.equal(one) && two_more.equal(one_more));
+  EXPECT_TRUE(three.equal(one) && three_more.equal(one_more));
+  EXPECT_FALSE(one.equal(one_more));
+  const at::Tensor kept = one.gt(0).to(at::kDouble);
+  expect_moments(kept, 0.75, std::sqrt(0.75 * 0.25));
+  EXPECT_TRUE(one.masked_select(one.gt(0)).eq(static_cast<float>(1 / 0.75)).all().item<bool>());
+  for (const int64_t distance : {1, 2, 3, 4, 64}) {
+    const at::Tensor both = kept.narrow(0, 0, kSize - distance) * kept.narrow(0, distance, kSize - distance);
+    EXPECT_NEAR(both.mean().item<double>(), 0.75 * 0.75, 0.01) << distance;
+  }
 }
 
 TEST_F(RandomTest, AShapeOfTheRunDecidesHowManyAreDrawn) {

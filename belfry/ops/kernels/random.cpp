@@ -1,4 +1,7 @@
+#include <ATen/Dispatch.h>
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/core/PhiloxRNGEngine.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/linalg_qr.h>
@@ -115,6 +118,28 @@ Tensor random_categorical_meta(const Tensor& logits, int64_t count, OptionalGene
   return at::empty({logits.size(0), count}, logits.options().dtype(at::kLong));
 }
 
+/// Sets each element to `value` with the probability `keep`, else to 0. On a CPU the number of an element follows
+/// from its index and one key (Philox: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011), so that
+/// threads can share the work without changing the result.
+void keep_at_random(Tensor& mask, double keep, double value, const OptionalGenerator& generator) {
+  if (!mask.is_cpu()) {
+    mask.bernoulli_(keep, generator).mul_(value);
+    return;
+  }
+  const auto key = static_cast<uint64_t>(
+      at::empty({}, mask.options().dtype(at::kLong)).random_(generator).item<int64_t>());
+  const auto below = static_cast<uint64_t>(std::llround(std::ldexp(keep, 32)));
+  AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, mask.scalar_type(), "dropout", [&] {
+    auto* const data = mask.mutable_data_ptr<scalar_t>();
+    const auto kept = static_cast<scalar_t>(value);
+    at::parallel_for(0, mask.numel(), /*grain_size=*/4096, [&](int64_t begin, int64_t end) {
+      at::Philox4_32 random(key, /*subsequence=*/0, /*offset=*/static_cast<uint64_t>(begin / 4));
+      for (int64_t skipped = 0; skipped < begin % 4; ++skipped) random();
+      for (int64_t i = begin; i < end; ++i) data[i] = random() < below ? kept : scalar_t(0);
+    });
+  });
+}
+
 /// With the mask: 1 / (1 - rate) where an element is kept, else 0.
 std::tuple<Tensor, Tensor> dropout_with_mask(const Tensor& x, double rate, IntArrayRef noise_shape,
                                              OptionalGenerator generator) {
@@ -128,7 +153,7 @@ std::tuple<Tensor, Tensor> dropout_with_mask(const Tensor& x, double rate, IntAr
                 "expected a noise shape that broadcasts to ", x.sizes(), ", got ", noise_shape);
   }
   Tensor mask = sizes.empty() ? dense_like(x) : at::empty(sizes, x.options());
-  mask.bernoulli_(1 - rate, generator).div_(1 - rate);
+  keep_at_random(mask, 1 - rate, 1 / (1 - rate), generator);
   return {x * mask, mask};
 }
 
