@@ -1,11 +1,15 @@
 #include "belfry/program/softmax.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "belfry/base/error.h"
 #include "belfry/program/exponential.h"
 #include "belfry/program/in_parallel.h"
 #include "belfry/program/lanes.h"
@@ -90,6 +94,20 @@ BELFRY_INLINE void differentiate_row(float scale, const float* dy, const float* 
   for (int64_t i = 0; i < count; ++i) dx[i] = (dy[i] - along) * y[i] * scale;
 }
 
+BELFRY_INLINE double cross_entropy_of_row(const float* x, int64_t count, int64_t label,
+                                          float* __restrict scratch) {
+  std::copy_n(x, count, scratch);
+  const float most = largest_of(scratch, count);
+  BELFRY_INDEPENDENT
+  for (int64_t i = 0; i < count; ++i) scratch[i] = exponential(x[i] - most);
+  return std::log(sum_of(scratch, nullptr, count)) - (x[label] - most);
+}
+
+int64_t label_at(const TensorView& labels, int64_t row) {
+  return labels.type() == ElementType::kInt64 ? labels.data_as<const int64_t>()[row]
+                                              : labels.data_as<const int32_t>()[row];
+}
+
 /// Calls body(first row, last row) on rows that are worth a thread.
 template <typename Body>
 void on_rows(int64_t rows, int64_t count, Body body) {
@@ -144,6 +162,51 @@ class SoftmaxInstruction : public Instruction {
 std::unique_ptr<Instruction> make_softmax(const Softmax& softmax, TensorView x, TensorView mask,
                                           TensorView y) {
   return std::make_unique<SoftmaxInstruction>(softmax, std::move(x), std::move(mask), std::move(y));
+}
+
+std::unique_ptr<Instruction> make_softmax_cross_entropy(const std::string& name, TensorView logits,
+                                                        TensorView labels, TensorView loss) {
+  return make_instruction("softmax cross entropy", [=] {
+    const int64_t count = logits.size(-1), rows = labels.numel();
+    for (int64_t r = 0; r < rows; ++r) {
+      const int64_t label = label_at(labels, r);
+      if (label >= 0 && label < count) continue;
+      throw DataError(fmt::format("[{}] expected labels from 0 to {}, got {}", name, count - 1, label));
+    }
+    const auto* x = logits.data_as<const float>();
+    auto* result = loss.data_as<float>();
+    on_rows(rows, count, [&](int64_t first, int64_t last) {
+      std::vector<float> scratch(static_cast<size_t>(count));
+      for (int64_t r = first; r < last; ++r) {
+        const int64_t label = label_at(labels, r);
+        run_widest([=, memory = scratch.data()] {
+          result[r] = static_cast<float>(cross_entropy_of_row(x + r * count, count, label, memory));
+        });
+      }
+    });
+  });
+}
+
+std::unique_ptr<Instruction> make_softmax_cross_entropy_backward(TensorView gradient, TensorView logits,
+                                                                 TensorView labels, TensorView by_logits) {
+  return make_instruction("softmax cross entropy backward", [=] {
+    const int64_t count = logits.size(-1), rows = labels.numel();
+    const auto *x = logits.data_as<const float>(), *by_loss = gradient.data_as<const float>();
+    auto* dx = by_logits.data_as<float>();
+    on_rows(rows, count, [&](int64_t first, int64_t last) {
+      std::vector<float> scratch(static_cast<size_t>(count));
+      for (int64_t r = first; r < last; ++r) {
+        const int64_t label = label_at(labels, r);
+        run_widest([=, memory = scratch.data()] {
+          float* const row = dx + r * count;
+          softmax_row({}, {x + r * count, nullptr, nullptr, row, count, count}, memory);
+          row[label] -= 1;
+          const float scale = by_loss[r];
+          for (int64_t i = 0; i < count; ++i) row[i] *= scale;
+        });
+      }
+    });
+  });
 }
 
 std::unique_ptr<Instruction> make_softmax_backward(float scale, TensorView dy, TensorView y, TensorView dx) {

@@ -176,6 +176,19 @@ TEST_F(Kernels, OfElementsAreThoseOfAutograd) {
   of(x * 30, silu);
 }
 
+TEST_F(Kernels, OfCrossEntropyAreThoseOfAutograd) {
+  const auto loss = [](const In& in) { return sparse_softmax_cross_entropy(in[0], in[1]); };
+  for (const int64_t classes : {1, 2, 10, 39, 1001}) {
+    const at::Tensor labels = at::randint(classes, {13}, at::kLong);
+    const auto kernels = expect_same({at::randn({13, classes}), labels}, loss);
+    expect_has(kernels, "softmax cross entropy\n");
+    expect_has(kernels, "softmax cross entropy backward\n");
+    expect_has(expect_same({at::randn({13, classes}) * 60, labels.to(at::kInt)}, loss), "cross entropy\n");
+  }
+  expect_same({at::randn({2, 3, 5, 7}), at::randint(7, {2, 3, 5}, at::kLong)}, loss);
+  expect_same({at::randn({3, 50000}), at::randint(50000, {3}, at::kLong)}, loss);
+}
+
 TEST_F(Kernels, OfSoftmaxTakeLargeNumbers) {
   const at::Tensor x = at::randn({7, 39}) * 60;
   expect_same({x}, [](const In& in) { return softmax(in[0]); });

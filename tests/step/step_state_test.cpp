@@ -49,9 +49,10 @@ struct Net {
     rate = get_variable("learning_rate", {}, {.initializer = constant_initializer(0.01), .trainable = false});
     const Tensor image = placeholder("image", {kDynamic, 8, 8, 3});
     const Tensor label = placeholder("label", {kDynamic}, kInt64);
-    const Tensor logits = image | Conv2D("conv0", {.filters = 16, .kernel = 3, .activation = relu}) |
-                          BatchNorm("bn") | MaxPooling("pool", {.pool = 2}) |
-                          Conv2D("conv1", {.filters = 16, .kernel = 3, .activation = relu}) |
+    // Without kinks, at which a rounding may become another gradient.
+    const Tensor logits = image | Conv2D("conv0", {.filters = 16, .kernel = 3, .activation = tanh}) |
+                          BatchNorm("bn") | AvgPooling("pool", {.pool = 2}) |
+                          Conv2D("conv1", {.filters = 16, .kernel = 3, .activation = tanh}) |
                           Dropout("drop", {.rate = 0.5}) | FullyConnected("fc", {.units = 10});
     const Tensor cost = mean(sparse_softmax_cross_entropy(logits, label), "cost");
     std::vector<Tensor> work = {make(rate)->minimize(cost)};

@@ -3,7 +3,8 @@
 #include "belfry/inference/internal/program_builder.h"
 #include "belfry/program/softmax.h"
 
-// Softmax of training steps along the last dimension, forward and backward, by kernels of our own in float32.
+// Softmax of training steps along the last dimension and its cross entropy, forward and backward, by kernels
+// of our own in float32.
 
 namespace belfry::internal {
 namespace {
@@ -64,9 +65,40 @@ bool lower_softmax_backprop(ProgramBuilder& builder, const Node& node) {
   return true;
 }
 
+/// Whether the labels are such as the kernels take, and the logits too.
+bool has_plain_rows(const Tensor& logits, const Tensor& labels) {
+  return logits.dtype() == kFloat32 && (labels.dtype() == kInt64 || labels.dtype() == kInt32) &&
+         c10::multiply_integers(logits.shape()) > 0;
+}
+
+bool lower_cross_entropy(ProgramBuilder& builder, const Node& node) {
+  const Tensor logits = input_named(node, "logits"), labels = input_named(node, "labels");
+  if (!has_plain_rows(logits, labels)) return false;
+  const TensorView x = builder.dense(logits), classes = builder.dense(labels);
+  const TensorView loss = builder.make_output(node.output());
+  builder.emit(node, make_softmax_cross_entropy(node.name(), x, classes, loss), {x, classes}, {loss});
+  builder.define(node.output(), loss);
+  return true;
+}
+
+bool lower_cross_entropy_backprop(ProgramBuilder& builder, const Node& node) {
+  const Tensor gradient = input_named(node, "gradient"), logits = input_named(node, "logits"),
+               labels = input_named(node, "labels");
+  if (!has_plain_rows(logits, labels) || gradient.dtype() != kFloat32) return false;
+  const TensorView by_loss = builder.dense(gradient), x = builder.dense(logits),
+                   classes = builder.dense(labels);
+  const TensorView dx = builder.make_output_in_place_of(node, logits, node.output());
+  builder.emit(node, make_softmax_cross_entropy_backward(by_loss, x, classes, dx), {by_loss, x, classes},
+               {dx});
+  builder.define(node.output(), dx);
+  return true;
+}
+
 }  // namespace
 
 void add_softmax_lowerings(Lowerings& table) {
+  table["belfry::sparse_softmax_cross_entropy"].push_back(lower_cross_entropy);
+  table["belfry::sparse_softmax_cross_entropy_backprop"].push_back(lower_cross_entropy_backprop);
   table["belfry::attention_weights"].push_back(lower_attention_weights);
   table["belfry::softmax_backprop"].push_back(lower_softmax_backprop);
 }
