@@ -93,6 +93,35 @@ Kernel kernel_of(ElementFunction function) {
   }
 }
 
+template <typename From, typename To>
+BELFRY_INLINE void convert(const From* from, To* to, int64_t count) {
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    Lanes values;
+    load(from + i, values);
+    store(values, to + i);
+  }
+  for (; i < count; ++i) to[i] = static_cast<To>(static_cast<float>(from[i]));
+}
+
+/// Calls body(first, count) for parts of the elements, on all threads.
+template <typename Body>
+void on_elements(int64_t count, Body body) {
+  in_parallel((count + kElementsOfTask - 1) / kElementsOfTask, [&](int64_t i) {
+    const int64_t first = i * kElementsOfTask;
+    body(first, std::min(count - first, kElementsOfTask));
+  });
+}
+
+template <typename From, typename To>
+void convert_all(const TensorView& x, const TensorView& y) {
+  const auto* from = x.data_as<const From>();
+  auto* to = y.data_as<To>();
+  on_elements(y.numel(), [&](int64_t first, int64_t count) {
+    run_widest([=] { convert(from + first, to + first, count); });
+  });
+}
+
 }  // namespace
 
 std::unique_ptr<Instruction> make_element_function(ElementFunction function, const TensorView& a,
@@ -102,11 +131,19 @@ std::unique_ptr<Instruction> make_element_function(ElementFunction function, con
     const auto* from = a.data_as<const float>();
     const auto* other = b.defined() ? b.data_as<const float>() : from;
     auto* to = y.data_as<float>();
-    const int64_t count = y.numel();
-    in_parallel((count + kElementsOfTask - 1) / kElementsOfTask, [&](int64_t i) {
-      const int64_t first = i * kElementsOfTask;
-      kernel.run(from + first, other + first, to + first, std::min(count - first, kElementsOfTask));
+    on_elements(y.numel(), [&](int64_t first, int64_t count) {
+      kernel.run(from + first, other + first, to + first, count);
     });
+  });
+}
+
+std::unique_ptr<Instruction> make_conversion(const TensorView& x, const TensorView& y) {
+  return make_instruction("conversion", [=] {
+    if (x.type() == ElementType::kFloat32) {
+      convert_all<float, BFloat16>(x, y);
+    } else {
+      convert_all<BFloat16, float>(x, y);
+    }
   });
 }
 

@@ -26,4 +26,7 @@ enum class ElementFunction {
 std::unique_ptr<Instruction> make_element_function(ElementFunction function, const TensorView& a,
                                                    const TensorView& b, const TensorView& y);
 
+/// y = x, of which one is float32 and the other bfloat16, dense and of one size.
+std::unique_ptr<Instruction> make_conversion(const TensorView& x, const TensorView& y);
+
 }  // namespace belfry::internal

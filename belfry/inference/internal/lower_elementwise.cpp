@@ -2,7 +2,7 @@
 #include "belfry/inference/internal/program_builder.h"
 #include "belfry/program/elementwise.h"
 
-// Functions of each element by kernels of our own, of dense float32.
+// Functions of each element by kernels of our own, of dense float32, and conversions from and to bfloat16.
 
 namespace belfry::internal {
 namespace {
@@ -35,9 +35,21 @@ bool lower_gelu_backward(ProgramBuilder& builder, const Node& node) {
          lower_function<ElementFunction::kGeluBackward>(builder, node);
 }
 
+bool lower_conversion(ProgramBuilder& builder, const Node& node) {
+  const Tensor& input = node.inputs()[0];
+  const DType from = input.dtype(), to = node.outputs()[0].dtype;
+  const bool is_ours = (from == kFloat32 && to == kBFloat16) || (from == kBFloat16 && to == kFloat32);
+  if (!is_ours || c10::multiply_integers(input.shape()) == 0) return false;
+  const TensorView x = builder.dense(input), y = builder.make_output(node.output());
+  builder.emit(node, make_conversion(x, y), {x}, {y});
+  builder.define(node.output(), y);
+  return true;
+}
+
 }  // namespace
 
 void add_elementwise_lowerings(Lowerings& table) {
+  table["aten::_to_copy"].push_back(lower_conversion);
   table["aten::abs"].push_back(lower_function<ElementFunction::kAbs>);
   table["aten::exp"].push_back(lower_function<ElementFunction::kExp>);
   table["aten::neg"].push_back(lower_function<ElementFunction::kNegative>);
