@@ -12,15 +12,15 @@ struct StepOptions {
   bool compile = true;       ///< false: operator by operator, gradients by ATen's autograd
   bool canonicalize = true;  ///< fused operators on NHWC images; the passes below need it
   bool cancel_transposes = true;
-  bool fold_padding = true;          ///< zeros around an image into the convolution
-  bool fuse_residuals = true;        ///< the sum into the convolution before it
-  bool fuse_activations = true;      ///< into the operator before it
-  bool fuse_batch_norm_relu = true;  ///< forward and backward
-  bool sink_relu_gradients = true;   ///< in front of the gradient of the max pooling behind
-  bool join_weight_gradients = true; ///< of weights used many times, as by recurrent cells: one product
-  bool primitives = true;            ///< oneDNN's primitives and our own kernels instead of ATen's operators
-  bool schedule = true;              ///< the order in which values live short, instead of that of the graph
-  bool plan_memory = true;           ///< values share memory when they are not needed at the same time
+  bool fold_padding = true;           ///< zeros around an image into the convolution
+  bool fuse_residuals = true;         ///< the sum into the convolution before it
+  bool fuse_activations = true;       ///< into the operator before it
+  bool fuse_batch_norm_relu = true;   ///< forward and backward
+  bool sink_relu_gradients = true;    ///< in front of the gradient of the max pooling behind
+  bool join_weight_gradients = true;  ///< of weights used many times, as by recurrent cells: one product
+  bool primitives = true;             ///< oneDNN's primitives and our own kernels instead of ATen's operators
+  bool schedule = true;               ///< the order in which values live short, instead of that of the graph
+  bool plan_memory = true;            ///< values share memory when they are not needed at the same time
   /// A step in which NaN comes up, or is fed, before an operator that may lose it runs once more, uncompiled,
   /// before anything is written. The processor notes such numbers, so that the look costs nothing. The log
   /// says once where the first of them came from, also where a fetched scalar, such as the cost, is not

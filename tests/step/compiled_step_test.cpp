@@ -35,6 +35,7 @@ namespace belfry {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 /// A net in training, twice: one session runs it by the plan, one compiled.
 class Training {
@@ -114,12 +115,49 @@ TEST(CompiledStep, TrainsAResidualNetAsThePlanDoes) {
   Training({6, 8, 8, 3}, residual_net, momentum).check_steps(12, 1e-3);
 }
 
+/// A cell with a bias and another without, each used for 12 rows of the image; their last states are added.
+Tensor recurrent_net(const Tensor& image) {
+  const auto rows = unstack(reshape(image, {-1, 12, 12}), 1);
+  const Tensor weights = get_variable("state/W", {16, 16});
+  Tensor x = FullyConnected("begin", rows[0], {.units = 16}), y = x;
+  const VariableScope scope("", {.reuse = Reuse::kAuto});
+  for (const Tensor& row : rows) {
+    x = FullyConnected("cell", concat({row, x}, 1), {.units = 16, .activation = sigmoid});
+    y = sigmoid(matmul(y, weights) + x);
+  }
+  return FullyConnected("logits", x + y, {.units = 10});
+}
+
+TEST(CompiledStep, TrainsARecurrentNetAsThePlanDoes) {
+  Momentum momentum({.learning_rate = 0.05});
+  Training training({6, 12, 12, 1}, recurrent_net, momentum);
+  training.check_steps(12, 1e-3);
+  const std::string program = training.compiled->describe();
+  EXPECT_THAT(program, HasSubstr("_joined"));
+  // By the cell, the other weights, the first and the last layer; not one for each row.
+  size_t products = 0;
+  for (const ProfiledStep& step :
+       training.compiled->profile({at::rand({6, 12, 12, 1}), at::randint(10, {6}, at::kLong)}))
+    products += step.node.find("linear_backprop_weight") != std::string::npos &&
+                step.kernel.find("brgemm") != std::string::npos;
+  EXPECT_LE(products, 4u) << program;
+}
+
+/// Each use of the weights has a primitive, though they are float32.
+TEST(CompiledStep, TrainsARecurrentNetInBFloat16) {
+  Momentum momentum({.learning_rate = 0.02});
+  Training training({6, 12, 12, 1}, recurrent_net, momentum, {.compute = kBFloat16});
+  training.check_steps(6, 0.05);
+  EXPECT_THAT(training.compiled->describe(), Not(HasSubstr("belfry::fused_linear + copy")));
+  EXPECT_THAT(training.compiled->describe(), Not(HasSubstr("belfry::linear_backprop_input + copy")));
+}
+
 TEST(CompiledStep, EveryPassCanBeTurnedOff) {
   for (bool StepOptions::*option :
        {&StepOptions::canonicalize, &StepOptions::cancel_transposes, &StepOptions::fold_padding,
         &StepOptions::fuse_residuals, &StepOptions::fuse_activations, &StepOptions::fuse_batch_norm_relu,
-        &StepOptions::sink_relu_gradients, &StepOptions::join_weight_gradients, &StepOptions::primitives, &StepOptions::schedule,
-        &StepOptions::plan_memory}) {
+        &StepOptions::sink_relu_gradients, &StepOptions::join_weight_gradients, &StepOptions::primitives,
+        &StepOptions::schedule, &StepOptions::plan_memory}) {
     StepOptions options;
     options.*option = false;
     GradientDescent descent({.learning_rate = 0.05});

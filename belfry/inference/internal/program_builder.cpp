@@ -154,8 +154,10 @@ bool ProgramBuilder::may_overwrite(const Node& node, const Tensor& input) {
   if (last == last_use_of_memory_.end() || last->second != position_ || !given.is_contiguous() ||
       given.nbytes() != memory->bytes)
     return false;
-  return std::ranges::count_if(
-             node.inputs(), [&](const Tensor& other) { return value(other).memory().get() == memory; }) == 1;
+  return std::ranges::count_if(node.inputs(), [&](const Tensor& other) {
+           const auto found = values_.find(other);  // none: a conversion that is still to be made, or never
+           return found != values_.end() && found->second.memory().get() == memory;
+         }) == 1;
 }
 
 TensorView ProgramBuilder::make_output_in_place(const Node& node, const Tensor& output) {

@@ -118,9 +118,9 @@ Tensor random_categorical_meta(const Tensor& logits, int64_t count, OptionalGene
   return at::empty({logits.size(0), count}, logits.options().dtype(at::kLong));
 }
 
-/// Sets each element to `value` with the probability `keep`, else to 0. On a CPU the number of an element follows
-/// from its index and one key (Philox: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011), so that
-/// threads can share the work without changing the result.
+/// Sets each element to `value` with the probability `keep`, else to 0. On a CPU the number of an element
+/// follows from its index and one key (Philox: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
+/// 2011), so that threads can share the work without changing the result.
 void keep_at_random(Tensor& mask, double keep, double value, const OptionalGenerator& generator) {
   if (!mask.is_cpu()) {
     mask.bernoulli_(keep, generator).mul_(value);

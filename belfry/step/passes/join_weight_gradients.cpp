@@ -11,11 +11,11 @@
 #include "belfry/ops/math.h"
 #include "belfry/step/internal/step_passes.h"
 
-// A matrix of weights that is used many times, as by a recurrent cell in each time step, has a gradient that is
-// the sum of one product for each use: sum_t x_t' dy_t. That is the product of all rows at once, X' dY, which
-// reads and writes the matrix once instead of once for each use (Appleyard et al., "Optimizing performance of
-// recurrent neural networks on GPUs", 2016). Invariant: a product is joined only where all that is used of it
-// goes into sums over the same products, so that none is computed twice.
+// A matrix of weights that is used many times, as by a recurrent cell in each time step, has a gradient that
+// is the sum of one product for each use: sum_t x_t' dy_t. That is the product of all rows at once, X' dY,
+// which reads and writes the matrix once instead of once for each use (Appleyard et al., "Optimizing
+// performance of recurrent neural networks on GPUs", 2016). Invariant: a product is joined only where all
+// that is used of it goes into sums over the same products, so that none is computed twice.
 
 namespace belfry::internal {
 namespace {
@@ -107,7 +107,7 @@ class Sums {
   }
 
   const Rewriter& rewriter_;
-  std::unordered_map<const Node*, Sum> sums_;        ///< by the node that a sum ends in
+  std::unordered_map<const Node*, Sum> sums_;       ///< by the node that a sum ends in
   std::unordered_map<Tensor, const Node*> sum_of_;  ///< of outputs of products
 };
 
