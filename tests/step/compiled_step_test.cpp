@@ -21,6 +21,7 @@
 #include "belfry/layers/argscope.h"
 #include "belfry/layers/batch_norm.h"
 #include "belfry/layers/conv2d.h"
+#include "belfry/layers/conv2d_transpose.h"
 #include "belfry/layers/dropout.h"
 #include "belfry/layers/fully_connected.h"
 #include "belfry/layers/nonlinearity.h"
@@ -141,6 +142,25 @@ TEST(CompiledStep, TrainsARecurrentNetAsThePlanDoes) {
     products += step.node.find("linear_backprop_weight") != std::string::npos &&
                 step.kernel.find("brgemm") != std::string::npos;
   EXPECT_LE(products, 4u) << program;
+}
+
+/// A transposed convolution with a bias, as generators have, then one without.
+Tensor generator_net(const Tensor& image) {
+  return image | Conv2D("conv", {.filters = 16, .kernel = 3, .strides = 2, .activation = BNReLU}) |
+         Conv2DTranspose("deconv0", {.filters = 16, .kernel = 4, .strides = 2, .activation = BNReLU}) |
+         Conv2DTranspose("deconv1", {.filters = 8, .kernel = 4, .strides = 2, .use_bias = false}) |
+         GlobalAvgPooling("gap") | FullyConnected("logits", {.units = 10});
+}
+
+TEST(CompiledStep, TrainsTransposedConvolutionsInBFloat16) {
+  Momentum momentum({.learning_rate = 0.02});
+  Training training({8, 8, 8, 3}, generator_net, momentum, {.compute = kBFloat16});
+  training.check_steps(6, 0.05);
+  size_t in_bfloat16 = 0;
+  for (const ProfiledStep& step :
+       training.compiled->profile({at::rand({8, 8, 8, 3}), at::randint(10, {8}, at::kLong)}))
+    in_bfloat16 += step.node.ends_with("conv2d_transpose") && step.kernel.find("bf16") != std::string::npos;
+  EXPECT_EQ(in_bfloat16, 2u) << training.compiled->describe();
 }
 
 /// Each use of the weights has a primitive, though they are float32.

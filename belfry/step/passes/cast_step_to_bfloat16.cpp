@@ -17,9 +17,9 @@ namespace {
 /// Worth a conversion of its inputs.
 bool is_heavy(const std::string& op) {
   static const std::set<std::string> names = {
-      "belfry::fused_conv2d",          "belfry::fused_linear",          "aten::matmul",
-      "belfry::conv2d_backprop_input", "belfry::linear_backprop_input", "belfry::conv2d_backprop_filter",
-      "belfry::linear_backprop_weight"};
+      "belfry::fused_conv2d",           "belfry::fused_linear",          "aten::matmul",
+      "belfry::conv2d_transpose",       "belfry::conv2d_backprop_input", "belfry::linear_backprop_input",
+      "belfry::conv2d_backprop_filter", "belfry::linear_backprop_weight"};
   return names.contains(op);
 }
 
