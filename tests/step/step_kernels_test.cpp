@@ -14,6 +14,8 @@
 
 #include "belfry/graph/gradients.h"
 #include "belfry/graph/graph.h"
+#include "belfry/graph/scope.h"
+#include "belfry/graph/variable.h"
 #include "belfry/ops/ops.h"
 #include "belfry/runtime/session.h"
 #include "belfry/step/compiled_step.h"
@@ -155,6 +157,24 @@ TEST_F(Kernels, OfProductsOfActivationsAreThoseOfAutograd) {
     return matmul(parts[0], parts[1], {.transpose_b = true});
   };
   expect_has(expect_same({at::randn({2, 13, 48})}, heads_apart), "onednn brg");
+}
+
+/// Of many rows by one matrix the gradient is a forward product with the transposed matrix.
+TEST_F(Kernels, OfGradientsByManyRowsAreThoseOfAutograd) {
+  Graph graph;
+  const GraphScope as_default(graph);
+  const Variable weights = get_variable("W", {39, 70});
+  for (const int64_t rows : {13, 600}) {
+    const Tensor x = placeholder(fmt::format("x{}", rows), {rows, 39});
+    const auto by_x = gradients(sum(matmul(x, weights) * constant(at::randn({rows, 70}))), {x})[0];
+    Session session(graph);
+    session.initialize_variables();
+    const at::Tensor value = at::randn({rows, 39});
+    const CompiledStep step = compile_step(session, {x}, {by_x});
+    EXPECT_TRUE(at::allclose(step({value})[0], session.run(by_x, {{x, value}}), 1e-4, 1e-4)) << rows;
+    EXPECT_NE(step.describe().find(rows < 512 ? "brgemm_bwd_d:" : "onednn brgemm:"), std::string::npos)
+        << step.describe();
+  }
 }
 
 TEST_F(Kernels, OfElementsAreThoseOfAutograd) {

@@ -208,6 +208,27 @@ bool lower_conv2d_backprop_filter(ProgramBuilder& builder, const Node& node) {
       {dy, image_desc(dy)}, {x, image_desc(x)}, dw, db);
 }
 
+/// Appends the product of `dy` with the transposed weights, as that of a layer whose weights these are.
+bool emit_product_with_transposed(ProgramBuilder& builder, const Node& node, const TensorView& dy,
+                                  const TensorView& weights, const memory::desc& dx_desc) {
+  const memory::desc w_desc = desc_of(weights);
+  const dnnl::inner_product_forward::desc desc(dnnl::prop_kind::forward_inference, desc_of(dy),
+                                               any_weights(w_desc, dy), dx_desc);
+  const dnnl::inner_product_forward::primitive_desc description(desc, attributes({}), cpu_engine());
+  if (!is_usable(description)) return false;
+  auto primitive = make_primitive<dnnl::inner_product_forward>(description);
+  const TensorView dx = builder.make_output(node.output());
+  primitive->add(DNNL_ARG_SRC, desc_of(dy), dy);
+  primitive->add(DNNL_ARG_WEIGHTS, builder.prepared().packed(weights, w_desc, description.weights_desc()));
+  primitive->add(DNNL_ARG_DST, dx_desc, dx);
+  return emit_output(builder, node, std::move(primitive), dx);
+}
+
+/// Forward products are faster than backward ones, 6 % at least and up to twice (oneDNN 2.6: 700 rows by
+/// weights of 650 x 10000 26 and 42 ms, 20 rows by 650 x 2600 0.14 and 0.21), but take longer to pack
+/// transposed weights for. So many rows in a step are worth it.
+constexpr int64_t kRowsWorthPacking = 512;
+
 bool lower_linear_backprop_input(ProgramBuilder& builder, const Node& node) {
   const Tensor &gradient = node.inputs()[0], &weight = node.inputs()[1];
   const TensorView weights = builder.weight_of(weight);
@@ -216,6 +237,9 @@ bool lower_linear_backprop_input(ProgramBuilder& builder, const Node& node) {
   const TensorView dy = builder.dense(gradient);
   const memory::desc dx_desc({gradient.dim(0), weight.dim(0)}, *data_type(dy.type()), memory::format_tag::ab),
       w_desc = desc_of(weights, {1, 0});
+  if (gradient.dim(0) * builder.uses(weight) >= kRowsWorthPacking &&
+      emit_product_with_transposed(builder, node, dy, weights, dx_desc))
+    return true;
   const dnnl::inner_product_forward::primitive_desc forward(
       dnnl::inner_product_forward::desc(dnnl::prop_kind::forward_training, dx_desc, any_weights(w_desc, dy),
                                         desc_of(dy)),

@@ -67,6 +67,7 @@ void ProgramBuilder::add_nodes(const std::vector<const Node*>& nodes) {
       for (const Tensor& input : node.inputs()) last_use_[input] = static_cast<int64_t>(i);
     };
     use_inputs(*nodes[i]);
+    for (const Tensor& input : nodes[i]->inputs()) ++uses_[input];
     if (nodes[i]->kind() != NodeKind::kGradients) continue;
     const Node& node = input_named(*nodes[i], "loss").node();
     use_inputs(node);

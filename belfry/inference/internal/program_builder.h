@@ -53,6 +53,8 @@ class ProgramBuilder {
   TensorView dense(const Tensor& tensor);
   /// Whether a node or a result reads it.
   bool is_used(const Tensor& output) const { return last_use_.contains(output); }
+  /// How many inputs of nodes it is.
+  int64_t uses(const Tensor& tensor) const { return uses_.at(tensor); }
   bool has_value(const Tensor& tensor) const {
     return values_.contains(tensor) || conversions_.contains(tensor);
   }
@@ -95,7 +97,8 @@ class ProgramBuilder {
   Generators generators_;
   std::unordered_map<Tensor, TensorView> values_;
   std::unordered_map<Tensor, const Node*> conversions_;  ///< of weights, done when somebody wants the values
-  int64_t position_ = -1;                                ///< of the node that is being added, among all
+  std::unordered_map<Tensor, int64_t> uses_;
+  int64_t position_ = -1;  ///< of the node that is being added, among all
   // Positions of the last nodes that read
   std::unordered_map<Tensor, int64_t> last_use_;                   ///< a tensor
   std::unordered_map<const Memory*, int64_t> last_use_of_memory_;  ///< one of the tensors that lie there
