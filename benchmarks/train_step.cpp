@@ -1,7 +1,7 @@
 // Time of a step of training of the nets of benchmarks/peers/training_nets.py in Belfry. benchmarks/training
 // runs it and its peers in turn.
 //
-// usage: train_step NET BATCH THREADS float32|bfloat16 LOSSES [plain|profile]
+// usage: train_step NET BATCH THREADS float32|bfloat16 LOSSES [plain|adapt|profile]
 //
 // Prints "work" and the number of operations of the convolutions and products of a step, then "losses" and
 // the losses of the first LOSSES steps, without dropout, then "ready"; then for each line of standard input,
@@ -9,8 +9,8 @@
 // memory so far in MB. "unsupported: REASON" where there is no such dtype.
 // In several processes (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT in the environment) a line is a number of
 // steps, so that all take the same, and the answer ends with the kB that were reduced in a step and the ms of
-// it in which nothing else was done. plain: not compiled, with ATen's autograd. profile: what the
-// instructions of a step take, and nothing else.
+// it in which nothing else was done. plain: not compiled, with ATen's autograd. adapt: on fewer threads
+// beside other programs. profile: what the instructions of a step take, and nothing else.
 
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
@@ -86,13 +86,16 @@ void print_profile(Training& training) {
 
 int main(int argc, char** argv) try {
   const std::string mode = argc == 7 ? argv[6] : "";
-  if ((argc != 6 && argc != 7) || (!mode.empty() && mode != "plain" && mode != "profile")) {
-    fmt::print(stderr, "usage: {} NET BATCH THREADS float32|bfloat16 LOSSES [plain|profile]\n", argv[0]);
+  const bool is_known = mode.empty() || mode == "plain" || mode == "adapt" || mode == "profile";
+  if ((argc != 6 && argc != 7) || !is_known) {
+    fmt::print(stderr, "usage: {} NET BATCH THREADS float32|bfloat16 LOSSES [plain|adapt|profile]\n",
+               argv[0]);
     return 2;
   }
   at::set_num_threads(std::stoi(argv[3]));
   benchmarks::TrainingOptions options{.net = argv[1], .batch = std::stol(argv[2])};
   options.step.compile = mode != "plain";
+  options.step.adapt_threads = mode == "adapt";
   if (!set_dtype(options.step, argv[4] == std::string("bfloat16") ? kBFloat16 : kFloat32)) {
     fmt::print("unsupported: Belfry's steps compute in float32 only\n");
     return 0;

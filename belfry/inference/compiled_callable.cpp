@@ -21,6 +21,7 @@
 #include "belfry/inference/internal/pipeline.h"
 #include "belfry/inference/internal/program_pool.h"
 #include "belfry/inference/internal/run_program.h"
+#include "belfry/program/adapt_to_load.h"
 #include "belfry/program/in_parallel.h"
 
 // A call checks its feeds, takes the newest weights, and then runs one program on all of the batch, or, where
@@ -157,6 +158,7 @@ struct CompiledCallable::State {
   template <typename Prepare>
   bool run_compiled(const std::vector<at::Tensor>& feeds, Prepare prepare) {
     at::internal::lazy_init_num_threads();
+    const Threads fewer(options.adapt_threads ? threads_worth_using(thread_count()) : thread_count());
     const auto lock = weights->lock();
     if (!is_exact(feeds)) return false;
     const int64_t batch = function.split ? programs->batch_of(feeds).value_or(1) : 1;

@@ -2,17 +2,26 @@
 
 #ifdef _OPENMP
 #include <omp.h>
+#include <sched.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
+#include <ctime>
+#include <fstream>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <system_error>
 #include <thread>
 #endif
+
+#include <algorithm>
 
 // GNU's OpenMP spins for a shorter time while it manages more threads than there are processors (libgomp's
 // gomp_throttled_spin_count). It is made to by a second team of threads, which sleeps. That the processors
@@ -21,6 +30,13 @@
 // to 93 where others do.
 
 namespace belfry::internal {
+namespace {
+
+/// Threads are too many where others leave less of a processor for each.
+constexpr double kLeastShare = 0.67;
+constexpr int kCalmLooks = 4;
+
+}  // namespace
 
 #ifdef _OPENMP
 namespace {
@@ -30,6 +46,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kLookEvery = 50ms;
 constexpr auto kCalmAfter = 2s;
+constexpr auto kCountEvery = 500ms;
 constexpr double kBusy = 60, kQuiet = 45;  // switches in a second, for each thread
 
 /// A thread with a team of OpenMP's threads, all asleep. Never destroyed: at the end of the process the
@@ -105,6 +122,69 @@ struct Governor {
   }
 };
 
+/// Seconds that the processors which this process may use have worked since the system started, for whomever;
+/// nullopt where it does not say.
+std::optional<double> processor_seconds() {
+  cpu_set_t ours;
+  CPU_ZERO(&ours);
+  if (sched_getaffinity(0, sizeof(ours), &ours) != 0) return std::nullopt;
+  std::ifstream stat("/proc/stat");  // proc(5): user nice system idle iowait irq softirq steal, in ticks
+  std::string line;
+  double ticks = 0;
+  bool found = false;
+  while (std::getline(stat, line)) {
+    unsigned processor;
+    double user, nice, system, idle, waiting, interrupts, soft_interrupts, stolen;
+    if (std::sscanf(line.c_str(), "cpu%u %lf %lf %lf %lf %lf %lf %lf %lf", &processor, &user, &nice, &system,
+                    &idle, &waiting, &interrupts, &soft_interrupts, &stolen) != 9)
+      continue;
+    if (processor >= CPU_SETSIZE || !CPU_ISSET(processor, &ours)) continue;
+    ticks += user + nice + system + interrupts + soft_interrupts + stolen;
+    found = true;
+  }
+  if (!found) return std::nullopt;
+  return ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+double own_seconds() {
+  timespec time = {};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+/// What other programs use of the processors.
+struct Crowd {
+  std::atomic<int64_t> next_look{0};  ///< of Clock
+  std::mutex mutex;                   ///< guards the rest
+  Clock::time_point last_look = {};
+  double last_all = 0, last_own = 0;
+  ThreadLimit limit;
+
+  int threads(int wanted) {
+    const auto now = Clock::now();
+    const std::lock_guard lock(mutex);
+    if (now.time_since_epoch().count() >= next_look) look(now, wanted);
+    return limit.threads(wanted);
+  }
+
+  void look(Clock::time_point now, int wanted) {
+    const std::optional<double> all = processor_seconds();
+    if (!all) return;
+    const double own = own_seconds(), seconds = std::chrono::duration<double>(now - last_look).count();
+    if (seconds < 5)  // what was counted over a longer time is of other days
+      limit.look(wanted, omp_get_num_procs(), std::max(0.0, (*all - last_all - (own - last_own)) / seconds));
+    last_look = now;
+    last_all = *all;
+    last_own = own;
+    next_look = (now + kCountEvery).time_since_epoch().count();
+  }
+};
+
+Crowd& the_crowd() {
+  static Crowd& crowd = *new Crowd;
+  return crowd;
+}
+
 Governor& the_governor() {
   static Governor& governor = *new Governor;
   return governor;
@@ -123,11 +203,34 @@ void adapt_to_load() {
 bool is_adapted_to_load() {
   return the_governor().team.is_running();
 }
+
+int threads_worth_using(int wanted) {
+  return wanted <= 1 ? wanted : the_crowd().threads(wanted);
+}
 #else
 void adapt_to_load() {}
 bool is_adapted_to_load() {
   return false;
 }
+int threads_worth_using(int wanted) {
+  return wanted;
+}
 #endif
+
+void ThreadLimit::look(int wanted, double processors, double others) {
+  others_ += (others - others_) / 2;
+  const double left = processors - others_;
+  limit_ = std::min(limit_, wanted);
+  calm_looks_ = left >= 0.9 * std::min(2 * limit_, wanted) ? calm_looks_ + 1 : 0;
+  if (calm_looks_ >= kCalmLooks) {
+    limit_ = std::min(2 * limit_, wanted);
+    calm_looks_ = 0;
+  }
+  while (limit_ > 1 && left < kLeastShare * limit_) limit_ = (limit_ + 1) / 2;
+}
+
+int ThreadLimit::threads(int wanted) const {
+  return std::min(limit_, wanted);
+}
 
 }  // namespace belfry::internal

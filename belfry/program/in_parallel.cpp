@@ -9,11 +9,15 @@
 namespace belfry::internal {
 
 #ifdef _OPENMP
-OneThread::OneThread() : threads_(omp_get_max_threads()) {
-  omp_set_num_threads(1);  // of this thread alone
+int thread_count() {
+  return omp_get_max_threads();
 }
-OneThread::~OneThread() {
-  omp_set_num_threads(threads_);
+
+Threads::Threads(int count) : before_(omp_get_max_threads()) {
+  omp_set_num_threads(count);  // of this thread alone
+}
+Threads::~Threads() {
+  omp_set_num_threads(before_);
 }
 
 void in_parallel(int64_t count, FunctionRef<void(int64_t)> body) {
@@ -25,7 +29,7 @@ void in_parallel(int64_t count, FunctionRef<void(int64_t)> body) {
   std::mutex mutex;
 #pragma omp parallel
   {
-    const OneThread alone;
+    const Threads alone(1);
 #pragma omp for schedule(static)
     for (int64_t i = 0; i < count; ++i) {
       try {
@@ -48,9 +52,12 @@ void on_each_thread(FunctionRef<void()> body) {
 void on_each_thread(FunctionRef<void()> body) {
   body();
 }
-OneThread::OneThread() : threads_(1) {}
-OneThread::~OneThread() {
-  static_cast<void>(threads_);  // clang warns of a member that nothing uses
+int thread_count() {
+  return 1;
+}
+Threads::Threads(int) : before_(1) {}
+Threads::~Threads() {
+  static_cast<void>(before_);  // clang warns of a member that nothing uses
 }
 
 void in_parallel(int64_t count, FunctionRef<void(int64_t)> body) {

@@ -6,19 +6,23 @@
 
 namespace belfry::internal {
 
-/// While it lives, the calling thread works alone, and primitives that it makes are made for one thread.
-class OneThread {
+/// How many threads share the calling thread's work.
+int thread_count();
+
+/// While it lives, that many threads share the calling thread's work, and primitives that it makes are made
+/// for as many.
+class Threads {
  public:
-  OneThread();
-  ~OneThread();
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
+  explicit Threads(int count);
+  ~Threads();
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
 
  private:
-  int threads_;
+  int before_;
 };
 
-/// Calls body(0), …, body(count - 1), spread over OpenMP's threads. Inside of `body` there is OneThread.
+/// Calls body(0), …, body(count - 1), spread over OpenMP's threads. Inside of `body` each works alone.
 /// Rethrows the first exception. Serial inside of another such region.
 void in_parallel(int64_t count, FunctionRef<void(int64_t)> body);
 

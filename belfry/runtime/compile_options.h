@@ -28,8 +28,11 @@ struct CompileOptions {
   /// kBFloat16: convolutions, linear operators and what lies between them are computed in bfloat16, about
   /// three digits. Inputs and outputs keep their dtypes.
   DType compute = kFloat32;
-  /// A program is made for each combination of input shapes when it is first seen, and the most recently used
-  /// are kept.
+  /// Where other programs use the processors too, on fewer threads, which is faster then. It is off as
+  /// results may then differ by rounding from call to call, as they do with another number of threads.
+  bool adapt_threads = false;
+  /// A program is made for each combination of input shapes and number of threads when it is first seen, and
+  /// the most recently used are kept.
   int64_t max_shapes = 16;
 };
 

@@ -1,5 +1,6 @@
 #include "belfry/step/compiled_step.h"
 
+#include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
@@ -14,16 +15,18 @@
 #include "belfry/base/log.h"
 #include "belfry/graph/below_autograd.h"
 #include "belfry/inference/internal/run_program.h"
+#include "belfry/program/adapt_to_load.h"
+#include "belfry/program/in_parallel.h"
 #include "belfry/runtime/internal/order.h"
 #include "belfry/runtime/internal/plan.h"
 #include "belfry/runtime/internal/reuse_memory.h"
 #include "belfry/step/internal/step_function.h"
 #include "belfry/step/internal/step_program.h"
 
-// A call finds the program for the shapes of its feeds, or makes it. Invariant: until the head has run to its
-// end, and no NaN was lost in it, nothing is written, so that the ordinary plan can still answer the call. So
-// it does where the head throws: values that an operator refuses are refused by the plan too, in its words. A
-// head that fails where the plan does not is not run again.
+// A call finds the program for the shapes of its feeds and the number of threads, or makes it. Invariant:
+// until the head has run to its end, and no NaN was lost in it, nothing is written, so that the ordinary plan
+// can still answer the call. So it does where the head throws: values that an operator refuses are refused by
+// the plan too, in its words. A head that fails where the plan does not is not run again.
 
 namespace belfry {
 
@@ -46,6 +49,7 @@ struct CompiledStep::State {
 
   struct Shaped {
     std::vector<Shape> shapes;
+    int threads;  ///< that it is made for
     std::unique_ptr<StepProgram> program;
   };
   std::shared_ptr<Memory> memory;
@@ -57,6 +61,7 @@ struct CompiledStep::State {
   /// Null where none can be made.
   StepProgram* find_or_make(const std::vector<at::Tensor>& feeds) {
     const auto found = std::ranges::find_if(programs, [&](const Shaped& entry) {
+      if (entry.threads != thread_count()) return false;
       for (size_t i = 0; i < feeds.size(); ++i) {
         if (feeds[i].sizes() != at::IntArrayRef(entry.shapes[i])) return false;
       }
@@ -70,7 +75,7 @@ struct CompiledStep::State {
     for (const at::Tensor& feed : feeds) shapes.push_back(feed.sizes().vec());
     try {
       if (auto function = make_step_function(plain.feeds(), plain.fetches(), shapes, &why_not)) {
-        programs.push_front({std::move(shapes),
+        programs.push_front({std::move(shapes), thread_count(),
                              std::make_unique<StepProgram>(std::move(*function), plain.feeds(),
                                                            plain.fetches(), *store, options, memory->block)});
         if (static_cast<int64_t>(programs.size()) > std::max<int64_t>(options.max_shapes, 1))
@@ -105,6 +110,8 @@ struct CompiledStep::State {
     const c10::InferenceMode normal_tensors(false);
     const BelowAutograd no_autograd;
     const ReuseMemory reuse_memory;
+    at::internal::lazy_init_num_threads();
+    const Threads fewer(options.adapt_threads ? threads_worth_using(thread_count()) : thread_count());
     StepProgram* program = find_or_make(feeds);
     if (!program) return false;
     program->check_variables();

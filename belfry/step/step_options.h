@@ -29,8 +29,12 @@ struct StepOptions {
   /// kBFloat16: activations, their gradients, convolutions and products in bfloat16, about three digits;
   /// weights, their gradients, statistics, losses and updates in float32. Needs no scaling of the loss.
   DType compute = kFloat32;
-  /// A program is made for each combination of input shapes when it is first seen, and the most recently used
-  /// are kept: two do for an epoch with a smaller last batch.
+  /// Where other programs use the processors too, on fewer threads: with two of them on two processors a step
+  /// then takes 2 times as long as where nothing else runs, and not 3 to 4. It is off as results then differ
+  /// by rounding from run to run, as they do with another number of threads.
+  bool adapt_threads = false;
+  /// A program is made for each combination of input shapes and number of threads when it is first seen, and
+  /// the most recently used are kept: two do for an epoch with a smaller last batch.
   int64_t max_shapes = 4;
 };
 

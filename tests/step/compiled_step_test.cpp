@@ -2,6 +2,7 @@
 
 #include "belfry/step/compiled_step.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/full.h>
@@ -170,6 +171,19 @@ TEST(CompiledStep, TrainsARecurrentNetInBFloat16) {
   training.check_steps(6, 0.05);
   EXPECT_THAT(training.compiled->describe(), Not(HasSubstr("belfry::fused_linear + copy")));
   EXPECT_THAT(training.compiled->describe(), Not(HasSubstr("belfry::linear_backprop_input + copy")));
+}
+
+/// A program made for two threads would go on with two.
+TEST(CompiledStep, ItsProgramsAreForAsManyThreadsAsTheCallerHas) {
+  const int before = at::get_num_threads();
+  Momentum momentum({.learning_rate = 0.05});
+  Training training({6, 8, 8, 3}, residual_net, momentum, {.adapt_threads = true});
+  for (const int threads : {2, 1, 3, 2}) {
+    at::set_num_threads(threads);
+    training.check_steps(3, 1e-3);
+    EXPECT_EQ(at::get_num_threads(), threads);
+  }
+  at::set_num_threads(before);
 }
 
 TEST(CompiledStep, EveryPassCanBeTurnedOff) {

@@ -40,7 +40,7 @@ void ProgramPool::give_back(std::unique_ptr<Program> program, const std::vector<
 
 void ProgramPool::make_at_least(int64_t count, const std::vector<at::Tensor>& feeds, const Part& part,
                                 const std::shared_ptr<Prepared>& prepared) {
-  const OneThread alone;
+  const Threads alone(1);
   while (true) {
     {
       std::lock_guard lock(mutex_);
@@ -99,6 +99,7 @@ std::vector<Shape> ProgramPool::shapes_of(const std::vector<at::Tensor>& feeds, 
 std::list<ProgramPool::Shaped>::iterator ProgramPool::find(const std::vector<at::Tensor>& feeds,
                                                            const Part& part) {
   return std::find_if(programs_.begin(), programs_.end(), [&](const Shaped& entry) {
+    if (entry.threads != thread_count()) return false;
     for (size_t i = 0; i < feeds.size(); ++i) {
       if (entry.shapes[i].size() != static_cast<size_t>(feeds[i].dim())) return false;
       for (size_t axis = 0; axis < entry.shapes[i].size(); ++axis) {
@@ -113,6 +114,7 @@ ProgramPool::Shaped& ProgramPool::entry_of(const std::vector<at::Tensor>& feeds,
   if (const auto entry = find(feeds, part); entry != programs_.end()) return *entry;
   programs_.emplace_front();
   programs_.front().shapes = shapes_of(feeds, part);
+  programs_.front().threads = thread_count();
   if (static_cast<int64_t>(programs_.size()) > std::max<int64_t>(options_.max_shapes, 1))
     programs_.pop_back();
   return programs_.front();

@@ -21,7 +21,7 @@ struct Part {
   int64_t first = 0, count = -1;
 };
 
-/// The programs of a compiled graph, some for each combination of input shapes. Any number of threads may use
+/// The programs of a compiled graph, some for each combination of input shapes and number of threads. Any number of threads may use
 /// it; each takes a program for itself and gives it back.
 class ProgramPool {
  public:
@@ -43,9 +43,10 @@ class ProgramPool {
   std::string describe_newest() const;
 
  private:
-  /// Programs for one combination of shapes.
+  /// Programs for one combination of shapes, made for that many threads.
   struct Shaped {
     std::vector<Shape> shapes;
+    int threads = 1;
     std::vector<std::unique_ptr<Program>> idle;
     int64_t made = 0;
   };
