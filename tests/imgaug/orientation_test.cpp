@@ -44,9 +44,12 @@ std::string segment(char marker, const std::string& content) {
 std::string exif_segment(const std::string& content) {
   return segment('\xe1', std::string("Exif\0\0", 6) + content);
 }
-std::string xmp_segment() {
-  return segment('\xe1', std::string("http://ns.adobe.com/xap/1.0/\0<x:xmpmeta/>", 41));
+std::string xmp_segment(const std::string& content = "<x:xmpmeta/>") {
+  return segment('\xe1', std::string("http://ns.adobe.com/xap/1.0/\0", 29) + content);
 }
+/// The two forms in which XMP has properties.
+const std::string kAttribute = "<rdf:Description tiff:Make=\"ab\" tiff:Orientation=\"6\"/>",
+                  kElement = "<rdf:Description><tiff:Orientation>6</tiff:Orientation></rdf:Description>";
 
 /// A JPEG of 24 x 40 with these segments at its beginning.
 std::string jpeg(const std::string& segments) {
@@ -69,6 +72,25 @@ TEST(Orientation, IsFoundBehindOtherSegments) {
     EXPECT_EQ(orientation(jpeg(segments)), 6);
   }
   EXPECT_EQ(orientation(jpeg(xmp_segment())), 1);
+}
+
+/// Where EXIF says nothing. Pillow reads it so too.
+TEST(Orientation, OfXmpAloneCounts) {
+  const std::string says_nothing = segment('\xe1', std::string("Exif\0\0", 6) + "II*");
+  for (const std::string& xmp : {kAttribute, kElement, std::string("<x tiff:Orientation='6'/>"),
+                                 "<!-- tiff:OrientationX tiff:Orientation=\"99\" -->" + kElement}) {
+    EXPECT_EQ(orientation(jpeg(xmp_segment(xmp))), 6) << xmp;
+    EXPECT_EQ(orientation(jpeg(says_nothing + xmp_segment(xmp))), 6) << xmp;
+    EXPECT_EQ(orientation(jpeg(xmp_segment(xmp) + exif_segment(tiff(3)))), 3) << "EXIF counts where both are";
+    EXPECT_EQ(orientation(jpeg(exif_segment(tiff(1)) + xmp_segment(xmp))), 1);
+  }
+  for (const char* xmp : {"<x tiff:Orientation=\"0\"/>", "<x tiff:Orientation=\"9\"/>", "<x tiff:Orientation",
+                          "<x tiff:Orientation=\"", "<x tiff:Orientation=\"6", "<x exif:Orientation=\"6\"/>"})
+    EXPECT_EQ(orientation(jpeg(xmp_segment(xmp))), 1) << xmp;
+  const std::string file = jpeg(xmp_segment(kAttribute));
+  EXPECT_EQ(read_image_spec(as_byte_span(file)), (ImageSpec{.h = 40, .w = 24, .channels = 3}));
+  EXPECT_TRUE(
+      decode_image(as_byte_span(file)).equal(decode_image(as_byte_span(jpeg(exif_segment(tiff(6)))))));
 }
 
 TEST(Orientation, TurnsThePictureAndTheSizeThatIsReadAhead) {
@@ -151,6 +173,24 @@ TEST(Orientation, OfPngsIsInTheirExifChunk) {
         ASSERT_TRUE(upright[y][x].equal(stored[row][column])) << value << " at " << y << " " << x;
       }
     }
+  }
+}
+
+TEST(Orientation, OfPngsMayBeInTheirXmp) {
+  const at::Tensor stored = random_picture(5, 7, 3);
+  const std::string keyword = std::string("XML:com.adobe.xmp\0\0\0\0\0", 22), exif = chunk("eXIf", tiff(3));
+  const auto size_of = [&](const std::string& chunks, bool behind) {
+    const std::string file = png(stored, chunks, behind);
+    const ImageSpec spec = read_image_spec(as_byte_span(file));
+    EXPECT_EQ(spec, spec_of(decode_image(as_byte_span(file))));
+    return spec.h;
+  };
+  for (const bool behind : {false, true}) {
+    EXPECT_EQ(size_of(chunk("iTXt", keyword + kAttribute), behind), 7);
+    EXPECT_EQ(size_of(chunk("iTXt", keyword + kElement), behind), 7);
+    EXPECT_EQ(size_of(chunk("iTXt", keyword + kElement) + exif, behind), 5) << "EXIF counts";
+    EXPECT_EQ(size_of(chunk("iTXt", "Comment" + keyword + kElement), behind), 5);
+    EXPECT_EQ(size_of(chunk("iTXt", keyword.substr(0, 20)), behind), 5);
   }
 }
 

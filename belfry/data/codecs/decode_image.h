@@ -21,8 +21,8 @@ struct DecodeOptions {
 };
 
 /// The picture in a JPEG or PNG file as uint8 [H, W, 3], or [H, W, 1] for PixelOrder::kGray, upright: turned
-/// as EXIF's orientation says, in JPEGs and in PNGs' eXIf chunks. Of a PNG, transparency is left out and 16
-/// bits become 8, as OpenCV does.
+/// as the orientation says that EXIF has, or else XMP, in JPEGs and in PNGs. Of a PNG, transparency is left
+/// out and 16 bits become 8, as OpenCV does.
 ///
 /// Throws DataError with the name for what is empty, truncated, damaged, of another format or too large. Safe
 /// to call from any thread.

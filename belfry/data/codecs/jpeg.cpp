@@ -111,13 +111,15 @@ class Decompressor {
 };
 
 int64_t Decompressor::orientation() const {
+  std::optional<int64_t> by_xmp;
   for (auto* marker = state_.marker_list; marker; marker = marker->next) {
     if (marker->marker != JPEG_APP0 + 1) continue;
-    // XMP has segments of the same kind, and may come first.
+    // EXIF and XMP have segments of the same kind, in any order. Where both say something, EXIF counts.
     const std::span<const uint8_t> segment(marker->data, marker->data_length);
     if (const auto found = internal::exif_orientation(segment)) return *found;
+    if (!by_xmp) by_xmp = internal::xmp_segment_orientation(segment);
   }
-  return 1;
+  return by_xmp.value_or(1);
 }
 
 void Decompressor::choose_output(const JpegDecodeOptions& options) {

@@ -36,7 +36,7 @@ struct JpegDecodeOptions {
   /// Decode only this part of the (scaled, upright) picture. Its pixels are those of the whole decoded, cut
   /// out; its rows may be further apart than its width: the result is a view.
   std::optional<PixelRect> region = std::nullopt;
-  /// Turn the picture as its EXIF orientation says.
+  /// Turn the picture as the orientation says that its EXIF has, or else its XMP.
   bool apply_orientation = true;
   /// Return what was decoded of a file that is truncated or damaged inside, where that is possible. What is
   /// missing is gray. (What lies below `region` is not read, so damage there is not seen.)

@@ -1,6 +1,7 @@
 #include "belfry/data/codecs/internal/orientation.h"
 
 #include <cstring>
+#include <string_view>
 
 namespace belfry::imgaug::internal {
 namespace {
@@ -18,6 +19,10 @@ uint64_t number(std::span<const uint8_t> bytes, uint64_t at, int size, bool is_l
 int size_of_type(uint64_t type) {
   constexpr int kSizes[] = {0, 1, 0, 2, 4};  // BYTE is 1, SHORT 3, LONG 4
   return type < std::size(kSizes) ? kSizes[type] : 0;
+}
+
+std::string_view text_of(std::span<const uint8_t> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 }  // namespace
@@ -45,18 +50,47 @@ std::optional<int64_t> exif_orientation(std::span<const uint8_t> segment) {
   return tiff_orientation(segment.subspan(kMark));
 }
 
-// Chunks are {length, type, content, checksum}, big-endian. libpng would know of a chunk behind the pixels
-// only after reading them, which is too late for who asks for the size.
-std::optional<int64_t> png_orientation(std::span<const uint8_t> file) {
-  constexpr uint64_t kSignature = 8, kHead = 8, kSum = 4;
-  for (uint64_t at = kSignature; at + kHead + kSum <= file.size();) {
-    const uint64_t length = number(file, at, 4, /*is_little=*/false);
-    if (length > file.size() - at - kHead - kSum) return std::nullopt;
-    if (std::memcmp(file.data() + at + 4, "eXIf", 4) == 0)
-      return tiff_orientation(file.subspan(at + kHead, length));
-    at += kHead + length + kSum;
+// In XMP the same number is an attribute or an element: tiff:Orientation="6" or <tiff:Orientation>6<.
+std::optional<int64_t> xmp_orientation(std::string_view xml) {
+  constexpr std::string_view kProperty = "tiff:Orientation";
+  for (size_t at = 0; (at = xml.find(kProperty, at)) != std::string_view::npos;) {
+    at += kProperty.size();
+    std::string_view rest = xml.substr(at);
+    const bool is_attribute = rest.starts_with("=\"") || rest.starts_with("='");
+    if (!is_attribute && !rest.starts_with(">")) continue;
+    rest.remove_prefix(is_attribute ? 2 : 1);
+    const bool is_digit = rest.size() > 1 && rest[0] >= '1' && rest[0] <= '8';
+    if (is_digit && (rest[1] == '"' || rest[1] == '\'' || rest[1] == '<')) return rest[0] - '0';
   }
   return std::nullopt;
+}
+
+std::optional<int64_t> xmp_segment_orientation(std::span<const uint8_t> segment) {
+  constexpr std::string_view kMark("http://ns.adobe.com/xap/1.0/\0", 29);
+  const std::string_view text = text_of(segment);
+  return text.starts_with(kMark) ? xmp_orientation(text.substr(kMark.size())) : std::nullopt;
+}
+
+// Chunks are {length, type, content, checksum}, big-endian. libpng would know of a chunk behind the pixels
+// only after reading them, which is too late for who asks for the size. XMP is the text of an iTXt chunk,
+// behind its keyword, two bytes that say that it is not compressed, and two empty texts.
+std::optional<int64_t> png_orientation(std::span<const uint8_t> file) {
+  constexpr uint64_t kSignature = 8, kHead = 8, kSum = 4;
+  constexpr std::string_view kXmp("XML:com.adobe.xmp\0\0\0\0\0", 22);
+  std::optional<int64_t> by_xmp;
+  for (uint64_t at = kSignature; at + kHead + kSum <= file.size();) {
+    const uint64_t length = number(file, at, 4, /*is_little=*/false);
+    if (length > file.size() - at - kHead - kSum) break;
+    const std::span<const uint8_t> content = file.subspan(at + kHead, length);
+    const std::string_view type = text_of(file.subspan(at + 4, 4));
+    if (type == "eXIf") {
+      if (const auto found = tiff_orientation(content)) return found;
+    } else if (type == "iTXt" && text_of(content).starts_with(kXmp)) {
+      by_xmp = xmp_orientation(text_of(content).substr(kXmp.size()));
+    }
+    at += kHead + length + kSum;
+  }
+  return by_xmp;
 }
 
 at::Tensor turn(const at::Tensor& stored, int64_t orientation) {

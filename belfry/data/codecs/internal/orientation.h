@@ -16,7 +16,11 @@ namespace belfry::imgaug::internal {
 std::optional<int64_t> exif_orientation(std::span<const uint8_t> segment);
 /// The same of the small TIFF file that is EXIF's content.
 std::optional<int64_t> tiff_orientation(std::span<const uint8_t> tiff);
-/// The orientation that a PNG file's eXIf chunk says, which may come before or behind the pixels.
+/// The one that a JPEG's APP1 segment of XMP says (Adobe's XMP specification, part 3). None when it is
+/// another segment, or says nothing.
+std::optional<int64_t> xmp_segment_orientation(std::span<const uint8_t> segment);
+/// The orientation that a PNG file's eXIf chunk says, or else its XMP; they may come before or behind the
+/// pixels.
 std::optional<int64_t> png_orientation(std::span<const uint8_t> file);
 
 /// Whether the upright picture is as wide as the stored one is high.
