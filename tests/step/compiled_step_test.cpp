@@ -336,6 +336,69 @@ TEST(CompiledStep, WhatHasNoRuleRunsUnderAutograd) {
   for (size_t i = 0; i < 2; ++i) EXPECT_TRUE(at::allclose(results[i], expected[i], 1e-5, 1e-6));
 }
 
+/// A cell whose state a step leaves to the next, as in a language model: `reads` of what came before.
+class StatefulCell {
+ public:
+  using Read = std::function<Tensor(const Variable& state, const Tensor& output)>;
+
+  explicit StatefulCell(const Read& read_after_the_update) {
+    graph_.set_seed(3);
+    const GraphScope as_default(graph_);
+    const Tensor x = placeholder("x", {kDynamic, 6});
+    const Variable w = get_variable("w", {6, 5}), state = get_variable("state", {5}, {.trainable = false});
+    const Tensor output = tanh(matmul(x, w) + state.tensor() * 0.5);
+    const Tensor update = assign(state, mean(output, {0}));
+    Tensor cost;
+    {
+      const ControlDependencies after({update});
+      cost = mean(square(read_after_the_update(state, output) - 0.3));
+    }
+    Adam adam({.learning_rate = 0.1});
+    twins_.emplace(graph_, std::vector{x}, std::vector{group({adam.minimize(cost)}), cost});
+    for (int i = 0; i < 6; ++i) twins_->take_step({at::rand({i == 5 ? 3 : 4, 6})}, 1e-5);
+    twins_->expect_same_variables(1e-5);
+  }
+
+  const CompiledStep& step() const { return *twins_->step; }
+
+ private:
+  Graph graph_;
+  std::optional<test::Twins> twins_;
+};
+
+TEST(CompiledStep, ACostMayComeAfterWritesOfWhatItDoesNotRead) {
+  const StatefulCell cell([](const Variable&, const Tensor& output) { return output * 2.0; });
+  EXPECT_TRUE(cell.step().is_compiled()) << cell.step().describe();
+}
+
+TEST(CompiledStep, ACostThatReadsWhatWasWrittenIsThePlans) {
+  for (const StatefulCell::Read& read :
+       {StatefulCell::Read([](const Variable&state, const Tensor&output) { return output + state.tensor(); }),
+        StatefulCell::Read([](const Variable&state, const Tensor&output) {
+          return output + reshape(expand_dims(state.tensor(), 0), {5});
+        }),
+        StatefulCell::Read([](const Variable&state, const Tensor&output) {
+          return output + identity(identity(state.tensor()));
+        })}) {
+    const StatefulCell cell(read);
+    EXPECT_FALSE(cell.step().is_compiled()) << cell.step().describe();
+  }
+}
+
+TEST(CompiledStep, TrainsBehindABatchNormThatUpdatesItself) {
+  Momentum momentum({.learning_rate = 0.05});
+  const auto net = [](const Tensor& image) {
+    Tensor x = image;
+    for (const char* name : {"a", "b"})
+      x = BatchNorm(std::string("bn") + name,
+                    Conv2D(std::string("conv") + name, x, {.filters = 8, .kernel = 3}),
+                    {.ema_update = EmaUpdate::kInternal}) |
+          relu;
+    return x | GlobalAvgPooling("gap") | FullyConnected("linear", {.units = 10});
+  };
+  Training({6, 8, 8, 3}, net, momentum).check_steps(6, 1e-3);
+}
+
 TEST(CompiledStep, GradientsAfterAWriteAreThePlans) {
   Graph graph;
   GraphScope as_default(graph);

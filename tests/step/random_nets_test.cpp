@@ -99,10 +99,7 @@ class RandomNet {
     if (one_in(4)) options.center = false;
     if (one_in(4)) options.scale = false;
     if (one_in(4)) options.ema_update = EmaUpdate::kSkip;
-    if (one_in(10)) {
-      options.ema_update = EmaUpdate::kInternal;
-      may_run_by_plan = true;  // what follows comes after a write
-    }
+    if (one_in(10)) options.ema_update = EmaUpdate::kInternal;
     return BatchNorm(fresh("bn"), x, options);
   }
 

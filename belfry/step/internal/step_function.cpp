@@ -17,14 +17,39 @@
 #include "belfry/step/internal/derivative_rules.h"
 #include "belfry/step/internal/differentiate.h"
 
-// The plan's order of nodes (order.h) is cut at the writes: what depends on none of them, by data or by
-// control, is the head, as every write comes after what does not depend on it. Invariant: nothing in the head
+// The plan's order of nodes (order.h) is cut at the writes: what takes no value from one of them is the head.
+// What only has to come after a write, a cost after the update of a cell's state for instance, is in it too,
+// where it reads nothing that the write changes: the value is the same before. Invariant: nothing in the head
 // sees a variable after a write of this run, so it may be reordered and rewritten like any function. It is
 // copied into a graph of its own, with the sizes that the feeds have, and each gradients node becomes the
 // nodes that differentiate() adds at its place.
 
 namespace belfry::internal {
 namespace {
+
+using Variables = std::unordered_set<Tensor>;
+
+/// Whether the node's outputs may lie in the memory of its inputs.
+bool may_share(const Node& node) {
+  if (node.kind() == NodeKind::kIdentity) return true;
+  if (node.kind() != NodeKind::kCall) return false;
+  return node.op_name() == "belfry::slice" || node.op_name() == "belfry::split" ||
+         std::ranges::any_of(node.op().schema().returns(),
+                             [](const c10::Argument& value) { return value.alias_info() != nullptr; });
+}
+
+/// Whether the memory of `tensor` may be that of one of these.
+bool shares_with(Tensor tensor, const Variables& variables) {
+  std::vector<Tensor> waiting = {std::move(tensor)};
+  while (!waiting.empty()) {
+    const Tensor next = waiting.back();
+    waiting.pop_back();
+    if (variables.contains(next)) return true;
+    if (may_share(next.node()))
+      waiting.insert(waiting.end(), next.node().inputs().begin(), next.node().inputs().end());
+  }
+  return false;
+}
 
 class Splitter {
  public:
@@ -37,12 +62,23 @@ class Splitter {
 
   /// Why the run has no two parts; "" where it has.
   std::string find_tail() {
+    std::unordered_map<const Node*, Variables> written;  // before a node, or by it
     for (const Node* node : order_.nodes) {
-      const auto in_tail = [&](const Node* other) { return tail_.contains(other); };
-      const bool depends = std::ranges::any_of(node->control_inputs(), in_tail) ||
-                           std::ranges::any_of(node->inputs(), [&](const Tensor& input) {
-                             return !fed_.contains(input) && in_tail(&input.node());
-                           });
+      Variables before;
+      const auto come_after = [&](const Node* other) {
+        if (const auto found = written.find(other); found != written.end())
+          before.insert(found->second.begin(), found->second.end());
+      };
+      std::ranges::for_each(node->control_inputs(), come_after);
+      for (const Tensor& input : node->inputs()) {
+        if (!fed_.contains(input)) come_after(&input.node());
+      }
+      const bool depends = std::ranges::any_of(node->inputs(), [&](const Tensor& input) {
+        return !fed_.contains(input) && (tail_.contains(&input.node()) || shares_with(input, before));
+      });
+      for (const int index : node->mutated_inputs())
+        before.insert(node->inputs()[static_cast<size_t>(index)]);
+      if (!before.empty()) written[node] = std::move(before);
       if (!writes(*node) && !depends && conditions_of(*node).empty()) continue;
       if (node->kind() == NodeKind::kGradients) return describe_place(*node) + " comes after a write";
       tail_.insert(node);
