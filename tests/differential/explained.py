@@ -89,7 +89,10 @@ def as_exact_as_tensorflow(c, text):
     def distance(a, exact):
         return np.abs(a - exact).max(initial=0)
 
-    exact = train_in_float64(c.spec, c.inputs)
+    try:
+        exact = train_in_float64(c.spec, c.inputs)
+    except TypeError:  # tensorpack's LayerNorm and InstanceNorm have variables of float32 alone
+        return False
     differing = [n for n, e in c.expected.items() if n.startswith("step") and n in c.out and difference(c.out[n], e, loose=5, double=1e-6)]
     return all(distance(c.out[n], exact[n]) <= 3 * distance(c.expected[n], exact[n]) for n in differing)
 
