@@ -154,8 +154,7 @@ double own_seconds() {
 
 /// What other programs use of the processors.
 struct Crowd {
-  std::atomic<int64_t> next_look{0};  ///< of Clock
-  std::mutex mutex;                   ///< guards the rest
+  std::mutex mutex;
   Clock::time_point last_look = {};
   double last_all = 0, last_own = 0;
   ThreadLimit limit;
@@ -163,7 +162,7 @@ struct Crowd {
   int threads(int wanted) {
     const auto now = Clock::now();
     const std::lock_guard lock(mutex);
-    if (now.time_since_epoch().count() >= next_look) look(now, wanted);
+    if (now - last_look >= kCountEvery) look(now, wanted);
     return limit.threads(wanted);
   }
 
@@ -171,12 +170,11 @@ struct Crowd {
     const std::optional<double> all = processor_seconds();
     if (!all) return;
     const double own = own_seconds(), seconds = std::chrono::duration<double>(now - last_look).count();
-    if (seconds < 5)  // what was counted over a longer time is of other days
+    if (seconds < 30)  // what was counted over a longer time says little of now
       limit.look(wanted, omp_get_num_procs(), std::max(0.0, (*all - last_all - (own - last_own)) / seconds));
     last_look = now;
     last_all = *all;
     last_own = own;
-    next_look = (now + kCountEvery).time_since_epoch().count();
   }
 };
 
@@ -220,13 +218,14 @@ int threads_worth_using(int wanted) {
 void ThreadLimit::look(int wanted, double processors, double others) {
   others_ += (others - others_) / 2;
   const double left = processors - others_;
-  limit_ = std::min(limit_, wanted);
-  calm_looks_ = left >= 0.9 * std::min(2 * limit_, wanted) ? calm_looks_ + 1 : 0;
+  int now = threads(wanted);
+  calm_looks_ = now < wanted && left >= 0.9 * std::min(2 * now, wanted) ? calm_looks_ + 1 : 0;
   if (calm_looks_ >= kCalmLooks) {
-    limit_ = std::min(2 * limit_, wanted);
+    now = 2 * now;
+    limit_ = now < wanted ? now : kNoLimit;
     calm_looks_ = 0;
   }
-  while (limit_ > 1 && left < kLeastShare * limit_) limit_ = (limit_ + 1) / 2;
+  while (now > 1 && left < kLeastShare * now) limit_ = now = (now + 1) / 2;
 }
 
 int ThreadLimit::threads(int wanted) const {

@@ -26,7 +26,8 @@ class ThreadLimit {
   int threads(int wanted) const;
 
  private:
-  int limit_ = 1 << 20;
+  static constexpr int kNoLimit = 1 << 20;
+  int limit_ = kNoLimit;
   double others_ = 0;  ///< over some looks
   int calm_looks_ = 0;
 };

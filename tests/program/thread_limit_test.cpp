@@ -59,6 +59,12 @@ TEST(ThreadLimit, StaysWhereOthersTakeWhatIsLeft) {
   }
 }
 
+TEST(ThreadLimit, LeavesOthersTheThreadsThatOneDoesNotWant) {
+  ThreadLimit limit;
+  look(limit, 10, 2, 16, 0);
+  EXPECT_EQ(limit.threads(8), 8);
+}
+
 TEST(ThreadLimit, GivesNoMoreThanAreWanted) {
   ThreadLimit limit;
   look(limit, 40, 3, 16, 0);
