@@ -28,6 +28,7 @@
 #include "belfry/layers/pooling.h"
 #include "belfry/ops/ops.h"
 #include "tests/support/close.h"
+#include "tests/support/tiny_trainer.h"
 
 namespace belfry {
 namespace {
@@ -286,6 +287,21 @@ TEST_F(CompileTest, ABatchInPartsGivesTheSame) {
     const auto given = compiled(values), expected = plain(feeds, fetches, values);
     for (size_t i = 0; i < fetches.size(); ++i)
       EXPECT_TRUE(test::close(given[i], expected[i], kRounding)) << i << " of batch " << batch;
+  }
+}
+
+/// With nothing to print but its message too.
+TEST_F(CompileTest, PrintsInEveryCall) {
+  const Tensor x = placeholder("x", {kDynamic, 3});
+  for (const std::vector<Tensor>& data : {std::vector<Tensor>{}, {x}}) {
+    const CompiledCallable compiled =
+        compile(session_, {x}, {print(x, data, {.message = "here:"}) * 2.0}, {.split_batch = false});
+    for (int call = 0; call < 2; ++call) {
+      const test::LogLines log;
+      EXPECT_TRUE(compiled({at::ones({2, 3})})[0].equal(at::full({2, 3}, 2.f)));
+      EXPECT_THAT(log.text(), HasSubstr("here:"));
+    }
+    EXPECT_TRUE(compiled.is_compiled()) << compiled.describe();
   }
 }
 

@@ -221,6 +221,9 @@ bool ProgramBuilder::add_views(const Node& node) {
                   [](const c10::Argument& a) { return a.alias_info() && !a.alias_info()->isWrite(); }) ||
       node.op_name() == "belfry::slice" || node.op_name() == "belfry::split";
   if (!may_alias || node.inputs().size() != 1) return false;
+  // With lists, empty ones too, comes what has an effect: printing.
+  const auto is_list = [](const Argument& argument) { return argument.kind == Argument::Kind::kInputList; };
+  if (std::ranges::any_of(node.arguments(), is_list)) return false;
   const TensorView given = value(node.inputs()[0]);
   const at::Tensor meta = at::empty_strided(given.sizes(), given.strides(),
                                             at::TensorOptions(dtype_of(given.type())).device(c10::kMeta));
