@@ -97,6 +97,66 @@ TEST_F(StepErrors, ALabelOutOfRangeIsTheDatas) {
                                "sparse_softmax_cross_entropy");
 }
 
+/// Wherever an assertion stands in the run: `how` gives the cost and what is fetched besides.
+void expect_assertion_runs(const std::function<std::pair<Tensor, Tensor>(const Tensor& x, const Tensor& cost,
+                                                                         const Variable& state)>& how) {
+  Graph graph;
+  const GraphScope as_default(graph);
+  const Tensor x = placeholder("x", {kDynamic});
+  const Variable w = get_variable("w", {2}),
+                 state = get_variable("state", {}, {.initializer = zeros_initializer(), .trainable = false});
+  const auto [cost, besides] = how(x, sum(square(w.tensor() - x)), state);
+  GradientDescent descent({.learning_rate = 0.1});
+  test::Twins twins(graph, {x}, {group({descent.minimize(cost), besides}), cost});
+  for (int i = 0; i < 2; ++i) twins.take_step({at::ones({2})}, kRounding);
+  const std::vector<at::Tensor> bad = {at::full({2}, 100.f)};
+  const std::string expected = message_of<UsageError>([&] { twins.by_plan(bad); });
+  EXPECT_THAT(expected, HasSubstr("too big"));
+  EXPECT_EQ(message_of<UsageError>([&] { (*twins.step)(bad); }), expected);
+  twins.expect_compiled();
+  twins.expect_same_variables(kRounding);
+  twins.take_step({at::ones({2})}, kRounding);
+  twins.expect_same_variables(kRounding);
+}
+
+TEST_F(StepErrors, AssertionsRunWhereverTheyStand) {
+  const auto small = [](const Tensor& x) { return assert_true(less(sum(x), 10.0), "too big"); };
+  expect_assertion_runs([&](const Tensor& x, const Tensor& cost, const Variable&) {
+    const ControlDependencies after({small(x)});
+    return std::pair(cost * 1.0, no_op());
+  });
+  expect_assertion_runs(
+      [&](const Tensor& x, const Tensor& cost, const Variable&) { return std::pair(cost, small(x)); });
+  expect_assertion_runs([&](const Tensor& x, const Tensor& cost, const Variable&) {
+    return std::pair(cost, group({group({small(x)})}));
+  });
+  expect_assertion_runs([&](const Tensor& x, const Tensor& cost, const Variable& state) {
+    const ControlDependencies after({assign_add(state, ones({})), small(x)});
+    return std::pair(cost * 1.0, no_op());
+  });
+  expect_assertion_runs([&](const Tensor& x, const Tensor& cost, const Variable& state) {
+    const ControlDependencies after({assign_add(state, ones({}))});
+    return std::pair(cost, small(x));
+  });
+}
+
+/// One that reads what was written runs behind the write.
+TEST_F(StepErrors, AssertionsOfWhatWasWrittenRunToo) {
+  Graph of_state;
+  const GraphScope as_default_here(of_state);
+  const Tensor x = placeholder("x", {2});
+  const Variable w = get_variable("w", {2}), state = get_variable("state", {}, {.trainable = false});
+  GradientDescent descent({.learning_rate = 0.1});
+  const Tensor train = descent.minimize(sum(square(w.tensor() - x)));
+  const Tensor written = assign(state, sum(x)), checked = assert_true(less(written, 10.0), "too big");
+  Session session(of_state);
+  session.initialize_variables();
+  const CompiledStep step = compile_step(session, {x}, {train, checked});
+  step({at::ones({2})});
+  EXPECT_TRUE(step.is_compiled()) << step.describe();
+  EXPECT_THROW(step({at::full({2}, 100.f)}), UsageError);
+}
+
 TEST_F(StepErrors, NothingIsWrittenByAStepThatFails) {
   build();
   std::vector<at::Tensor> before;

@@ -216,6 +216,7 @@ void ProgramBuilder::add(const Node& node) {
 /// memory.
 bool ProgramBuilder::add_views(const Node& node) {
   const auto& schema = node.op().schema();
+  if (schema.returns().empty()) return false;
   const bool may_alias =
       std::all_of(schema.returns().begin(), schema.returns().end(),
                   [](const c10::Argument& a) { return a.alias_info() && !a.alias_info()->isWrite(); }) ||

@@ -62,24 +62,17 @@ class Splitter {
 
   /// Why the run has no two parts; "" where it has.
   std::string find_tail() {
-    std::unordered_map<const Node*, Variables> written;  // before a node, or by it
+    Variables written;  // so far
     for (const Node* node : order_.nodes) {
-      Variables before;
-      const auto come_after = [&](const Node* other) {
-        if (const auto found = written.find(other); found != written.end())
-          before.insert(found->second.begin(), found->second.end());
-      };
-      std::ranges::for_each(node->control_inputs(), come_after);
-      for (const Tensor& input : node->inputs()) {
-        if (!fed_.contains(input)) come_after(&input.node());
-      }
       const bool depends = std::ranges::any_of(node->inputs(), [&](const Tensor& input) {
-        return !fed_.contains(input) && (tail_.contains(&input.node()) || shares_with(input, before));
+        return !fed_.contains(input) && (tail_.contains(&input.node()) || shares_with(input, written));
       });
       for (const int index : node->mutated_inputs())
-        before.insert(node->inputs()[static_cast<size_t>(index)]);
-      if (!before.empty()) written[node] = std::move(before);
-      if (!writes(*node) && !depends && conditions_of(*node).empty()) continue;
+        written.insert(node->inputs()[static_cast<size_t>(index)]);
+      if (!writes(*node) && !depends && conditions_of(*node).empty()) {
+        if (node->kind() == NodeKind::kCall && !node->output().has_value()) result_.checks.push_back(node);
+        continue;
+      }
       if (node->kind() == NodeKind::kGradients) return describe_place(*node) + " comes after a write";
       tail_.insert(node);
       result_.tail.push_back(node);
@@ -96,7 +89,7 @@ class Splitter {
       head.input_names.push_back(public_name(feeds_[i]));
     }
     for (const Node* node : order_.nodes) {
-      if (!tail_.contains(node)) add(*node);
+      if (!tail_.contains(node) && !std::ranges::count(result_.checks, node)) add(*node);
     }
     add_outputs();
     return std::move(result_);
@@ -165,11 +158,13 @@ class Splitter {
       result_.random.try_emplace(name, result_.random.at(origin));
   }
 
-  /// What the tail and the caller want of the head, and what runs only because something waits for it: it may
-  /// print, or refuse values.
+  /// What the rest and the caller want of the head, and what runs only because something waits for it: it may
+  /// print.
   void add_outputs() {
-    for (const Node* node : result_.tail) {
-      for (const Tensor& input : node->inputs()) add_output(input);
+    for (const auto* nodes : {&result_.checks, &result_.tail}) {
+      for (const Node* node : *nodes) {
+        for (const Tensor& input : node->inputs()) add_output(input);
+      }
     }
     for (const Tensor& fetch : fetches_) add_output(fetch);
     for (const Node* node : order_.nodes) {

@@ -10,16 +10,18 @@
 
 namespace belfry::internal {
 
-/// What a run with writes and gradients computes, in two parts that run one after the other.
+/// What a run with writes and gradients computes, in parts that run one after the other.
 struct StepFunction {
   /// Everything that depends on no write: a function of static shapes, whose weights are variables. Gradients
   /// are ordinary nodes in it. It may draw random numbers.
   Function head;
   /// The nodes of the head that draw numbers, by name: whose generator they use.
   std::unordered_map<std::string, const Node*> random;
+  /// What gives no value and takes none from a write, but may refuse the run: assertions.
+  std::vector<const Node*> checks;
   /// The writes and what depends on them: nodes of the session's graph, in order.
   std::vector<const Node*> tail;
-  /// Where the tail and the fetches find tensors of the session's graph: places in head.outputs.
+  /// Where checks, tail and fetches find tensors of the session's graph: places in head.outputs.
   std::unordered_map<Tensor, size_t> from_head;
 };
 

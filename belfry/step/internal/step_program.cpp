@@ -45,7 +45,12 @@ StepProgram::StepProgram(StepFunction function, const std::vector<Tensor>& feeds
       store_(store),
       check_numbers_(options.check_numbers) {
   build_head(options, std::move(block));
-  build_tail(options);
+  if (!function_.checks.empty()) {
+    checks_ = build_rest(function_.checks, options);
+    report_ += "checks:\n" + checks_->describe();
+  }
+  tail_ = build_rest(function_.tail, options);
+  report_ += "tail:\n" + tail_->describe();
   for (const Tensor& fetch : fetches_) {
     const auto feed = std::ranges::find(feeds, fetch);
     if (!fetch.has_value()) {
@@ -90,7 +95,8 @@ void StepProgram::build_head(const StepOptions& options, std::shared_ptr<MemoryB
   report_ += "head:\n" + head_->describe();
 }
 
-void StepProgram::build_tail(const StepOptions& options) {
+std::unique_ptr<Program> StepProgram::build_rest(const std::vector<const Node*>& nodes,
+                                                 const StepOptions& options) {
   CompileOptions compile = compile_options(options);
   compile.check_numbers = false;  // what is written is written
   ProgramBuilder builder(*prepared_, compile);
@@ -102,7 +108,7 @@ void StepProgram::build_tail(const StepOptions& options) {
     builder.give(tensor, values_[tensor]);
   };
   for (const Tensor& fetch : fetches_) give_variable(fetch);
-  for (const Node* node : function_.tail) {
+  for (const Node* node : nodes) {
     if (node->kind() == NodeKind::kGroup) continue;
     for (const Tensor& input : node->inputs()) give_variable(input);
     builder.add(*node);
@@ -116,8 +122,7 @@ void StepProgram::build_tail(const StepOptions& options) {
     values_[fetch] = builder.value(fetch);
     builder.keep(values_[fetch]);
   }
-  tail_ = builder.finish();
-  report_ += "tail:\n" + tail_->describe();
+  return builder.finish();
 }
 
 void StepProgram::check_variables() const {
@@ -145,6 +150,7 @@ bool StepProgram::run_head(const std::vector<at::Tensor>& feeds, std::vector<Pro
   set_feeds(feeds);
   try {
     const bool done = run(*head_, profile);
+    if (done && checks_) run(*checks_, profile);
     if (!done) set_random_states(random_states_);
     return done;
   } catch (...) {

@@ -18,8 +18,8 @@
 
 namespace belfry::internal {
 
-/// A step as two programs for feeds of certain shapes: the head computes everything that depends on no write,
-/// the tail writes. One thread at a time may run it.
+/// A step as programs for feeds of certain shapes: the head computes everything that depends on no write, the
+/// checks may refuse it, the tail writes. One thread at a time may run it.
 class StepProgram {
  public:
   /// `function` is the run of a session whose variables are in `store`. Called below the dispatcher's
@@ -55,7 +55,8 @@ class StepProgram {
 
  private:
   void build_head(const StepOptions& options, std::shared_ptr<MemoryBlock> block);
-  void build_tail(const StepOptions& options);
+  /// Of `nodes` of the session's graph, which find the head's values.
+  std::unique_ptr<Program> build_rest(const std::vector<const Node*>& nodes, const StepOptions& options);
   void set_feeds(const std::vector<at::Tensor>& feeds);
   bool filters_are_ordinary() const;
   TensorView variable(const Node& node);
@@ -70,7 +71,7 @@ class StepProgram {
   std::unique_ptr<Prepared> prepared_;
   uint64_t packed_version_ = 0;
   bool check_numbers_ = true, has_collectives_ = false;
-  std::unique_ptr<Program> head_, tail_;
+  std::unique_ptr<Program> head_, checks_, tail_;
   std::vector<const Node*> random_;                ///< of the session's graph: the head draws their numbers
   std::vector<at::Tensor> random_states_;          ///< before the last run
   std::unordered_map<Tensor, TensorView> values_;  ///< of the session's graph, that the head leaves

@@ -58,6 +58,13 @@ class Sums {
   }
 
  private:
+  /// Products for one bias may be by matrices of several heights.
+  static bool goes_with(const Tensor& term, const Sum& sum) {
+    const auto rows_of = [](const Node& product) { return product.inputs()[1]; };
+    const Tensor rows = rows_of(term.node()), first = rows_of(*sum.products[0]);
+    return term.index() == sum.index && rows.dim(1) == first.dim(1) && rows.dtype() == first.dtype();
+  }
+
   bool goes_on(const Tensor& input) const { return is_sum(input.node()) && rewriter_.uses(input) == 1; }
 
   void add(const Node& root) {
@@ -69,7 +76,7 @@ class Sums {
       if (goes_on(term)) {
         waiting.insert(waiting.end(), term.node().inputs().rbegin(), term.node().inputs().rend());
       } else if (is_call(term.node(), "belfry::linear_backprop_weight") && rewriter_.uses(term) == 1 &&
-                 (sum.products.empty() || term.index() == sum.index)) {
+                 (sum.products.empty() || goes_with(term, sum))) {
         sum.index = term.index();
         sum.products.push_back(&term.node());
         sum_of_[term] = &root;
