@@ -140,6 +140,9 @@ def build(spec, x):
                 x = tf.transpose(x, [0, 3, 1, 2])
             if layer["residual"]:
                 x = x + before
+            if "noise" in spec:
+                noise = 1e-7 * tf.random.stateless_normal(tf.shape(x), [spec["noise"], len(x.op.name)], dtype=x.dtype)
+                x = x + tf.stop_gradient(noise * tf.reduce_max(tf.abs(x)))
     return x
 
 
@@ -196,6 +199,14 @@ def draw_spec(draw, name, identity):
     return spec
 
 
+def plain_session():
+    """One without TensorFlow's graph optimizer, which makes wrong kernels of normalisations without scale and center: values
+    that differ from run to run, or "scale must be 1D"."""
+    config = v1.ConfigProto()
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    return v1.Session(config=config)
+
+
 def load_variables(session, values):
     for variable in v1.global_variables():
         variable.load(values[variable.op.name], session)
@@ -217,7 +228,7 @@ def train(spec, draw, inputs):
         trained = v1.trainable_variables()
         names = spec["trainable"] = ["x"] + [v.op.name for v in trained]
         gradients = {f"gradient/{n}": tf.convert_to_tensor(g) for n, g in zip(names, v1.gradients(loss, [x] + trained)) if g is not None}
-        with v1.Session() as session:
+        with plain_session() as session:
             for v in v1.global_variables():
                 if f"variable/{v.op.name}" not in inputs:
                     inputs[f"variable/{v.op.name}"] = draw.array(
@@ -239,6 +250,13 @@ def train_in_float64(spec, inputs):
     return train({**spec, "dtype": "float64"}, None, {n: a.astype(float) for n, a in inputs.items()})
 
 
+def train_nearby(spec, inputs, seed):
+    """What `train` gives where inputs, variables and what each layer gives are moved by about the last digit of float32."""
+    random = np.random.default_rng(seed)
+    moved = {n: (a * (1 + 1e-7 * random.standard_normal(a.shape))).astype(a.dtype) for n, a in inputs.items()}
+    return train({**spec, "noise": seed}, None, moved)
+
+
 def infer_rounded(spec, inputs, after):
     """What `infer` gives when the input and the trained variables are rounded to bfloat16."""
     def rounded(a):
@@ -251,7 +269,7 @@ def infer(spec, value, variables):
         x = v1.placeholder(spec["dtype"], spec["shape"])
         with PredictTowerContext(""):
             y = build(spec, x)
-        with v1.Session() as session:
+        with plain_session() as session:
             session.run(v1.global_variables_initializer())
             load_variables(session, variables)
             return session.run(y, {x: value})
