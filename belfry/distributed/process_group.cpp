@@ -130,7 +130,10 @@ struct ProcessGroup::State {
 
   /// c10d writes its problems to stderr besides throwing them; ours go to the log.
   static void keep_c10d_quiet() {
-    if (!std::getenv("TORCH_CPP_LOG_LEVEL")) FLAGS_caffe2_log_level = c10::GLOG_FATAL;
+    static std::once_flag once;
+    std::call_once(once, [] {
+      if (!std::getenv("TORCH_CPP_LOG_LEVEL")) FLAGS_caffe2_log_level = c10::GLOG_FATAL;
+    });
   }
 
   void connect() {
