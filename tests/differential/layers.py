@@ -7,6 +7,7 @@ import tensorflow as tf
 
 logging.disable(logging.CRITICAL)
 import tensorpack.models as tp  # noqa: E402
+from tensorflow.core.protobuf import rewriter_config_pb2  # noqa: E402
 from tensorpack.tfutils.argscope import argscope  # noqa: E402
 from tensorpack.tfutils.tower import PredictTowerContext, TrainTowerContext  # noqa: E402
 
@@ -200,10 +201,10 @@ def draw_spec(draw, name, identity):
 
 
 def plain_session():
-    """One without TensorFlow's graph optimizer, which makes wrong kernels of normalisations without scale and center: values
-    that differ from run to run, or "scale must be 1D"."""
+    """One without TensorFlow's fusing of operators, which makes wrong kernels of normalisations without scale and center:
+    values that differ from run to run, or "scale must be 1D"."""
     config = v1.ConfigProto()
-    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    config.graph_options.rewrite_options.remapping = rewriter_config_pb2.RewriterConfig.OFF
     return v1.Session(config=config)
 
 
