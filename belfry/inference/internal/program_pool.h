@@ -21,8 +21,8 @@ struct Part {
   int64_t first = 0, count = -1;
 };
 
-/// The programs of a compiled graph, some for each combination of input shapes and number of threads. Any number of threads may use
-/// it; each takes a program for itself and gives it back.
+/// The programs of a compiled graph, some for each combination of input shapes and number of threads. Any
+/// number of threads may use it; each takes a program for itself and gives it back.
 class ProgramPool {
  public:
   ProgramPool(const Function& graph, const CompileOptions& options);
