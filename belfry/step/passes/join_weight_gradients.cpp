@@ -60,8 +60,7 @@ class Sums {
  private:
   /// Products for one bias may be by matrices of several heights.
   static bool goes_with(const Tensor& term, const Sum& sum) {
-    const auto rows_of = [](const Node& product) { return product.inputs()[1]; };
-    const Tensor rows = rows_of(term.node()), first = rows_of(*sum.products[0]);
+    const Tensor &rows = term.node().inputs()[1], &first = sum.products[0]->inputs()[1];
     return term.index() == sum.index && rows.dim(1) == first.dim(1) && rows.dtype() == first.dtype();
   }
 

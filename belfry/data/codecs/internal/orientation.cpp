@@ -25,6 +25,21 @@ std::string_view text_of(std::span<const uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+// In XMP the number is an attribute or an element: tiff:Orientation="6" or <tiff:Orientation>6<.
+std::optional<int64_t> xmp_orientation(std::string_view xml) {
+  constexpr std::string_view kProperty = "tiff:Orientation";
+  for (size_t at = 0; (at = xml.find(kProperty, at)) != std::string_view::npos;) {
+    at += kProperty.size();
+    std::string_view rest = xml.substr(at);
+    const bool is_attribute = rest.starts_with("=\"") || rest.starts_with("='");
+    if (!is_attribute && !rest.starts_with(">")) continue;
+    rest.remove_prefix(is_attribute ? 2 : 1);
+    const bool is_digit = rest.size() > 1 && rest[0] >= '1' && rest[0] <= '8';
+    if (is_digit && (rest[1] == '"' || rest[1] == '\'' || rest[1] == '<')) return rest[0] - '0';
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<int64_t> tiff_orientation(std::span<const uint8_t> tiff) {
@@ -48,21 +63,6 @@ std::optional<int64_t> exif_orientation(std::span<const uint8_t> segment) {
   constexpr size_t kMark = 6;
   if (segment.size() < kMark || std::memcmp(segment.data(), "Exif\0", kMark) != 0) return std::nullopt;
   return tiff_orientation(segment.subspan(kMark));
-}
-
-// In XMP the same number is an attribute or an element: tiff:Orientation="6" or <tiff:Orientation>6<.
-std::optional<int64_t> xmp_orientation(std::string_view xml) {
-  constexpr std::string_view kProperty = "tiff:Orientation";
-  for (size_t at = 0; (at = xml.find(kProperty, at)) != std::string_view::npos;) {
-    at += kProperty.size();
-    std::string_view rest = xml.substr(at);
-    const bool is_attribute = rest.starts_with("=\"") || rest.starts_with("='");
-    if (!is_attribute && !rest.starts_with(">")) continue;
-    rest.remove_prefix(is_attribute ? 2 : 1);
-    const bool is_digit = rest.size() > 1 && rest[0] >= '1' && rest[0] <= '8';
-    if (is_digit && (rest[1] == '"' || rest[1] == '\'' || rest[1] == '<')) return rest[0] - '0';
-  }
-  return std::nullopt;
 }
 
 std::optional<int64_t> xmp_segment_orientation(std::span<const uint8_t> segment) {
