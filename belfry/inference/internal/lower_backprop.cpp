@@ -103,14 +103,8 @@ bool lower_conv2d_backprop_input(ProgramBuilder& builder, const Node& node) {
 /// to bfloat16.
 bool lower_conv2d_transpose(ProgramBuilder& builder, const Node& node) {
   const OpParts op(node);
-  const Tensor input = input_named(node, "input"), filter = input_named(node, "filter"),
-               added = input_named(node, "bias");
-  const TensorView weights = builder.weight_of(filter);
-  TensorView bias;
-  if (added.defined()) {
-    bias = builder.weight_of(added);
-    if (!bias.defined()) bias = builder.value(added);
-  }
+  const Tensor input = input_named(node, "input"), filter = input_named(node, "filter");
+  const TensorView weights = builder.weight_of(filter), bias = bias_of(builder, input_named(node, "bias"));
   if (!has_primitive_form(op, input) || !weights.defined() || !supported({weights})) return false;
   if (bias.defined() && (bias.type() != ElementType::kFloat32 || !bias.is_contiguous())) return false;
   const Convolution conv(op, node.outputs()[0].shape, filter.shape(), input.shape(), /*its_groups=*/1,

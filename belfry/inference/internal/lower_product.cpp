@@ -34,19 +34,13 @@ dnnl::post_ops sum_and_activation(const OpParts& op) {
   return ops;
 }
 
-TensorView bias_of(ProgramBuilder& builder, const OpParts& op) {
-  if (!op.inputs[2].defined()) return {};
-  const TensorView weight = builder.weight_of(op.inputs[2]);
-  return weight.defined() ? weight : builder.value(op.inputs[2]);
-}
-
 /// Whether the weights are known and the residual is laid out as the output.
 bool has_primitive_form(ProgramBuilder& builder, const Node& node, const OpParts& op) {
   const NodeOutput& output = node.outputs()[0];
   const Tensor& residual = op.inputs[3];
   if (residual.defined() && (residual.shape() != output.shape || residual.dtype() != output.dtype))
     return false;
-  const TensorView weights = builder.weight_of(op.inputs[1]), bias = bias_of(builder, op);
+  const TensorView weights = builder.weight_of(op.inputs[1]), bias = bias_of(builder, op.inputs[2]);
   return weights.defined() && supported({builder.value(op.inputs[0]), weights, bias}) &&
          (!bias.defined() || bias.dim() == 1);
 }
@@ -67,7 +61,7 @@ bool lower_conv2d(ProgramBuilder& builder, const Node& node) {
   const OpParts op(node);
   if (!has_primitive_form(builder, node, op)) return false;
   const TensorView input = builder.dense(op.inputs[0]), filter = builder.weight_of(op.inputs[1]);
-  const TensorView bias = bias_of(builder, op);
+  const TensorView bias = bias_of(builder, op.inputs[2]);
   const int64_t groups = op.get<int64_t>("groups");
   const auto strides = op.get<std::vector<int64_t>>("strides"),
              dilations = op.get<std::vector<int64_t>>("dilations"),
@@ -106,7 +100,7 @@ bool lower_linear(ProgramBuilder& builder, const Node& node) {
   const OpParts op(node);
   if (!has_primitive_form(builder, node, op)) return false;
   const TensorView input = as_matrix(builder.dense(op.inputs[0])), weight = builder.weight_of(op.inputs[1]);
-  const TensorView bias = bias_of(builder, op);
+  const TensorView bias = bias_of(builder, op.inputs[2]);
   const memory::desc weight_desc = desc_of(weight, {1, 0}),
                      bias_desc = bias.defined() ? desc_of(bias) : memory::desc(),
                      output_desc({input.size(0), weight.size(1)},

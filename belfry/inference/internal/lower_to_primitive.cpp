@@ -51,4 +51,10 @@ void append_activation(dnnl::post_ops& ops, const OpParts& op) {
   ops.append_eltwise(1.f, algorithm, alpha, beta);
 }
 
+TensorView bias_of(ProgramBuilder& builder, const Tensor& tensor) {
+  if (!tensor.defined()) return {};
+  const TensorView weight = builder.weight_of(tensor);
+  return weight.defined() ? weight : builder.value(tensor);
+}
+
 }  // namespace belfry::internal

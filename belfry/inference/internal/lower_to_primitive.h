@@ -34,4 +34,8 @@ dnnl::memory::desc image_desc(const NodeOutput& output);
 /// Appends the activation that a fused operator ends in.
 void append_activation(dnnl::post_ops& ops, const OpParts& op);
 
+/// A bias as primitives take it: the weight that `tensor` is or is a conversion of, or else its value.
+/// Undefined where `tensor` is.
+TensorView bias_of(ProgramBuilder& builder, const Tensor& tensor);
+
 }  // namespace belfry::internal
