@@ -53,6 +53,10 @@ Tensor input_named(const Node& node, std::string_view argument) {
   return arguments.takes(argument) ? arguments.tensor(argument) : Tensor();
 }
 
+bool is_unannounced_view(const Node& node) {
+  return is_call(node, "belfry::slice") || is_call(node, "belfry::split");
+}
+
 std::optional<OpParts> fused_op(const Node& node) {
   if (node.kind() != NodeKind::kCall || !node.op_name().starts_with("belfry::fused_")) return std::nullopt;
   return OpParts(node);

@@ -42,6 +42,10 @@ struct OpParts {
 /// Whether `node` calls the operator of that name.
 bool is_call(const Node& node, std::string_view op);
 
+/// Whether `node` calls an operator of Belfry's whose outputs are views of its input, which its schema does
+/// not say.
+bool is_unannounced_view(const Node& node);
+
 /// The parts of `node`, a fused operator; nullopt for another node.
 std::optional<OpParts> fused_op(const Node& node);
 

@@ -220,7 +220,7 @@ bool ProgramBuilder::add_views(const Node& node) {
   const bool may_alias =
       std::all_of(schema.returns().begin(), schema.returns().end(),
                   [](const c10::Argument& a) { return a.alias_info() && !a.alias_info()->isWrite(); }) ||
-      node.op_name() == "belfry::slice" || node.op_name() == "belfry::split";
+      is_unannounced_view(node);
   if (!may_alias || node.inputs().size() != 1) return false;
   // With lists, empty ones too, comes what has an effect: printing.
   const auto is_list = [](const Argument& argument) { return argument.kind == Argument::Kind::kInputList; };

@@ -11,6 +11,7 @@
 #include "belfry/graph/scope.h"
 #include "belfry/graph/special_nodes.h"
 #include "belfry/graph/variable.h"
+#include "belfry/inference/internal/fused_op.h"
 #include "belfry/ops/call.h"
 #include "belfry/runtime/internal/order.h"
 #include "belfry/runtime/internal/recordings.h"
@@ -33,7 +34,7 @@ using Variables = std::unordered_set<Tensor>;
 bool may_share(const Node& node) {
   if (node.kind() == NodeKind::kIdentity) return true;
   if (node.kind() != NodeKind::kCall) return false;
-  return node.op_name() == "belfry::slice" || node.op_name() == "belfry::split" ||
+  return is_unannounced_view(node) ||
          std::ranges::any_of(node.op().schema().returns(),
                              [](const c10::Argument& value) { return value.alias_info() != nullptr; });
 }
