@@ -31,18 +31,22 @@ def run_onnx(path, feeds, names):
 
 def run_frozen(path, feeds, names):
     import tensorflow as tf
+
+    from plain_session import plain_session
     with open(path, "rb") as file:
         graph_def = tf.compat.v1.GraphDef.FromString(file.read())
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(graph_def, name="")
         there = {operation.name for operation in graph.get_operations()}
-        with tf.compat.v1.Session(graph=graph) as session:
+        with plain_session(graph) as session:
             return session.run([f"{name}:0" for name in names], {f"{k}:0": v for k, v in feeds.items() if k in there})
 
 
 def run_saved(path, feeds, names):
     import tensorflow as tf
-    with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
+
+    from plain_session import plain_session
+    with tf.Graph().as_default() as graph, plain_session(graph) as session:
         model = tf.compat.v1.saved_model.load(session, ["serve"], path)
         signature = model.signature_def["serving_default"]
         fed = {signature.inputs[k].name: v for k, v in feeds.items() if k in signature.inputs}

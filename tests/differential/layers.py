@@ -7,11 +7,11 @@ import tensorflow as tf
 
 logging.disable(logging.CRITICAL)
 import tensorpack.models as tp  # noqa: E402
-from tensorflow.core.protobuf import rewriter_config_pb2  # noqa: E402
 from tensorpack.tfutils.argscope import argscope  # noqa: E402
 from tensorpack.tfutils.tower import PredictTowerContext, TrainTowerContext  # noqa: E402
 
 from draw import Draw  # noqa: E402
+from plain_session import plain_session  # noqa: E402
 from reference_nn import convolution, pair  # noqa: E402
 
 v1 = tf.compat.v1
@@ -198,14 +198,6 @@ def draw_spec(draw, name, identity):
     spec["kind"] = draw.pick(["normal"] * 4 + ["whole"] + ["zero"] * (not stacked))
     spec.update(export=True, reimport=draw.chance(0.3), saved_model=draw.chance(0.08), graph_file=draw.chance(0.1))
     return spec
-
-
-def plain_session():
-    """One without TensorFlow's fusing of operators, which makes wrong kernels of normalisations without scale and center:
-    values that differ from run to run, or "scale must be 1D"."""
-    config = v1.ConfigProto()
-    config.graph_options.rewrite_options.remapping = rewriter_config_pb2.RewriterConfig.OFF
-    return v1.Session(config=config)
 
 
 def load_variables(session, values):
