@@ -89,12 +89,13 @@ Function Rewriter::run(const Rule& rule) {
   return std::move(result_);
 }
 
-SplitFunction split_off_constants(const Function& function) {
+SplitFunction split_off_constants(const Function& function, const std::function<bool(const Tensor&)>& stays) {
   const auto independent = independent_nodes(function);
   std::vector<Tensor> border;  // what the rest needs of the preparation
   std::unordered_set<Tensor> seen;
   const auto cross = [&](const Tensor& tensor) {
-    if (independent.contains(&tensor.node()) && seen.insert(tensor).second) border.push_back(tensor);
+    const bool leaves = independent.contains(&tensor.node()) && !stays(tensor);
+    if (leaves && seen.insert(tensor).second) border.push_back(tensor);
   };
   for (const Node* node : function.calls()) {
     if (independent.contains(node)) continue;

@@ -61,6 +61,9 @@ struct SplitFunction {
   Function preparation;  ///< inputs: the weights; outputs: the weights of the rest
   Function rest;
 };
-SplitFunction split_off_constants(const Function& function);
+/// Tensors that follow from no input stay in the rest where `stays` says so.
+SplitFunction split_off_constants(
+    const Function& function,
+    const std::function<bool(const Tensor&)>& stays = [](const Tensor&) { return false; });
 
 }  // namespace belfry

@@ -128,7 +128,7 @@ Tensor in_parts(const std::string& who, const Tensor& x, int64_t size) {
   known.insert(known.begin() + 1, size);
   if (std::ranges::count(known, kDynamic) == 0) return reshape(x, known);
   const Tensor rest = slice(shape(x), {1}, {x.rank() - 1});
-  return reshape(x, RunTimeShape(concat({constant(std::vector<int64_t>{-1, size}), rest}, 0), known));
+  return reshape(x, RunTimeShape(concat({constant(std::vector<int64_t>{known[0], size}), rest}, 0), known));
 }
 
 /// Each part by its own statistics.

@@ -47,6 +47,7 @@ Tensor reshape(const Tensor& x, const Shape& shape, const std::string& name) {
   return call("aten::reshape", {x}, {{"shape", shape}}, name);
 }
 Tensor reshape(const Tensor& x, const RunTimeShape& shape, const std::string& name) {
+  if (const auto sizes = internal::constant_shape(shape)) return reshape(x, *sizes, name);
   return call("belfry::reshape", {x, shape.sizes}, {{"known", shape.known}}, name);
 }
 Tensor batch_flatten(const Tensor& x, const std::string& name) {
@@ -151,8 +152,8 @@ Tensor strided_slice(const Tensor& x, const std::vector<int64_t>& begin, const s
   return call("belfry::strided_slice", {x}, {{"begin", begin}, {"end", end}, {"strides", strides}}, name);
 }
 Tensor slice(const Tensor& x, const Tensor& begin, const RunTimeShape& size, const std::string& name) {
-  const auto begins = constants_of(begin, 1), sizes = constants_of(size.sizes, 1);
-  if (begins && sizes && size.known.empty()) return slice(x, *begins, *sizes, name);
+  const auto begins = constants_of(begin, 1), sizes = internal::constant_shape(size);
+  if (begins && sizes) return slice(x, *begins, *sizes, name);
   return call("belfry::slice.tensors", {x, begin, size.sizes},
               {{"known_begin", known_of(begin)}, {"known_size", known_of(size.sizes)}, {"known", size.known}},
               name);
@@ -280,6 +281,7 @@ Tensor ones(const RunTimeShape& shape, DType dtype, const std::string& name) {
   return fill(shape, 1, dtype, name.empty() ? "ones" : name);
 }
 Tensor fill(const RunTimeShape& shape, const c10::Scalar& value, DType dtype, const std::string& name) {
+  if (const auto sizes = internal::constant_shape(shape)) return fill(*sizes, value, dtype, name);
   return call("belfry::fill", {shape.sizes},
               {{"value", attribute_of(value)}, {"dtype", dtype}, {"known", shape.known}}, name);
 }
@@ -317,6 +319,7 @@ Tensor diag_part(const Tensor& x, const std::string& name) {
   return call("aten::diagonal", {x}, {{"dim1", -2}, {"dim2", -1}}, name.empty() ? "diag_part" : name);
 }
 Tensor range(const Tensor& limit, const std::string& name) {
+  if (const auto known = constants_of(limit, 0)) return range(0, known->at(0), 1, name);
   return call("belfry::range", {limit}, {}, name);
 }
 

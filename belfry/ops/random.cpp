@@ -2,6 +2,7 @@
 
 #include "belfry/graph/scope.h"
 #include "belfry/ops/call.h"
+#include "belfry/ops/internal/known_integers.h"
 
 namespace belfry {
 namespace {
@@ -29,12 +30,16 @@ Tensor random_normal(const Shape& shape, double mean, double stddev, const Rando
 }
 Tensor random_uniform(const RunTimeShape& shape, double low, double high, const RandomAttributes& attributes,
                       const std::string& name) {
+  if (const auto sizes = internal::constant_shape(shape))
+    return random_uniform(*sizes, low, high, attributes, name);
   return seeded_call("belfry::random_uniform.run_time_shape", {shape.sizes},
                      {{"low", low}, {"high", high}, {"dtype", attributes.dtype}, {"known", shape.known}},
                      attributes.seed, name);
 }
 Tensor random_normal(const RunTimeShape& shape, double mean, double stddev,
                      const RandomAttributes& attributes, const std::string& name) {
+  if (const auto sizes = internal::constant_shape(shape))
+    return random_normal(*sizes, mean, stddev, attributes, name);
   return seeded_call(
       "belfry::random_normal.run_time_shape", {shape.sizes},
       {{"mean", mean}, {"stddev", stddev}, {"dtype", attributes.dtype}, {"known", shape.known}},

@@ -188,7 +188,7 @@ EXPLAINED = [
     Explained("resize", "value|onnx|frozen|saved_model|reimported", "ATen's bilinear kernel of bytes has weights of 16 bits",
               lambda c, text: c.inputs["x0"].dtype == np.uint8 and text.startswith(tuple("0123456789"))),
     Explained("sign", "value|onnx|frozen|saved_model", "ATen's sign of NaN is 0", has_nan),
-    Explained("gelu", "value|gradient|onnx|frozen|saved_model", "oneDNN's gelu of an infinity is NaN", has_infinity),
+    Explained("gelu", "value|gradient|onnx|frozen|saved_model|reimported", "oneDNN's gelu of an infinity is NaN", has_infinity),
     Explained("pow|pow_number", "value|onnx|frozen|saved_model", "ATen's power of 0.5 is a square root, also of -inf", has_infinity),
     Explained("moments", "value|onnx|frozen|saved_model|reimported", "ATen's mean beside a variance subtracts: inf - inf", has_infinity),
     Explained("reduce_logsumexp", "gradient", "ATen's gradient is exp(x - result), and 1 for each of several numbers so large that adding log(n) leaves them",

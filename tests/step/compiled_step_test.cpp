@@ -444,6 +444,31 @@ TEST(CompiledStep, TrainsBehindABatchNormThatUpdatesItself) {
   Training({6, 8, 8, 3}, net, momentum).check_steps(6, 1e-3);
 }
 
+/// In a step of known shapes they are known, noise of such a shape included.
+TEST(CompiledStep, TrainsThroughShapesThatARunComputes) {
+  Graph graph;
+  graph.set_seed(7);
+  const GraphScope as_default(graph);
+  const Tensor x = placeholder("x", {kDynamic, kDynamic, 4});
+  const auto sizes = unstack(shape(x));
+  const Tensor rows = tanh(reshape(x, {-1, 4}) | FullyConnected("fc0", {.units = 6}));
+  const Tensor units = constant(6), half = floor_div(sizes[1], 2);
+  Tensor y = reshape(rows, RunTimeShape(stack({sizes[0], sizes[1], units}), {kDynamic, kDynamic, 6}));
+  y = y + random_uniform(shape(y), -0.5, 0.5) + random_normal(stack({sizes[1], units}), 0, 0.1);
+  const Tensor first = slice(y, zeros_like(shape(y)), stack({sizes[0], half, units}));
+  const Tensor padded =
+      pad(first,
+          reshape(stack({half - half, half - half, constant(0), sizes[1] - half, constant(0), constant(0)}),
+                  {3, 2}));
+  const Tensor cost = mean(square(y * padded + fill(shape(y), 0.25)));
+  GradientDescent descent({.learning_rate = 0.1});
+  test::Twins twins(graph, {x}, {descent.minimize(cost), cost});
+  for (const Shape& shape : {Shape{3, 5, 4}, Shape{2, 8, 4}, Shape{3, 5, 4}})
+    twins.take_step({at::rand(shape)}, 1e-5);
+  twins.expect_compiled();
+  twins.expect_same_variables(1e-5);
+}
+
 TEST(CompiledStep, GradientsAfterAWriteAreThePlans) {
   Graph graph;
   GraphScope as_default(graph);

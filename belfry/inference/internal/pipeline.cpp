@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "belfry/inference/internal/known_sizes.h"
 #include "belfry/inference/internal/pass_list.h"
 #include "belfry/inference/internal/passes.h"
 
@@ -32,7 +33,7 @@ CompiledFunction run_pipeline(Function function, const CompileOptions& options) 
   std::string& report = result.report;
   function = run_passes<Options>(kPasses, std::move(function), options, report);
   if (options.fold_constants) {
-    SplitFunction parts = split_off_constants(function);
+    SplitFunction parts = split_off_constants(function, may_be_sizes);
     report += fmt::format("fold_constants: {} nodes, {} computed once\n", parts.rest.calls().size(),
                           parts.preparation.calls().size());
     result.preparation = std::move(parts.preparation);

@@ -101,4 +101,11 @@ std::optional<Integers> constant_integers(const Tensor& tensor) {
   return known;
 }
 
+std::optional<Shape> constant_shape(const RunTimeShape& shape) {
+  auto sizes = shape.sizes.rank() == 1 ? constant_integers(shape.sizes) : std::nullopt;
+  if (!sizes || shape.known.empty()) return sizes;
+  const auto agree = [](int64_t size, int64_t known) { return known == kDynamic || known == size; };
+  return std::ranges::equal(*sizes, shape.known, agree) ? sizes : std::nullopt;
+}
+
 }  // namespace belfry::internal

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "belfry/graph/tensor.h"
+#include "belfry/ops/run_time_shape.h"
 
 namespace belfry::internal {
 
@@ -20,5 +21,8 @@ std::optional<std::vector<int64_t>> known_integers(const Tensor& tensor);
 
 /// The same where the graph knows each of them; else none.
 std::optional<std::vector<int64_t>> constant_integers(const Tensor& tensor);
+
+/// The sizes of a shape that the graph knows, where they are as it says.
+std::optional<Shape> constant_shape(const RunTimeShape& shape);
 
 }  // namespace belfry::internal

@@ -12,6 +12,7 @@
 #include "belfry/graph/special_nodes.h"
 #include "belfry/graph/variable.h"
 #include "belfry/inference/internal/fused_op.h"
+#include "belfry/inference/internal/known_sizes.h"
 #include "belfry/ops/call.h"
 #include "belfry/runtime/internal/order.h"
 #include "belfry/runtime/internal/recordings.h"
@@ -138,6 +139,7 @@ class Splitter {
     std::vector<Tensor> inputs, outputs;
     for (const Tensor& input : node.inputs()) inputs.push_back(map_.at(input));
     if (recordings_.nodes.contains(&node)) outputs = build_for_derivative(node, inputs);
+    if (outputs.empty()) outputs = with_known_sizes(node, inputs);
     if (outputs.empty()) {
       const Node& copy = result_.head.graph->add_copy(node, std::move(inputs));
       for (int i = 0; i < static_cast<int>(copy.outputs().size()); ++i) outputs.push_back(copy.output(i));
