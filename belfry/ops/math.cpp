@@ -170,23 +170,35 @@ Tensor greater(const Tensor& x, const Tensor& y, const std::string& name) {
 Tensor greater_equal(const Tensor& x, const Tensor& y, const std::string& name) {
   return call("aten::ge.Tensor", {x, y}, {}, name);
 }
+namespace {
+
+/// ATen wraps a number that the dtype of `x` has not into one that it has.
+Tensor compare(const char* op, const Tensor& x, const c10::Scalar& y, const std::string& name) {
+  const bool whole =
+      c10::isIntegralType(x.dtype(), /*includeBool=*/false) && y.isIntegral(/*includeBool=*/false);
+  const bool fits = !whole || internal::has_integer(x.dtype(), y.toLong());
+  return call(op, {fits ? x : cast(x, kInt64)}, {{"other", attribute_of(y)}}, name);
+}
+
+}  // namespace
+
 Tensor equal(const Tensor& x, const c10::Scalar& y, const std::string& name) {
-  return call("aten::eq.Scalar", {x}, {{"other", attribute_of(y)}}, name);
+  return compare("aten::eq.Scalar", x, y, name);
 }
 Tensor not_equal(const Tensor& x, const c10::Scalar& y, const std::string& name) {
-  return call("aten::ne.Scalar", {x}, {{"other", attribute_of(y)}}, name);
+  return compare("aten::ne.Scalar", x, y, name);
 }
 Tensor less(const Tensor& x, const c10::Scalar& y, const std::string& name) {
-  return call("aten::lt.Scalar", {x}, {{"other", attribute_of(y)}}, name);
+  return compare("aten::lt.Scalar", x, y, name);
 }
 Tensor less_equal(const Tensor& x, const c10::Scalar& y, const std::string& name) {
-  return call("aten::le.Scalar", {x}, {{"other", attribute_of(y)}}, name);
+  return compare("aten::le.Scalar", x, y, name);
 }
 Tensor greater(const Tensor& x, const c10::Scalar& y, const std::string& name) {
-  return call("aten::gt.Scalar", {x}, {{"other", attribute_of(y)}}, name);
+  return compare("aten::gt.Scalar", x, y, name);
 }
 Tensor greater_equal(const Tensor& x, const c10::Scalar& y, const std::string& name) {
-  return call("aten::ge.Scalar", {x}, {{"other", attribute_of(y)}}, name);
+  return compare("aten::ge.Scalar", x, y, name);
 }
 Tensor logical_and(const Tensor& x, const Tensor& y, const std::string& name) {
   return call("aten::logical_and", {x, y}, {}, name);

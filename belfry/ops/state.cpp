@@ -5,14 +5,38 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "belfry/base/error.h"
 #include "belfry/graph/graph.h"
 #include "belfry/graph/node.h"
 #include "belfry/graph/special_nodes.h"
 #include "belfry/ops/call.h"
+#include "belfry/ops/internal/scalar.h"
 
 namespace belfry {
+namespace {
+
+bool has_number(DType dtype, double number) {
+  return number == std::trunc(number) && std::abs(number) < 0x1p63 &&
+         internal::has_integer(dtype, static_cast<int64_t>(number));
+}
+bool has_number(DType dtype, int64_t number) {
+  return internal::has_integer(dtype, number);
+}
+
+/// Throws where a dtype of integers has not one of the numbers.
+template <typename T>
+void check_numbers(const std::vector<T>& numbers, DType dtype, const std::string& name) {
+  if (!c10::isIntegralType(dtype, /*includeBool=*/false)) return;
+  for (const T number : numbers) {
+    if (has_number(dtype, number)) continue;
+    throw UsageError(
+        fmt::format("[constant {}] expected numbers of {}, got {}", name, to_string(dtype), number));
+  }
+}
+
+}  // namespace
 
 Tensor placeholder(const std::string& name, const Shape& shape, DType dtype) {
   return add_placeholder({.name = name, .shape = shape, .dtype = dtype});
@@ -35,6 +59,11 @@ Tensor constant(const c10::Scalar& value, const std::string& name) {
   return constant(value, dtype, name);
 }
 Tensor constant(const c10::Scalar& value, DType dtype, const std::string& name) {
+  if (value.isFloatingPoint()) {
+    check_numbers(std::vector<double>{value.toDouble()}, dtype, name);
+  } else if (value.isIntegral(/*includeBool=*/false)) {
+    check_numbers(std::vector<int64_t>{value.toLong()}, dtype, name);
+  }
   return constant(at::scalar_tensor(value, dtype), name);
 }
 
@@ -48,6 +77,7 @@ Tensor constant_list(const std::vector<T>& values, const Shape& shape, DType dty
     throw UsageError(fmt::format("[constant {}] expected {} values for shape {}, got {}", name, count,
                                  to_string(shape), values.size()));
   }
+  check_numbers(values, dtype, name);
   const at::Tensor list = at::tensor(values).to(dtype);
   return constant(shape.empty() ? list : list.reshape(shape), name);
 }

@@ -224,6 +224,22 @@ TEST_F(EdgeTest, NegativeIndicesAreRefused) {
   EXPECT_FALSE(failure(gather(x, reshape(indices, {2}))).empty());
 }
 
+/// Not with what the dtype would make of them.
+TEST_F(EdgeTest, IntegersAreComparedWithNumbersThatTheyCannotBe) {
+  const Tensor byte = cast(constant(1), kUInt8), small = cast(constant(1), kInt8),
+               number = cast(constant(1), kInt32);
+  const int64_t billions = 3'000'000'000;
+  const std::vector<std::pair<Tensor, bool>> comparisons = {
+      {byte > -1, true},           {byte < 257, true},
+      {equal(byte, 257), false},   {not_equal(cast(constant(255), kUInt8), -1), true},
+      {small < 129, true},         {small >= -200, true},
+      {number < billions, true},   {billions > number, true},
+      {billions <= number, false}, {equal(number, (int64_t{1} << 32) + 1), false},
+      {number < 2, true}};
+  for (size_t i = 0; i < comparisons.size(); ++i)
+    EXPECT_EQ(run(comparisons[i].first).item<bool>(), comparisons[i].second) << i;
+}
+
 TEST_F(EdgeTest, SplitOfNothingGivesAsManyParts) {
   const auto parts = split(placeholder("x", {0, 2}), 3, 0);
   ASSERT_EQ(parts.size(), 3u);

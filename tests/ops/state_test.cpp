@@ -7,6 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "belfry/base/error.h"
 #include "belfry/base/log.h"
 #include "belfry/graph/gradients.h"
@@ -173,6 +175,19 @@ TEST_F(StateTest, ConstantsHaveTheDtypesOfTheirNumbers) {
                 constant(std::vector<double>{1, 2}, {3}, kFloat32, "c");
               }),
               HasSubstr("[constant c] expected 3 values for shape [3], got 2"));
+}
+
+TEST_F(StateTest, NumbersThatTheDtypeHasNotAreNoConstants) {
+  const auto message = [](const auto& build) { return error_of(build); };
+  EXPECT_THAT(message([] { constant(300, kInt8, "c"); }),
+              HasSubstr("[constant c] expected numbers of int8, got 300"));
+  EXPECT_THAT(message([] { constant(-1, kUInt8); }), HasSubstr("uint8, got -1"));
+  EXPECT_THAT(message([] { constant({1, 300}, {}, kInt8); }), HasSubstr("int8, got 300"));
+  EXPECT_THAT(message([] { constant({1.0, 2.5}, {}, kInt32); }), HasSubstr("int32, got 2.5"));
+  EXPECT_THAT(message([] { constant(std::nan(""), kInt32); }), HasSubstr("int32, got nan"));
+  EXPECT_THAT(message([] { constant(std::vector<int64_t>{int64_t{1} << 40}, {}, kInt32); }),
+              HasSubstr("int32, got 1099511627776"));
+  EXPECT_EQ(constant({1.0, -2.0}, {}, kInt8).dtype(), kInt8);
 }
 
 TEST_F(StateTest, IdentityIsTheSameTensorUnderAnotherName) {
