@@ -200,6 +200,17 @@ TEST_F(ShapeInferenceTest, IntegersMayBeDivided) {
   EXPECT_EQ(floor_div(x, input({3}, kInt64)).dtype(), kInt64);
 }
 
+TEST_F(ShapeInferenceTest, PlacesBeyondAMillionAreTriedToo) {
+  const Tensor rows = input({kDynamic, 2});
+  for (const int64_t begin : {int64_t{1'000'000}, int64_t{1'048'580}, int64_t{100'000'000}}) {
+    EXPECT_EQ(strided_slice(rows, {begin}, {begin + 3}, {1}).shape(), (Shape{kDynamic, 2}));
+    EXPECT_EQ(slice(rows, {begin, 0}, {1, 2}).shape(), (Shape{1, 2}));
+    EXPECT_EQ(slice(rows, {0, 0}, {begin, 2}).shape(), (Shape{begin, 2}));
+    EXPECT_EQ(select(rows, -begin).shape(), (Shape{2}));
+  }
+  EXPECT_EQ(split(rows, {1'000'000, 10}, 0)[1].shape(), (Shape{10, 2}));
+}
+
 TEST_F(ShapeInferenceTest, ARunTimeShapeMayHaveManySizes) {
   EXPECT_EQ(ones(RunTimeShape(input({12}, kInt64)), kFloat64).shape(), Shape(12, kDynamic));
 }

@@ -42,7 +42,7 @@ using Outputs = std::vector<at::Tensor>;
 using Sizes = std::vector<int64_t>;
 
 /// Numbers above are no sizes but stand for "all there is".
-constexpr int64_t kLargestNumber = 1000000;
+constexpr int64_t kLargestNumber = int64_t{1} << 30;
 
 /// What several trials agree on.
 class Agreement {
