@@ -65,10 +65,10 @@ TEST(OnnxModelsTest, MeanWhatTheyMeanToOnnxRuntime) {
 /// One node of `op` with its inputs x, of float32 [2, 3, 4, 5], and w, int64 [2].
 class WhatIsNotReadTest : public testing::Test {
  protected:
-  std::string message(const OnnxNode& node) {
+  std::string message(const OnnxNode& node, const std::vector<OnnxValue::Size>& of_x = {2, 3, 4, 5}) {
     OnnxModel model;
     model.nodes = {node};
-    model.inputs = {{"x", DataType::kFloat32, {2, 3, 4, 5}}, {"w", DataType::kInt64, {2}}};
+    model.inputs = {{"x", DataType::kFloat32, of_x}, {"w", DataType::kInt64, {2}}};
     model.outputs = {{"y", DataType::kFloat32, {}}};
     const test::TempDir folder;
     write_file_atomically(FileSystem::posix(), folder / "model", as_byte_span(serialize_onnx(model)));
@@ -99,6 +99,12 @@ TEST_F(WhatIsNotReadTest, IsAnErrorOfInputs) {
   EXPECT_THAT(message({"Relu", "node", {"x", "w"}, {"y"}, {}}),
               HasSubstr("[Relu node] has an input 1, 'w', which Belfry does not know"));
   EXPECT_EQ(message({"Relu", "node", {"x", ""}, {"y"}, {}}), "nothing was thrown");
+}
+
+TEST_F(WhatIsNotReadTest, ASqueezeOfUnknownSizesIsAnError) {
+  EXPECT_THAT(message({"Squeeze", "node", {"x"}, {"y"}, {}}, {"n", 3, 1}),
+              HasSubstr("sizes that only a run knows"));
+  EXPECT_EQ(message({"Squeeze", "node", {"x"}, {"y"}, {}}, {1, 3, 1}), "nothing was thrown");
 }
 
 TEST_F(WhatIsNotReadTest, AnAttributeTwiceIsAnError) {

@@ -124,7 +124,12 @@ void add_shapes(OnnxBuilds& builds) {
     for (int64_t axis : axes) y = expand_dims(y, axis);
     return {y};
   };
-  builds["Squeeze"] = [](const OnnxImport& x) -> Tensors { return {squeeze(x.input(), x.axes(1))}; };
+  builds["Squeeze"] = [](const OnnxImport& x) -> Tensors {
+    const Ints axes = x.axes(1);
+    if (axes.empty() && std::ranges::count(x.input().shape(), kDynamic))
+      throw ImportFailure{"squeezes what is of size 1, of sizes that only a run knows"};
+    return {squeeze(x.input(), axes)};
+  };
   builds["Transpose"] = [](const OnnxImport& x) -> Tensors {
     Ints reversed;
     for (int64_t axis = x.input().rank() - 1; axis >= 0; --axis) reversed.push_back(axis);
@@ -184,7 +189,7 @@ void add_repetitions(OnnxBuilds& builds) {
     }
     if (!start || !delta || start->item().toDouble() != 0 || delta->item().toDouble() != 1)
       throw ImportFailure{"expected a range from 0 in steps of 1, or constants"};
-    return {range(x.input(1))};
+    return {cast(range(x.input(1)), x.input(1).dtype())};
   };
 }
 

@@ -33,8 +33,8 @@ Tensors is_inf_as_onnx(const OnnxImport& x) {
 
 void add_unary(OnnxBuilds& builds) {
   const std::pair<const char*, Unary> unary[] = {
-      {"Sign", sign},       {"Floor", floor},  {"Ceil", ceil},         {"Round", round},
-      {"Not", logical_not}, {"IsNaN", is_nan}, {"Softplus", softplus}, {"Softsign", softsign},
+      {"Floor", floor},  {"Ceil", ceil},         {"Round", round},       {"Not", logical_not},
+      {"IsNaN", is_nan}, {"Softplus", softplus}, {"Softsign", softsign},
   };
   const auto add = [&](const char* op, Unary function) {
     builds[op] = [function](const OnnxImport& x) -> Tensors { return {function(x.input(), "")}; };
@@ -44,6 +44,11 @@ void add_unary(OnnxBuilds& builds) {
     if (row.onnx) add(row.onnx, row.function);
   }
   builds["IsInf"] = is_inf_as_onnx;
+  builds["Sign"] = [](const OnnxImport& x) -> Tensors {  // of NaN it is NaN, and 0 in ATen
+    const Tensor& input = x.input();
+    const Tensor y = sign(input);
+    return {c10::isFloatingType(input.dtype()) ? where(is_nan(input), input, y) : y};
+  };
   builds["Elu"] = [](const OnnxImport& x) -> Tensors {
     return {call("aten::elu", {x.input()}, {{"alpha", x.number("alpha", 1)}})};
   };
