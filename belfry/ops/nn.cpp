@@ -6,6 +6,7 @@
 #include "belfry/graph/scope.h"
 #include "belfry/ops/array.h"
 #include "belfry/ops/call.h"
+#include "belfry/ops/internal/known_integers.h"
 #include "belfry/ops/state.h"
 
 // One call for each operator, which checks its arguments where the node is built, computes and has the
@@ -15,6 +16,16 @@ namespace {
 
 std::vector<int64_t> list(const Size2D& size) {
   return {size.height, size.width};
+}
+
+Attributes attributes_of(const ResizeAttributes& attributes) {
+  const char* method = attributes.method == ResizeMethod::kNearest    ? "nearest"
+                       : attributes.method == ResizeMethod::kBilinear ? "bilinear"
+                                                                      : "bicubic";
+  return {{"method", method},
+          {"align_corners", attributes.align_corners},
+          {"data_format", attributes.data_format},
+          {"half_pixel_centers", attributes.half_pixel_centers}};
 }
 
 }  // namespace
@@ -154,16 +165,17 @@ Tensor avg_pool2d(const Tensor& x, const PoolAttributes& attributes, const std::
 }
 
 Tensor resize(const Tensor& x, Size2D size, const ResizeAttributes& attributes, const std::string& name) {
-  const char* method = attributes.method == ResizeMethod::kNearest    ? "nearest"
-                       : attributes.method == ResizeMethod::kBilinear ? "bilinear"
-                                                                      : "bicubic";
-  return call("belfry::resize", {x},
-              {{"size", list(size)},
-               {"method", method},
-               {"align_corners", attributes.align_corners},
-               {"data_format", attributes.data_format},
-               {"half_pixel_centers", attributes.half_pixel_centers}},
-              name);
+  Attributes all = attributes_of(attributes);
+  all.emplace_back("size", list(size));
+  return call("belfry::resize", {x}, all, name);
+}
+Tensor resize(const Tensor& x, const Tensor& size, const ResizeAttributes& attributes,
+              const std::string& name) {
+  const auto sizes = internal::constant_integers(size);
+  if (sizes && size.shape() == Shape{2}) return resize(x, {sizes->at(0), sizes->at(1)}, attributes, name);
+  Attributes all = attributes_of(attributes);
+  all.emplace_back("known_size", internal::known_integers(size).value_or(std::vector<int64_t>()));
+  return call("belfry::resize.tensor", {x, size}, all, name);
 }
 
 Tensor space_to_depth(const Tensor& x, int64_t block, const std::string& data_format,

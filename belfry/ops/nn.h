@@ -135,6 +135,10 @@ struct ResizeAttributes {
 /// centres; else with a = -0.75 and borders repeated: what TensorFlow does. Of uint8 it rounds.
 Tensor resize(const Tensor& x, Size2D size, const ResizeAttributes& attributes = {},
               const std::string& name = "");
+/// As above, with `size` an integer tensor [2], height and width, computed in the graph: of another image by
+/// `slice(shape(y), {1}, {2})`.
+Tensor resize(const Tensor& x, const Tensor& size, const ResizeAttributes& attributes = {},
+              const std::string& name = "");
 
 /// Moves blocks of `block` x `block` pixels into the channels, and back. Channels of one pixel of a block
 /// stay together, in the order of the pixels: [N, H, W, C] to [N, H / block, W / block, block * block * C].

@@ -160,7 +160,7 @@ EXPLAINED = [
               lambda c, text: c.spec["nodes"][0]["attributes"]["padding"] == "SAME"),
     Explained("GradientDescent|Momentum|Adam", "accepted", "TensorFlow's global norm packs the norms, which must be of one dtype",
               lambda c, text: mixed_dtypes(c, text) and "Pack" in text),
-    Explained("resize", "gradient|value|frozen|saved_model", "TensorFlow resizes in float32 whatever the dtype",
+    Explained("resize(_to_tensor)?", "gradient|value|frozen|saved_model", "TensorFlow resizes in float32 whatever the dtype",
               lambda c, text: c.spec["inputs"][0]["dtype"] == "float64"),
     Explained("gather|embedding_lookup", "refused", "TensorFlow looks at no index where no element is asked for",
               lambda c, text: re.search("out of DATA bounds|dim should be positive", text) and empty_input(c, text)),
@@ -185,7 +185,7 @@ EXPLAINED = [
               says("waits for control dependencies")),
     Explained("stacks", "bfloat16", "rounding the input and the variables alone moves TensorFlow's result as much", moved_by_rounding),
     # ATen's own.
-    Explained("resize", "value|onnx|frozen|saved_model|reimported", "ATen's bilinear kernel of bytes has weights of 16 bits",
+    Explained("resize(_to_tensor)?", "value|onnx|frozen|saved_model|reimported", "ATen's bilinear kernel of bytes has weights of 16 bits",
               lambda c, text: c.inputs["x0"].dtype == np.uint8 and text.startswith(tuple("0123456789"))),
     Explained("sign", "value|onnx|frozen|saved_model", "ATen's sign of NaN is 0", has_nan),
     Explained("gelu", "value|gradient|onnx|frozen|saved_model|reimported", "oneDNN's gelu of an infinity is NaN", has_infinity),
@@ -203,7 +203,7 @@ EXPLAINED = [
     # Chosen to be otherwise, and documented.
     Explained("shape|size|topk|topk_tensor|argsort|range|range_of_tensor", "value dtype", "indices and sizes are int64; TensorFlow's default is int32",
               says("int64", "int32")),
-    Explained("resize", "value dtype", "the result has the input's dtype; TensorFlow's bilinear one is float32", says("float32")),
+    Explained("resize(_to_tensor)?", "value dtype", "the result has the input's dtype; TensorFlow's bilinear one is float32", says("float32")),
     Explained("Momentum", "variables", "TensorFlow leaves rows alone that were not gathered; the formula moves all by their momentum",
               lambda c, text: "gathered" in c.spec["variables"]),
     Explained("GradientDescent|Momentum|Adam", "variables", "TensorFlow clips and measures a row that was gathered twice as two rows",

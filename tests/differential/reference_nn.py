@@ -100,7 +100,7 @@ def pool(function):
 def resize(x, a):
     function = v1.image.resize_nearest_neighbor if a["method"] == "nearest" else v1.image.resize_bilinear
     corners = {"align_corners": True} if a["align_corners"] else {"half_pixel_centers": True}
-    return function(x[0], pair(a["size"]), **corners)
+    return function(x[0], tf.cast(x[1], tf.int32) if len(x) > 1 else pair(a["size"]), **corners)
 
 
 def bias_add(x, a):
@@ -171,7 +171,7 @@ NN = {
     "conv2d": in_nhwc(conv2d), "depthwise_conv2d": in_nhwc(depthwise), "conv1d": conv1d,
     "separable_conv2d": in_nhwc(lambda x, a: tf.nn.conv2d(depthwise(x, a), x[2], 1, "SAME")),
     "conv2d_transpose": in_nhwc(conv2d_transpose), "max_pool2d": pool(tf.nn.max_pool2d), "avg_pool2d": pool(tf.nn.avg_pool2d),
-    "resize": in_nhwc(resize), "space_to_depth": in_nhwc(lambda x, a: tf.nn.space_to_depth(x[0], a["block"])),
+    "resize": in_nhwc(resize), "resize_to_tensor": in_nhwc(resize), "space_to_depth": in_nhwc(lambda x, a: tf.nn.space_to_depth(x[0], a["block"])),
     "depth_to_space": in_nhwc(lambda x, a: tf.nn.depth_to_space(x[0], a["block"])), "bias_add": bias_add,
     "batch_norm_training": in_nhwc(batch_norm_training), "batch_norm": in_nhwc(batch_norm), "layer_norm": layer_norm,
     "group_norm": in_nhwc(group_norm),

@@ -192,6 +192,24 @@ def resizes():
     case("linear_scales", "Resize", [x, None, np.array([1, 1, 2, 1.2], "f4")], 1, mode="linear", nearest_mode="floor")
     how = dict(mode="linear", coordinate_transformation_mode="align_corners")
     case("linear_corners", "Resize", [x, None, None, ints(1, 2, 7, 3)], 1, **how)
+    case("linear_pytorch", "Resize", [x, None, None, ints(1, 2, 7, 3)], 1, mode="linear", coordinate_transformation_mode="pytorch_half_pixel")
+
+
+def resizes_to_others():
+    """Of images whose sizes the model does not say, to those of another."""
+    for sizes in (["n", 2, "h", "w"], ["n", 2, 4, 5]):
+        for how in (dict(mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"),
+                    dict(mode="nearest", coordinate_transformation_mode="half_pixel", nearest_mode="round_prefer_ceil"),
+                    dict(mode="linear", coordinate_transformation_mode="half_pixel"),
+                    dict(mode="linear", coordinate_transformation_mode="align_corners"),
+                    dict(mode="cubic", coordinate_transformation_mode="align_corners", cubic_coeff_a=-0.75)):
+            nodes = [helper.make_node("Shape", ["x"], ["of_x"], name="of_x", end=2), helper.make_node("Shape", ["y"], ["of_y"], name="of_y", start=2),
+                     helper.make_node("Concat", ["of_x", "of_y"], ["sizes"], name="sizes", axis=0),
+                     helper.make_node("Resize", ["x", "", "", "sizes"], ["out"], name="resized", **how)]
+            declared = [helper.make_tensor_value_info("x", TensorProto.FLOAT, sizes),
+                        helper.make_tensor_value_info("y", TensorProto.FLOAT, ["m", 3, "height", "width"])]
+            name = f"{how['mode']}_to_other_{how['coordinate_transformation_mode']}_{sizes[2]}"
+            save(name, nodes, declared, ["out"], [], {"x": floats(2, 2, 4, 5), "y": floats(1, 3, 7, 9)})
 
 
 def elements():
@@ -200,6 +218,8 @@ def elements():
         for positive in (0, 1):
             case(f"isinf_{negative}_{positive}", "IsInf", [x], detect_negative=negative, detect_positive=positive)
     case("isinf_default", "IsInf", [x])
+    nodes = [helper.make_node("Sign", ["x"], ["sign"], name="sign"), helper.make_node("IsNaN", ["sign"], ["out"], name="is_nan")]
+    save("sign_of_nan", nodes, [helper.make_tensor_value_info("x", TensorProto.FLOAT, [5])], ["out"], [], {"x": x})
     case("selu", "Selu", [floats(9)], alpha=2.0, gamma=0.5)
     case("selu_gamma", "Selu", [floats(9)], gamma=0.5)
     case("pow_int", "Pow", [np.array([4, 9], "i4"), np.array([0.5, 2], "f4")])
@@ -221,6 +241,10 @@ def shapes():
         case(f"expand_one_{len(dynamic)}", "Expand", [x, ints(4, 1, 3)], 1, dynamic=dynamic)
         case(f"expand_none_{len(dynamic)}", "Expand", [x, np.zeros(0, "i8")], 1, dynamic=dynamic)
         case(f"expand_input_{len(dynamic)}", "Expand", [x, ints(1)], dynamic=dynamic)
+    case("range_int", "Range", [np.array(0, "i4"), np.array(3, "i4"), np.array(1, "i4")], 3)
+    nodes = [helper.make_node("Range", ["zero", "n", "one"], ["out"], name="range")]
+    numbers = [helper.make_tensor("zero", TensorProto.INT32, [], [0]), helper.make_tensor("one", TensorProto.INT32, [], [1])]
+    save("range_of_input", nodes, [helper.make_tensor_value_info("n", TensorProto.INT32, [])], ["out"], numbers, {"n": np.array(3, "i4")})
     case("expand_scalar", "Expand", [np.array(2, "f4"), ints(2, 2)], 1)
     values = [("value_ints", [3, -1]), ("value_int", 6), ("value_float", 0.5), ("value_floats", [0.5, 2, 3])]
     for attribute, value in values:
@@ -233,5 +257,5 @@ def shapes():
 
 
 
-for make in (lookups, slices, windows, ceil_pools, rows, resizes, elements, shapes):
+for make in (lookups, slices, windows, ceil_pools, rows, resizes, resizes_to_others, elements, shapes):
     make()

@@ -101,6 +101,11 @@ TEST_F(DynamicSizesTest, PadsAndCountsHaveTheSizesThatTheGraphKnows) {
   const Tensor classes = placeholder("classes", {4}, kInt64);
   EXPECT_THAT(one_hot(classes, n).shape(), ElementsAre(4, kDynamic));
   EXPECT_THAT(one_hot(classes, select(shape(x), 1)).shape(), ElementsAre(4, 5));
+  const Tensor image = placeholder("image", {kDynamic, kDynamic, 7, 3});
+  EXPECT_THAT(resize(image, stack({n, constant(9)})).shape(), ElementsAre(kDynamic, kDynamic, 9, 3));
+  EXPECT_THAT(resize(image, slice(shape(image), {1}, {2})).shape(), ElementsAre(kDynamic, kDynamic, 7, 3));
+  EXPECT_THAT(resize(image, constant({8, 9}), {.data_format = "NCHW"}).shape(),
+              ElementsAre(kDynamic, kDynamic, 8, 9));
 }
 
 class RefusedNumbersTest : public DynamicSizesTest {
@@ -158,6 +163,11 @@ TEST_F(RefusedNumbersTest, WhatTheGraphKnowsIsRefusedWhereItIsWritten) {
   EXPECT_THROW(topk(x, two), UsageError);
   EXPECT_THROW(topk(n, n), UsageError);
   EXPECT_THROW(one_hot(two, two), UsageError);
+  const Tensor image = placeholder("image", {1, 4, 4, 2});
+  EXPECT_THROW(resize(image, three), UsageError);
+  EXPECT_THROW(resize(image, cast(two, kFloat32)), UsageError);
+  EXPECT_THROW(resize(image, stack({n, constant(0)})), UsageError);
+  EXPECT_THROW(resize(cast(image, kInt32), two), UsageError);
   EXPECT_THROW(in_top_k(x, two, two), UsageError);
 }
 

@@ -9,6 +9,7 @@
 #include "belfry/graph/arguments_of.h"
 #include "belfry/graph/kernel.h"
 #include "belfry/ops/array.h"
+#include "belfry/ops/nn.h"
 #include "belfry/ops/random.h"
 #include "belfry/ops/state.h"
 
@@ -85,6 +86,16 @@ PadAttributes pad_attributes(const Node& node) {
           .value = node.attribute("value").toDouble()};
 }
 
+ResizeAttributes resize_attributes(const Node& node) {
+  const auto method = node.attribute("method").toStringView();
+  return {.method = method == "nearest"    ? ResizeMethod::kNearest
+                    : method == "bilinear" ? ResizeMethod::kBilinear
+                                           : ResizeMethod::kBicubic,
+          .align_corners = node.attribute("align_corners").toBool(),
+          .half_pixel_centers = node.attribute("half_pixel_centers").toBool(),
+          .data_format = node.attribute("data_format").toStringRef()};
+}
+
 /// Of operators that take sizes, places or counts by tensors, the functions that make them. Where the graph
 /// knows the integers these choose the operator that has them as attributes.
 using Build = Tensors (*)(const Node& node, const Tensors& x, const std::string& name);
@@ -102,6 +113,8 @@ const std::map<std::string_view, Build>& operators_that_take_sizes() {
        [](N, X x, Name name) -> Tensors { return {strided_slice(x[0], x[1], x[2], x[3], name)}; }},
       {"belfry::pad.tensor",
        [](N n, X x, Name name) -> Tensors { return {pad(x[0], x[1], pad_attributes(n), name)}; }},
+      {"belfry::resize.tensor",
+       [](N n, X x, Name name) -> Tensors { return {resize(x[0], x[1], resize_attributes(n), name)}; }},
       {"belfry::one_hot.tensor",
        [](N n, X x, Name name) -> Tensors { return {one_hot(x[0], x[1], dtype_of(n), name)}; }},
       {"belfry::topk.tensor",

@@ -172,6 +172,7 @@ const std::vector<std::string_view>& graph_file_operators() {
       "belfry::range",
       "belfry::reshape",
       "belfry::resize",
+      "belfry::resize.tensor",
       "belfry::scatter_nd",
       "belfry::sequence_mask",
       "belfry::shape",

@@ -143,6 +143,12 @@ Tensor strided_slice_meta(const Tensor& x, const Tensor& begin, const Tensor& en
   return at::empty(sizes, x.options());
 }
 
+const auto& resize_operator() {
+  using Resize = Tensor(const Tensor&, IntArrayRef, std::string_view, bool, std::string_view, bool);
+  static const auto op = find<Resize>("belfry::resize");
+  return op;
+}
+
 /// Beyond it sizes could not be added up.
 constexpr int64_t kMostPadding = std::numeric_limits<int64_t>::max() / 4;
 
@@ -173,6 +179,24 @@ Tensor pad_meta(const Tensor& x, const Tensor& paddings, IntArrayRef known_paddi
     sizes[i] = known ? sizes[i] + before + after : unknown_size();
   }
   return at::empty(sizes, x.options());
+}
+
+Tensor resize(const Tensor& x, const Tensor& size, IntArrayRef known_size, std::string_view method,
+              bool align_corners, std::string_view data_format, bool half_pixel_centers) {
+  return resize_operator().call(x, read(size, 1, known_size, "the size"), method, align_corners, data_format,
+                                half_pixel_centers);
+}
+
+Tensor resize_meta(const Tensor& x, const Tensor& size, IntArrayRef known_size, std::string_view method,
+                   bool align_corners, std::string_view data_format, bool half_pixel_centers) {
+  check_integers(size, 1, known_size, "the size");
+  TORCH_CHECK(size.size(0) == 2, "expected a height and a width, got ", size.size(0), " numbers");
+  std::vector<int64_t> sizes;
+  for (size_t i = 0; i < 2; ++i) {
+    const int64_t known = at_or_unknown(known_size, i);
+    sizes.push_back(known == kUnknownInteger ? 1 + unknown_size() : known);
+  }
+  return resize_operator().call(x, sizes, method, align_corners, data_format, half_pixel_centers);
 }
 
 Tensor one_hot(const Tensor& indices, const Tensor& depth, at::ScalarType dtype) {
@@ -239,6 +263,10 @@ TORCH_LIBRARY_FRAGMENT(belfry, m) {
       "pad.tensor(Tensor x, Tensor paddings, *, int[] known_paddings=[], str mode='constant', float "
       "value=0) -> Tensor",
       pad);
+  m.def(
+      "resize.tensor(Tensor input, Tensor size, *, int[] known_size=[], str method='bilinear', bool "
+      "align_corners=False, str data_format='NHWC', bool half_pixel_centers=True) -> Tensor",
+      resize);
   m.def("one_hot.tensor(Tensor indices, Tensor depth, *, ScalarType dtype) -> Tensor", one_hot);
   m.def("topk.tensor(Tensor x, Tensor k) -> (Tensor values, Tensor indices)", topk);
   m.def("in_top_k.tensor(Tensor predictions, Tensor labels, Tensor k) -> Tensor", in_top_k);
@@ -250,6 +278,7 @@ TORCH_LIBRARY_IMPL(belfry, Meta, m) {
   m.impl("slice_backprop", slice_backprop_meta);
   m.impl("strided_slice.tensors", strided_slice_meta);
   m.impl("pad.tensor", pad_meta);
+  m.impl("resize.tensor", resize_meta);
   m.impl("one_hot.tensor", one_hot_meta);
   m.impl("topk.tensor", topk_meta);
   m.impl("in_top_k.tensor", in_top_k_meta<true>);

@@ -38,11 +38,10 @@ std::string data_format(const Json& a) {
   return a.value("data_format", "NHWC");
 }
 
-Tensor resized(const Tensor& x, const Json& a) {
-  return resize(x, size_of(a["size"]),
-                {.method = a["method"] == "nearest" ? ResizeMethod::kNearest : ResizeMethod::kBilinear,
-                 .align_corners = a["align_corners"].get<bool>(),
-                 .data_format = data_format(a)});
+ResizeAttributes resizing(const Json& a) {
+  return {.method = a["method"] == "nearest" ? ResizeMethod::kNearest : ResizeMethod::kBilinear,
+          .align_corners = a["align_corners"].get<bool>(),
+          .data_format = data_format(a)};
 }
 
 // The optional scale and offset, which follow `first` other inputs.
@@ -122,7 +121,8 @@ Operators nn_operators() {
                                             : conv2d_transpose(x[0], x[1], conv_transpose(a))}),
       ROW("max_pool2d", {max_pool2d(x[0], pool(a))}),
       ROW("avg_pool2d", {avg_pool2d(x[0], pool(a))}),
-      ROW("resize", {resized(x[0], a)}),
+      ROW("resize", {resize(x[0], size_of(a["size"]), resizing(a))}),
+      ROW("resize_to_tensor", {resize(x[0], x[1], resizing(a))}),
       ROW("space_to_depth", {space_to_depth(x[0], a["block"].get<int64_t>(), data_format(a))}),
       ROW("depth_to_space", {depth_to_space(x[0], a["block"].get<int64_t>(), data_format(a))}),
       ROW("bias_add", {bias_add(x[0], x[1], data_format(a))}),

@@ -1,4 +1,6 @@
 """Convolutions, pooling, resizing."""
+import numpy as np
+
 from case import Case, family
 from draw import FLOATS, INTEGERS
 
@@ -114,4 +116,8 @@ def resize(draw):
     a = {"method": method, "align_corners": method == "bilinear" and draw.chance(0.4),
          "size": draw.pick([draw.integer(1, 12), draw.integers(2, 1, 12)])}
     dtype = draw.pick(["float32"] * 9 + ["uint8", "float64"])
-    return Case(operator, [draw.array(dtype, draw.laid_out(image, a))], a, dynamic=draw.pick([0, 0.3]))
+    x = draw.array(dtype, draw.laid_out(image, a))
+    if draw.chance(0.3):
+        size = np.broadcast_to(np.asarray(a.pop("size"), draw.pick(["int32", "int64"])), [2])
+        return Case("resize_to_tensor", [x, size], a, constants=[False, draw.chance(0.3)])
+    return Case(operator, [x], a, dynamic=draw.pick([0, 0.3]))

@@ -209,14 +209,14 @@ OnnxAttributes sampling_of(const OnnxCall& call) {
   return attributes;
 }
 
-OnnxNames resize(OnnxCall& call) {
+OnnxNames resize(OnnxCall& call, const OnnxName& size) {
   OnnxBuilder& out = call.out;
   const DType dtype = call.result().dtype;
   // Runtimes cut off the fractions of integers.
   const bool rounds = call.text("method") != "nearest" && !c10::isFloatingType(dtype);
   const OnnxName x = rounds ? out.cast(as_nchw(call), dtype, kFloat32) : as_nchw(call);
   const auto followed_by_size = [&](const OnnxName& sizes) {
-    return out.add("Concat", {sizes, out.constant(call.integers("size"))}, {{"axis", int64_t{0}}});
+    return out.add("Concat", {sizes, size}, {{"axis", int64_t{0}}});
   };
   OnnxName y;
   if (call.text("method") == "bicubic") {
@@ -293,7 +293,10 @@ void add_image_ops(OnnxOps& ops) {
     check_floating(call, "a pool");
     return {pool(call, "AveragePool", {{"count_include_pad", int64_t{0}}})};
   };
-  ops["belfry::resize"] = resize;
+  ops["belfry::resize"] = [](OnnxCall& call) {
+    return resize(call, call.out.constant(call.integers("size")));
+  };
+  ops["belfry::resize.tensor"] = [](OnnxCall& call) { return resize(call, call.value("size", kInt64)); };
   ops["belfry::non_max_suppression"] = non_max_suppression;
   add_block_op(ops, "belfry::space_to_depth", "SpaceToDepth");
   add_block_op(ops, "belfry::depth_to_space", "DepthToSpace");

@@ -307,6 +307,7 @@ struct Sampling {
 /// The nearest elements along one dimension.
 Tensor nearest_along(const Tensor& x, int64_t axis, float scale, int64_t outputs, const Sampling& sampling) {
   const int64_t inputs = x.dim(axis);
+  if (outputs == kDynamic && scale == 0) throw ImportFailure{"resizes to a size that only a run knows"};
   if (inputs == kDynamic) {
     if (!sampling.repeats(scale))
       throw ImportFailure{"resizes a dynamic dimension, other than by repeating its elements"};
@@ -372,21 +373,26 @@ Tensors resize_as_onnx(const OnnxImport& node) {
   const auto& sizes = resized.sizes;
   const auto& scales = resized.scales;
   const bool nearest = mode == "nearest";
+  // Batches and channels are not resized: of two sizes there that only a run knows, one is the other.
   const auto kept = [&](int64_t axis) {
     const size_t i = static_cast<size_t>(axis);
-    return node.has(3) ? sizes[i] == x.dim(axis) : scales[i] == 1;
+    if (!node.has(3)) return scales[i] == 1;
+    return sizes[i] == x.dim(axis) && (sizes[i] != kDynamic || axis < 2);
   };
-  const bool image = x.rank() == 4 && sizes[2] != kDynamic && sizes[3] != kDynamic && kept(0) && kept(1);
+  const bool known = x.rank() == 4 && sizes[2] != kDynamic && sizes[3] != kDynamic;
+  const bool image = x.rank() == 4 && (known || node.has(3)) && kept(0) && kept(1);
+  const auto resized_by = [&](const ResizeAttributes& how) {
+    return known ? resize(x, {sizes[2], sizes[3]}, how) : resize(x, slice(node.input(3), {2}, {2}), how);
+  };
   const bool by_corners = sampling.places == "align_corners", by_middles = sampling.places == "half_pixel";
   const bool rounds_as_ours = by_corners || by_middles
                                   ? sampling.rounding == "round_prefer_ceil"
                                   : sampling.places == "asymmetric" && sampling.rounding == "floor";
   if (image && nearest && rounds_as_ours && node.has(3)) {
-    return {resize(x, {sizes[2], sizes[3]},
-                   {.method = ResizeMethod::kNearest,
-                    .align_corners = by_corners,
-                    .half_pixel_centers = by_corners || by_middles,
-                    .data_format = "NCHW"})};
+    return {resized_by({.method = ResizeMethod::kNearest,
+                        .align_corners = by_corners,
+                        .half_pixel_centers = by_corners || by_middles,
+                        .data_format = "NCHW"})};
   }
   if (nearest) {
     Tensor y = x;
@@ -396,7 +402,10 @@ Tensors resize_as_onnx(const OnnxImport& node) {
     }
     return {y};
   }
-  const bool corners = sampling.places == "align_corners", middles = sampling.places == "half_pixel";
+  const bool middles_of_many =
+      sampling.places == "pytorch_half_pixel" && known && sizes[2] > 1 && sizes[3] > 1;
+  const bool corners = sampling.places == "align_corners",
+             middles = sampling.places == "half_pixel" || middles_of_many;
   const bool keys = middles && cubic == -0.5 && excludes;
   const bool older = !middles && cubic == -0.75 && !excludes;
   if ((!corners && !middles && sampling.places != "asymmetric") ||
@@ -407,11 +416,10 @@ Tensors resize_as_onnx(const OnnxImport& node) {
     if (static_cast<float>(sizes[i]) != scales[i] * static_cast<float>(x.dim(static_cast<int64_t>(i))))
       throw ImportFailure{"resizes by scales to sizes that are not whole"};
   }
-  return {resize(x, {sizes[2], sizes[3]},
-                 {.method = mode == "cubic" ? ResizeMethod::kBicubic : ResizeMethod::kBilinear,
-                  .align_corners = corners,
-                  .half_pixel_centers = corners || middles,
-                  .data_format = "NCHW"})};
+  return {resized_by({.method = mode == "cubic" ? ResizeMethod::kBicubic : ResizeMethod::kBilinear,
+                      .align_corners = corners,
+                      .half_pixel_centers = corners || middles,
+                      .data_format = "NCHW"})};
 }
 
 /// Of one image and one class, which is what Belfry's is.

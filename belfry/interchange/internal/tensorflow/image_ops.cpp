@@ -83,7 +83,7 @@ void add_pool(TfOps& ops, const std::string& ours, const std::string& tf) {
   };
 }
 
-TfNames resize(TfCall& call) {
+TfNames resize(TfCall& call, const TfName& size) {
   GraphDefBuilder& out = call.out;
   const std::string method = call.text("method");
   const bool corners = call.flag("align_corners"), nearest = method == "nearest";
@@ -91,7 +91,7 @@ TfNames resize(TfCall& call) {
       nearest                ? "ResizeNearestNeighbor"
       : method == "bilinear" ? "ResizeBilinear"
                              : "ResizeBicubic",
-      {as_nhwc(call, "input"), out.constant(call.integers("size"))}, call.dtype(),
+      {as_nhwc(call, "input"), size}, call.dtype(),
       {{"align_corners", corners}, {"half_pixel_centers", !corners && call.flag("half_pixel_centers")}});
   if (!nearest) {  // gives float32 whatever it takes
     if (!c10::isFloatingType(call.dtype())) {
@@ -180,7 +180,8 @@ void add_image_ops(TfOps& ops) {
   ops["belfry::conv2d_transpose"] = conv2d_transpose;
   add_pool(ops, "belfry::max_pool2d", "MaxPool");
   add_pool(ops, "belfry::avg_pool2d", "AvgPool");
-  ops["belfry::resize"] = resize;
+  ops["belfry::resize"] = [](TfCall& call) { return resize(call, call.out.constant(call.integers("size"))); };
+  ops["belfry::resize.tensor"] = [](TfCall& call) { return resize(call, call.value("size", kInt32)); };
   ops["belfry::non_max_suppression"] = non_max_suppression;
   ops["belfry::combined_non_max_suppression"] = combined_non_max_suppression;
   ops["belfry::crop_and_resize"] = crop_and_resize;
