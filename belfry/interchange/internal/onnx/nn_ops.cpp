@@ -306,7 +306,15 @@ OnnxNames attention(OnnxCall& call) {
     }
     scores = out.add("Add", {scores, mask});
   }
-  const OnnxName weights = out.add("Softmax", {scores}, {{"axis", int64_t{-1}}});
+  OnnxName weights = out.add("Softmax", {scores}, {{"axis", int64_t{-1}}});
+  if (call.tensor("attn_mask")
+          .defined()) {  // a row that is hidden whole has weights 0, of which softmax makes NaN
+    const OnnxName lowest = out.constant(-std::numeric_limits<double>::infinity(), dtype);
+    const OnnxName seen = out.add("Not", {out.elementwise("Equal", {scores, lowest})});
+    const OnnxName count = reduce(out, "ReduceSum", out.cast(seen, kBool, kFloat32), {rank - 1}, true);
+    const OnnxName sees = out.add("Greater", {count, out.constant(0, kFloat32)});
+    weights = out.elementwise("Where", {sees, weights, out.constant(0, dtype)});
+  }
   return {out.add("MatMul", {weights, call.value("value")})};
 }
 

@@ -379,7 +379,17 @@ TfNames attention(TfCall& call) {
                         {mask, call.literal(0), call.literal(-std::numeric_limits<double>::infinity())});
     scores = call.apply("AddV2", {scores, mask});
   }
-  return {call.apply("BatchMatMulV2", {call.apply("Softmax", {scores}), call.value("value")})};
+  TfName weights = call.apply("Softmax", {scores});
+  if (call.tensor("attn_mask")
+          .defined()) {  // a row that is hidden whole has weights 0, of which softmax makes NaN
+    GraphDefBuilder& out = call.out;
+    const TfName lowest = call.literal(-std::numeric_limits<double>::infinity());
+    const TfName seen = out.cast(out.add("NotEqual", {scores, lowest}, call.dtype()), kBool, kFloat32);
+    const TfName count = reduce(out, "Sum", seen, kFloat32, {rank - 1}, /*keep=*/true);
+    const TfName sees = out.add("Greater", {count, out.constant(0, kFloat32)}, kFloat32);
+    weights = call.apply("SelectV2", {sees, weights, call.literal(0)});
+  }
+  return {call.apply("BatchMatMulV2", {weights, call.value("value")})};
 }
 
 }  // namespace
