@@ -255,6 +255,12 @@ TEST_F(EdgeTest, ImagesOfWrongDTypesAndBlocksAreRefusedWhereWritten) {
   EXPECT_THROW(depth_to_space(placeholder("x", {1, 4, 4, 4}), 1), UsageError);
 }
 
+TEST_F(EdgeTest, LabelsOfWholeNumbersAreRefusedWhereFractionsAreMeant) {
+  const Tensor logits = placeholder("logits", {3});
+  for (const DType dtype : {kInt64, kInt32, kUInt8})
+    EXPECT_THROW(sigmoid_cross_entropy(logits, placeholder("labels", {3}, dtype)), UsageError);
+}
+
 TEST_F(EdgeTest, BatchNormHasGradientsByItsStatistics) {
   const at::Tensor values = at::arange(24, at::kDouble).square().remainder(7).reshape({2, 3, 2, 2});
   const Tensor x = constant(values), scale = numbers({2, -1}, kFloat64), offset = numbers({1, 3}, kFloat64);

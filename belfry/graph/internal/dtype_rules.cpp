@@ -57,8 +57,6 @@ struct Rule {
   /// How many of the leading tensor arguments must have one dtype; a list counts as one, and all its members
   /// must have it.
   size_t same = 0;
-  /// As `same`, but only those that are floating-point.
-  size_t same_floats = 0;
   /// Instead of `first`, where an argument "dilations" holds more than ones.
   Takes dilated = Takes::kAll;
 };
@@ -118,7 +116,7 @@ const std::map<std::string_view, Rule> kRules = {
     // Losses.
     {"belfry::sparse_softmax_cross_entropy", {.first = Takes::kFloats}},
     {"belfry::softmax_cross_entropy", {.first = Takes::kFloats}},
-    {"aten::binary_cross_entropy_with_logits", {.first = Takes::kFloats, .same_floats = 2}},
+    {"aten::binary_cross_entropy_with_logits", {.first = Takes::kFloats, .same = 2}},
     {"aten::mse_loss", {.first = Takes::kFloats}},
     {"aten::huber_loss", {.first = Takes::kFloats, .same = 2}},
     // Random numbers.
@@ -164,9 +162,6 @@ void check_dtypes(const c10::OperatorHandle& op, const std::vector<Argument>& ar
   if (found == kRules.end() || inputs.empty()) return;
   const Rule& rule = found->second;
   check_same(leading(rule.same, arguments, inputs));
-  std::vector<Tensor> floats = leading(rule.same_floats, arguments, inputs);
-  std::erase_if(floats, [](const Tensor& tensor) { return !c10::isFloatingType(tensor.dtype()); });
-  check_same(floats);
   const bool dilated = rule.dilated != Takes::kAll && is_dilated(op, arguments);
   const Takes first = dilated ? rule.dilated : rule.first;
   if (!takes(first, inputs[0].dtype())) {
