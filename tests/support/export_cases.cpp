@@ -430,6 +430,12 @@ std::vector<ExportCase> network_cases() {
          return {matmul(t[0], t[1]), matmul(w, t[0]), matmul(t[1], t[1]),
                  matmul(t[1], reshape(t[0], {3, -1}))};
        }},
+      {"reductions of a scalar",
+       {rows},
+       [](const Tensors& t) -> Tensors {
+         const Tensor x = mean(t[0]);
+         return {max(x, -1) + x, sum(x, 0) + x, logsumexp(x, 0), norm(x, -1, {.keep_dims = true})};
+       }},
       {"attention",
        {heads},
        [](const Tensors& t) -> Tensors {
