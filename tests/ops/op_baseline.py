@@ -301,7 +301,7 @@ CASES = {
         lambda x: tf.image.resize(x, [6, 8], "bicubic"),
         lambda x: v1.image.resize_bicubic(x, [5, 7], align_corners=True),
         lambda x: v1.image.resize_bicubic(x, [6, 8]),
-        *[lambda x, m=m: [tf.image.resize(x, tf.shape(x)[1:3] * 2 + 1, m), tf.image.resize(x, [5, tf.shape(x)[2]], m)]
+        *[lambda x, m=m: [tf.image.resize(x, tf.shape(x)[1:3] * 2, m), tf.image.resize(x, [6, tf.shape(x)[2] * 4], m)]
           for m in ["bilinear", "nearest", "bicubic"]],
     ],
     "lstm": [lambda x, w, b: lstm(x, w, b, tf.zeros([2, 2]), tf.zeros([2, 2]), [3, 3], 1.0, False)]

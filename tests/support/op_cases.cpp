@@ -474,15 +474,16 @@ void add_images(std::vector<OpCase>& cases) {
   resized({6, 8}, {.method = ResizeMethod::kBicubic, .half_pixel_centers = false});
   for (const ResizeMethod method :
        {ResizeMethod::kBilinear, ResizeMethod::kNearest, ResizeMethod::kBicubic}) {
-    cases.push_back({"resize",
-                     {image({2, 3, 4, 2})},
-                     [method](In in) {
-                       const Tensor size = slice(shape(in[0]), {1}, {2});
-                       return In{resize(in[0], size * 2 + 1, {.method = method}),
-                                 resize(in[0], stack({constant(5), select(size, 1)}), {.method = method})};
-                     },
-                     /*differentiable=*/true,
-                     /*depends_on_data=*/true});
+    cases.push_back(
+        {"resize",
+         {image({2, 3, 4, 2})},
+         [method](In in) {
+           const Tensor size = slice(shape(in[0]), {1}, {2});
+           const Tensor sizes = stack({constant(6), select(size, 1) * 4});
+           return In{resize(in[0], size * 2, {.method = method}), resize(in[0], sizes, {.method = method})};
+         },
+         /*differentiable=*/true,
+         /*depends_on_data=*/true});
   }
   one("space_to_depth", {image({2, 4, 6, 3})}, [](In in) { return space_to_depth(in[0], 2); });
   one("space_to_depth", {image({2, 3, 4, 6}, {0, 2, 3})},
