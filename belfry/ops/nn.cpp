@@ -171,6 +171,7 @@ Tensor resize(const Tensor& x, Size2D size, const ResizeAttributes& attributes, 
 }
 Tensor resize(const Tensor& x, const Tensor& size, const ResizeAttributes& attributes,
               const std::string& name) {
+  if (size.shape() == Shape{kDynamic}) return resize(x, reshape(size, Shape{2}), attributes, name);
   const auto sizes = internal::constant_integers(size);
   if (sizes && size.shape() == Shape{2}) return resize(x, {sizes->at(0), sizes->at(1)}, attributes, name);
   Attributes all = attributes_of(attributes);

@@ -104,6 +104,8 @@ TEST_F(DynamicSizesTest, PadsAndCountsHaveTheSizesThatTheGraphKnows) {
   const Tensor image = placeholder("image", {kDynamic, kDynamic, 7, 3});
   EXPECT_THAT(resize(image, stack({n, constant(9)})).shape(), ElementsAre(kDynamic, kDynamic, 9, 3));
   EXPECT_THAT(resize(image, slice(shape(image), {1}, {2})).shape(), ElementsAre(kDynamic, kDynamic, 7, 3));
+  EXPECT_THAT(resize(image, placeholder("size", {kDynamic}, kInt32)).shape(),
+              ElementsAre(kDynamic, kDynamic, kDynamic, 3));
   EXPECT_THAT(resize(image, constant({8, 9}), {.data_format = "NCHW"}).shape(),
               ElementsAre(kDynamic, kDynamic, 8, 9));
 }
