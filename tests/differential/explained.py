@@ -216,6 +216,8 @@ EXPLAINED = [
     Explained(".*_tensors?", "refused", "a graph knows how many places and sizes there are", lambda c, text: re.search(r"expected .*, got .*\?", text)),
     Explained("(strided_)?slice_tensors", "reimported error", "the import needs to know how many places there are",
               lambda c, text: "axes and steps of one length" in text or "a known number of begins" in text),
+    Explained("(strided_)?slice_tensors", "(onnx|frozen|saved_model) error", "the formats need to know how many places there are",
+              says("a number of places that only a run knows")),
     Explained("tensordot_lists", "refused", "of many dynamic sizes the search for those that must be known ones ends early",
               lambda c, text: "contracted dimensions need to match" in text and sum(len(i["dynamic"]) for i in c.spec["inputs"]) > 4),
     Explained("layer_norm", "refused", "the sizes that are normalised over are known", says("expected known sizes to normalise over")),
