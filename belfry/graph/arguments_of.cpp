@@ -35,4 +35,16 @@ bool takes_gaps(const c10::Argument& argument) {
   return list && list->getElementType()->kind() == c10::TypeKind::OptionalType;
 }
 
+std::vector<at::Tensor> results_of(const c10::Stack& stack) {
+  std::vector<at::Tensor> results;
+  for (const c10::IValue& value : stack) {
+    if (value.isTensorList()) {
+      for (const at::Tensor& tensor : value.toTensorVector()) results.push_back(tensor);
+    } else {
+      results.push_back(value.toTensor());
+    }
+  }
+  return results;
+}
+
 }  // namespace belfry

@@ -86,4 +86,7 @@ c10::Stack make_stack(const Node& node, ValueOf value_of) {
   return make_stack(node.op().schema(), node.arguments(), std::move(value_of));
 }
 
+/// The tensors that a call has left on the stack, members of lists one by one.
+std::vector<at::Tensor> results_of(const c10::Stack& stack);
+
 }  // namespace belfry

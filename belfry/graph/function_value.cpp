@@ -30,13 +30,6 @@ struct FunctionValue::Call {
 
 namespace {
 
-std::vector<at::Tensor> results_of(c10::Stack& stack) {
-  if (stack.size() == 1 && stack[0].isTensorList()) return stack[0].toTensorVector();
-  std::vector<at::Tensor> results;
-  for (c10::IValue& value : stack) results.push_back(std::move(value).toTensor());
-  return results;
-}
-
 std::vector<at::Tensor> call(const Node& node, const c10::OperatorHandle& op,
                              const std::vector<at::Tensor>& inputs,
                              const std::optional<at::Generator>& generator) {

@@ -1,5 +1,7 @@
 #include "belfry/inference/internal/known_sizes.h"
 
+#include <c10/util/accumulate.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -8,6 +10,7 @@
 
 #include "belfry/graph/arguments_of.h"
 #include "belfry/graph/kernel.h"
+#include "belfry/graph/rewriter.h"
 #include "belfry/ops/array.h"
 #include "belfry/ops/nn.h"
 #include "belfry/ops/random.h"
@@ -45,10 +48,9 @@ Tensors constants(const Node& node, const Tensors& inputs) {
   if (node.op_name() == "belfry::shape" || node.op_name() == "belfry::size") {
     const Shape& sizes = inputs[0].shape();
     if (std::ranges::count(sizes, kDynamic)) return {};
-    int64_t count = 1;
-    for (const int64_t size : sizes) count *= size;
     const bool all = node.op_name() == "belfry::shape";
-    return {all ? constant(sizes, {static_cast<int64_t>(sizes.size())}) : constant(count, kInt64)};
+    return {all ? constant(sizes, {static_cast<int64_t>(sizes.size())})
+                : constant(c10::multiply_integers(sizes), kInt64)};
   }
   if (!only_computes(node.op_name())) return {};
   std::vector<at::Tensor> values;
@@ -59,14 +61,7 @@ Tensors constants(const Node& node, const Tensors& inputs) {
   c10::Stack stack = make_stack(node, [&](int index) { return values[static_cast<size_t>(index)]; });
   forward_kernel_of(node.op()).callBoxed(&stack);
   Tensors outputs;
-  const auto add = [&](const at::Tensor& result) { outputs.push_back(constant(result.contiguous())); };
-  for (const c10::IValue& value : stack) {
-    if (value.isTensorList()) {
-      std::ranges::for_each(value.toTensorVector(), add);
-    } else {
-      add(value.toTensor());
-    }
-  }
+  for (const at::Tensor& result : results_of(stack)) outputs.push_back(constant(result.contiguous()));
   return outputs;
 }
 
@@ -154,13 +149,16 @@ std::vector<Tensor> with_known_sizes(const Node& node, const std::vector<Tensor>
   return node.is_random() || node.outputs().empty() ? Tensors() : constants(node, inputs);
 }
 
-Tensor rewrite_with_known_sizes(Rewriter& rewriter, const Node& node) {
-  if (node.kind() != NodeKind::kCall) return {};
-  std::vector<Tensor> inputs;
-  for (const Tensor& input : node.inputs()) inputs.push_back(rewriter(input));
-  const std::vector<Tensor> outputs = with_known_sizes(node, inputs);
-  for (size_t i = 0; i < outputs.size(); ++i) rewriter.define(node.output(static_cast<int>(i)), outputs[i]);
-  return {};
+Function with_known_sizes(const Function& function, const std::vector<Shape>& input_shapes) {
+  Rewriter rewriter(function, input_shapes);
+  return rewriter.run([&](const Node& node) -> Tensor {
+    if (node.kind() != NodeKind::kCall) return {};
+    Tensors inputs;
+    for (const Tensor& input : node.inputs()) inputs.push_back(rewriter(input));
+    const Tensors outputs = with_known_sizes(node, inputs);
+    for (size_t i = 0; i < outputs.size(); ++i) rewriter.define(node.output(static_cast<int>(i)), outputs[i]);
+    return {};  // what it has of outputs is defined
+  });
 }
 
 }  // namespace belfry::internal

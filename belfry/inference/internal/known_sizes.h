@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "belfry/graph/rewriter.h"
+#include "belfry/graph/function.h"
 
 namespace belfry::internal {
 
@@ -15,7 +15,7 @@ bool may_be_sizes(const Tensor& tensor);
 /// its shape is known. One tensor for each output; none where a copy of the node does.
 std::vector<Tensor> with_known_sizes(const Node& node, const std::vector<Tensor>& inputs);
 
-/// A rule of `rewriter`: the above for all nodes.
-Tensor rewrite_with_known_sizes(Rewriter& rewriter, const Node& node);
+/// A copy of a function for inputs of these shapes, its nodes as above.
+Function with_known_sizes(const Function& function, const std::vector<Shape>& input_shapes);
 
 }  // namespace belfry::internal

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "belfry/base/error.h"
+#include "belfry/graph/arguments_of.h"
 #include "belfry/graph/run_if.h"
 #include "belfry/inference/internal/fused_op.h"
 #include "belfry/inference/internal/lowerings.h"
@@ -232,14 +233,7 @@ bool ProgramBuilder::add_views(const Node& node) {
   for (const Argument& argument : node.arguments())
     stack.push_back(argument.kind == Argument::Kind::kInput ? c10::IValue(meta) : argument.constant);
   node.op().callBoxed(&stack);
-  std::vector<at::Tensor> outputs;
-  for (const c10::IValue& value : stack) {
-    if (value.isTensorList()) {
-      for (const at::Tensor& tensor : value.toTensorVector()) outputs.push_back(tensor);
-    } else {
-      outputs.push_back(value.toTensor());
-    }
-  }
+  const std::vector<at::Tensor> outputs = results_of(stack);
   for (const at::Tensor& output : outputs) {
     const bool reads_otherwise =
         output.scalar_type() != meta.scalar_type() || output.is_conj() || output.is_neg();

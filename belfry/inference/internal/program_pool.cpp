@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "belfry/graph/below_autograd.h"
-#include "belfry/graph/rewriter.h"
 #include "belfry/inference/internal/known_sizes.h"
 #include "belfry/inference/internal/program_builder.h"
 #include "belfry/program/in_parallel.h"
@@ -56,9 +55,7 @@ std::unique_ptr<Program> ProgramPool::make(const std::vector<at::Tensor>& feeds,
   const c10::InferenceMode normal_tensors(false);
   const BelowAutograd no_autograd;
   std::lock_guard making(making_mutex_);
-  Rewriter rewriter(graph_, shapes_of(feeds, part));
-  const Function shaped =
-      rewriter.run([&](const Node& node) { return rewrite_with_known_sizes(rewriter, node); });
+  const Function shaped = with_known_sizes(graph_, shapes_of(feeds, part));
   auto program = ProgramBuilder(shaped, *prepared, options_).build();
   newest_ = program->describe();
   std::lock_guard lock(mutex_);

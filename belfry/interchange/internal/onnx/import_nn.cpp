@@ -384,14 +384,14 @@ Tensors resize_as_onnx(const OnnxImport& node) {
   const auto resized_by = [&](const ResizeAttributes& how) {
     return known ? resize(x, {sizes[2], sizes[3]}, how) : resize(x, slice(node.input(3), {2}, {2}), how);
   };
-  const bool by_corners = sampling.places == "align_corners", by_middles = sampling.places == "half_pixel";
-  const bool rounds_as_ours = by_corners || by_middles
+  const bool corners = sampling.places == "align_corners", by_middles = sampling.places == "half_pixel";
+  const bool rounds_as_ours = corners || by_middles
                                   ? sampling.rounding == "round_prefer_ceil"
                                   : sampling.places == "asymmetric" && sampling.rounding == "floor";
   if (image && nearest && rounds_as_ours && node.has(3)) {
     return {resized_by({.method = ResizeMethod::kNearest,
-                        .align_corners = by_corners,
-                        .half_pixel_centers = by_corners || by_middles,
+                        .align_corners = corners,
+                        .half_pixel_centers = corners || by_middles,
                         .data_format = "NCHW"})};
   }
   if (nearest) {
@@ -404,8 +404,7 @@ Tensors resize_as_onnx(const OnnxImport& node) {
   }
   const bool middles_of_many =
       sampling.places == "pytorch_half_pixel" && known && sizes[2] > 1 && sizes[3] > 1;
-  const bool corners = sampling.places == "align_corners",
-             middles = sampling.places == "half_pixel" || middles_of_many;
+  const bool middles = by_middles || middles_of_many;
   const bool keys = middles && cubic == -0.5 && excludes;
   const bool older = !middles && cubic == -0.75 && !excludes;
   if ((!corners && !middles && sampling.places != "asymmetric") ||
